@@ -1,0 +1,1 @@
+"""What an artifact is and what it does: the worker, its boxes, the trace, and what they mean."""

@@ -1,0 +1,1 @@
+"""Boxes, decoys, the sinkhole and the daemon that makes them; standard library only."""

@@ -1,0 +1,1 @@
+"""The eBPF program, its loader, and the typed events that come out of it."""

@@ -1,0 +1,207 @@
+"""Projects, releases, artifacts, and the reference by which a decision is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from packageurl import PackageURL
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+
+from models.errors import ValueInvalid
+
+Sha256 = NewType("Sha256", str)
+"""64 lower-case hex digits."""
+
+IndexName = NewType("IndexName", str)
+"""The operator's short name for an index, as it stands in `/files/<index>/…`."""
+
+FILENAME_CHARS_MAX = 255
+"""Characters of a filename; the limit of the file systems we store on (ext4, xfs: 255 bytes)."""
+
+PROJECT_CHARS_MAX = 214
+"""Characters of a project name. PEP 508 sets none; npm's limit, and longer than any name on PyPI."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_INDEX_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
+_PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
+_FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\Z")
+
+
+def parse_sha256(text: str) -> Sha256:
+    """`text` as a Sha256. Raises ValueInvalid unless it is 64 lower-case hex digits."""
+    if not _SHA256.match(text):
+        raise ValueInvalid("That is not a sha256 (64 lower-case hex digits).")
+    return Sha256(text)
+
+
+def parse_index_name(text: str) -> IndexName:
+    """`text` as an IndexName: 1 to 32 of `a-z 0-9 -`, no `-` at either end."""
+    if not _INDEX_NAME.match(text):
+        raise ValueInvalid("An index name is 1 to 32 of a-z, 0-9 and '-', with no '-' at an end.")
+    return IndexName(text)
+
+
+def parse_project(text: str) -> NormalizedName:
+    """The PEP 503 normalised name of `text`. Raises ValueInvalid for what PEP 508 does not allow."""
+    if len(text) > PROJECT_CHARS_MAX or not _PROJECT.match(text):
+        raise ValueInvalid(
+            f"A project name is ASCII letters, digits, '.', '_' and '-', at most {PROJECT_CHARS_MAX}."
+        )
+    return canonicalize_name(text)
+
+
+def parse_filename(text: str) -> str:
+    """`text` if it is a safe archive filename (one path segment, no leading dot, ASCII)."""
+    if len(text) > FILENAME_CHARS_MAX or not _FILENAME.match(text):
+        raise ValueInvalid("That is not the name of a Python distribution file.")
+    return text
+
+
+class ArtifactKind(StrEnum):
+    """What sort of archive a filename announces."""
+
+    WHEEL = "wheel"
+    SDIST = "sdist"
+    OTHER = "other"
+    """Eggs, installers and whatever else an index may list; pip and uv ignore them, so do boxes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A named thing on an index."""
+
+    name: NormalizedName
+
+    @property
+    def purl(self) -> str:
+        """The package URL, such as `pkg:pypi/demo`."""
+        return PackageURL(type="pypi", name=self.name).to_string()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One version of a project. `version` is the PEP 440 normal form."""
+
+    project: NormalizedName
+    version: str
+
+    @property
+    def purl(self) -> str:
+        """The package URL, such as `pkg:pypi/demo@1.0`."""
+        return PackageURL(type="pypi", name=self.project, version=self.version).to_string()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One file by its bytes, whatever it is called."""
+
+    sha256: Sha256
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRef:
+    """One file as an index announces it; decisions are keyed by this, not by the bytes alone.
+
+    Name, age and owner are not properties of bytes: an approved sha256 under another name is
+    another reference and starts unseen in the layers that look at names.
+    """
+
+    index: IndexName
+    project: NormalizedName
+    filename: str
+    sha256: Sha256
+
+    @property
+    def key(self) -> str:
+        """A stable text key, `index/project/sha256/filename` (the order of the file URL)."""
+        return f"{self.index}/{self.project}/{self.sha256}/{self.filename}"
+
+    @property
+    def kind(self) -> ArtifactKind:
+        """What the filename announces."""
+        return kind_of(self.filename)
+
+    @property
+    def version(self) -> str:
+        """The normalised version in the filename; empty where it has none that we can read."""
+        return version_of(self.filename) or ""
+
+    @property
+    def release(self) -> Release:
+        """The release this file belongs to, by its filename."""
+        return Release(project=self.project, version=self.version)
+
+    @property
+    def purl(self) -> str:
+        """The package URL with the filename and digest as qualifiers."""
+        return PackageURL(
+            type="pypi",
+            name=self.project,
+            version=self.version or None,
+            qualifiers={"file_name": self.filename, "checksum": f"sha256:{self.sha256}"},
+        ).to_string()
+
+
+def parse_ref(index: str, project: str, sha256: str, filename: str) -> ArtifactRef:
+    """A reference from untrusted text. Raises ValueInvalid; the project may be un-normalised.
+
+    A filename that names another project than `project` is refused: it is how a file would be
+    smuggled in under a name that nobody looked at.
+    """
+    name = parse_project(project)
+    checked = parse_filename(filename)
+    stated = _stated_project(checked)
+    if stated is not None and stated != name:
+        raise ValueInvalid(f"The file {checked} does not belong to the project {name}.")
+    return ArtifactRef(
+        index=parse_index_name(index), project=name, filename=checked, sha256=parse_sha256(sha256)
+    )
+
+
+def kind_of(filename: str) -> ArtifactKind:
+    """What the ending of `filename` announces; a wheel or sdist only where its name parses."""
+    if _wheel(filename):
+        return ArtifactKind.WHEEL
+    if _sdist(filename):
+        return ArtifactKind.SDIST
+    return ArtifactKind.OTHER
+
+
+def version_of(filename: str) -> str | None:
+    """The normalised version that `filename` states, or None where it states none."""
+    parsed = _wheel(filename) or _sdist(filename)
+    return str(parsed[1]) if parsed else None
+
+
+def _stated_project(filename: str) -> NormalizedName | None:
+    parsed = _wheel(filename) or _sdist(filename)
+    return parsed[0] if parsed else None
+
+
+def _wheel(filename: str) -> tuple[NormalizedName, Version] | None:
+    if not filename.endswith(".whl"):
+        return None
+    try:
+        name, version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename:
+        return None
+    return name, version
+
+
+def _sdist(filename: str) -> tuple[NormalizedName, Version] | None:
+    try:
+        return parse_sdist_filename(filename)
+    except InvalidSdistFilename:
+        return None

@@ -1,0 +1,80 @@
+"""Typed events of a traced run, in the six categories of QUT-DV25."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from models.evidence import Phase, Text
+
+
+class Category(StrEnum):
+    """The six trace categories of QUT-DV25."""
+
+    FILETOP = "filetop"
+    INSTALLATION = "installation"
+    OPENSNOOP = "opensnoop"
+    TCP = "tcp"
+    SYSTEM_CALL = "systemcall"
+    PATTERN = "pattern"
+
+
+class EventKind(StrEnum):
+    """What the kernel saw."""
+
+    OPEN = "open"
+    UNLINK = "unlink"
+    RENAME = "rename"
+    LINK = "link"
+    CHMOD = "chmod"
+    PATH = "path"
+    """Another call that takes a path (mkdir, truncate, chdir …); `syscall` says which."""
+    EXEC = "exec"
+    FORK = "fork"
+    EXIT = "exit"
+    CONNECT = "connect"
+    BIND = "bind"
+    SEND = "send"
+    TCP = "tcp"
+    """A TCP state change; `detail` is `OLD>NEW`."""
+    MEMFD = "memfd"
+    MMAP_EXEC = "mmap-exec"
+    CALL = "call"
+    """A call recorded with its arguments only (dup2, setsid, prctl …)."""
+    DENIED = "denied"
+    """A call that seccomp refused; `result` is the negative errno."""
+    # Reported from outside the traced processes, where no racing thread can forge them:
+    DNS = "dns"
+    NET = "net"
+    """A conversation that the sinkhole held; `canaries` names the planted values found in it."""
+    DECOY = "decoy"
+    """inotify saw a planted file opened or read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event. Fields that a kind does not have stay at their defaults."""
+
+    kind: EventKind
+    phase: Phase
+    at_us: int
+    """Microseconds since the phase began."""
+    pid: int = 0
+    tid: int = 0
+    parent: int = 0
+    """pid of the parent, where lineage is known."""
+    syscall: str = ""
+    result: int = 0
+    path: Text = ""
+    path2: Text = ""
+    flags: int = 0
+    argv: tuple[Text, ...] = ()
+    host: Text = ""
+    address: Text = ""
+    port: int = 0
+    detail: Text = ""
+    size_bytes: int = 0
+    raced: bool = False
+    owner: Text = ""
+    """The distribution the event is charged to; empty: the artifact under analysis."""
+    canaries: tuple[Text, ...] = ()

@@ -1,0 +1,1 @@
+"""From evidence and facts to a trust score: layers, scorers, explanation."""

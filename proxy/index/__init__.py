@@ -1,0 +1,1 @@
+"""Indexes as layers of one small interface: upstream, cache, guard."""

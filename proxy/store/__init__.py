@@ -1,0 +1,1 @@
+"""Decisions, evidence, facts, overrides, jobs, audit, fetches and tokens, behind one port."""

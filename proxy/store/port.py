@@ -1,0 +1,275 @@
+"""The port every store fulfils: one contract suite runs against the SQLite store and its twin.
+
+All methods are coroutines; an implementation does its blocking work off the event loop. All times
+are aware and UTC. A method that returns has made its write durable against a kill of any process
+(invariant 7). Every write that changes a decision or an override raises the generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+
+from models.artifact import ArtifactRef, IndexName, Sha256
+from models.canonical import Digest
+from models.decision import Decision, Override
+from models.evidence import Evidence
+from models.facts import Facts
+from models.work import Job, Lease, Priority
+
+
+class TokenKind(StrEnum):
+    """What a token opens."""
+
+    CLIENT = "client"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A bearer secret by its hash; the secret itself is shown once and never stored."""
+
+    id: str
+    kind: TokenKind
+    name: str
+    hash: str
+    """Hex sha256 of the secret (256 random bits, so no slow hash is needed)."""
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def active(self, as_of: datetime) -> bool:
+        """Whether it opens anything at `as_of`."""
+        return self.revoked_at is None and (self.expires_at is None or as_of < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """Who fetched which bytes, from where and when."""
+
+    at: datetime
+    ref: ArtifactRef
+    requester: str
+    """Name of the client token, or `anonymous`."""
+    address: str
+    user_agent: str
+    status: int
+    decision_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """One row of the hash chain: `hash` covers the row and `previous`."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    """Constant snake_case, past tense: `decision_made`, `override_added`, `token_revoked` …"""
+    subject: str
+    detail: str
+    """Canonical JSON."""
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPage:
+    """An upstream project page as it came, so that it outlives an outage and a restart."""
+
+    index: IndexName
+    project: NormalizedName
+    content_type: str
+    etag: str
+    body: bytes
+    fetched_at: datetime
+    max_age_s: int
+    status: int = 200
+    """200, or 404 where upstream said that there is no such project."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something about a project changed at `generation`."""
+
+    generation: int
+    index: IndexName
+    project: NormalizedName
+
+
+class Store(Protocol):
+    """Everything that must survive a restart, but for artifact bytes."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file."""
+
+    # -- decisions ---------------------------------------------------------------------------
+    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+        """Append to the history, make it the ref's current one, audit it, raise the generation.
+
+        In the same transaction the ref's job, if any is OBSERVED (or the decision is final for
+        an unseen ref), becomes DECIDED. Putting the current decision again is a no-op.
+        """
+
+    async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
+        """The current decision of every ref of a project, newest first."""
+
+    async def decision_of(self, ref: ArtifactRef) -> Decision | None:
+        """The current decision of one ref."""
+
+    async def decision_by_id(self, decision_id: str) -> Decision | None:
+        """Any decision ever made, by its short id."""
+
+    async def decisions(
+        self, *, limit: int = 100, action: str = "", project: str = ""
+    ) -> tuple[Decision, ...]:
+        """Current decisions, newest first, at most `limit`."""
+
+    async def decisions_not_resting_on(
+        self, policy_digest: Digest, model_digest: Digest, *, limit: int
+    ) -> tuple[Decision, ...]:
+        """Current decisions whose policy or model digest is another one: they are stale."""
+
+    async def decisions_by_worker(self, worker: str) -> tuple[Decision, ...]:
+        """Current decisions that rest on evidence which `worker` posted."""
+
+    async def decisions_expired(self, as_of: datetime, *, limit: int) -> tuple[Decision, ...]:
+        """Current decisions whose `expires_at` lies at or before `as_of`."""
+
+    async def generation(self) -> int:
+        """The current generation: 0 in a new store, only ever growing, shared by all processes."""
+
+    async def changes_since(self, generation: int) -> tuple[Change, ...]:
+        """Every (index, project) that changed after `generation`, oldest first."""
+
+    async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
+        """Raise the generation for a project whose page or overrides changed."""
+
+    # -- evidence and facts ------------------------------------------------------------------
+    async def put_facts(self, facts: Facts) -> Digest:
+        """Keep facts by digest."""
+
+    async def facts(self, digest: Digest) -> Facts | None:
+        """Facts by digest."""
+
+    async def evidence(self, digest: Digest) -> Evidence | None:
+        """Evidence by digest."""
+
+    async def latest_evidence(self, sha256: Sha256, filename: str) -> Evidence | None:
+        """The newest evidence of these bytes under this filename, by a worker not distrusted."""
+
+    async def distrust_worker(self, worker: str) -> None:
+        """Leave all evidence that `worker` posted out of `latest_evidence` from now on."""
+
+    async def put_blob(self, digest: Digest, data: bytes) -> None:
+        """Keep a small blob (compressed trace, core metadata) by its digest."""
+
+    async def blob(self, digest: Digest) -> bytes | None:
+        """A blob by digest."""
+
+    # -- overrides ---------------------------------------------------------------------------
+    async def add_override(self, override: Override) -> None:
+        """Keep a new override, audit it, raise the generation of every project it touches."""
+
+    async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
+        """End an override. Raises StoreError where there is none of that id."""
+
+    async def overrides(
+        self, *, project: NormalizedName | None = None, active_at: datetime | None = None
+    ) -> tuple[Override, ...]:
+        """Overrides, oldest first; with `project`, those that name it or name only a sha256."""
+
+    # -- jobs --------------------------------------------------------------------------------
+    async def enqueue(
+        self, ref: ArtifactRef, *, size_bytes: int, facts: Facts, priority: Priority, now: datetime
+    ) -> Job:
+        """The ref's open job, made if there is none; its priority only ever rises.
+
+        A job that is DECIDED is opened anew (attempts 0) by priority RESCAN, and otherwise only
+        where the ref has no current decision. Raises Overloaded at the bound on open jobs.
+        """
+
+    async def job_of(self, ref: ArtifactRef) -> Job | None:
+        """The ref's newest job."""
+
+    async def job(self, job_id: int) -> Job | None:
+        """A job by id."""
+
+    async def jobs(self, *, limit: int = 100) -> tuple[Job, ...]:
+        """Open jobs (not DECIDED) in the order in which they would be leased."""
+
+    async def lease(self, *, worker: str, lease_id: str, now: datetime) -> Lease | None:
+        """Give `worker` the next QUEUED job whose `not_before` has come; None where none waits."""
+
+    async def lease_of(self, lease_id: str, *, worker: str, now: datetime) -> Lease:
+        """A live lease. Raises LeaseLost unless it is that worker's and has not expired."""
+
+    async def heartbeat(self, lease_id: str, *, worker: str, now: datetime) -> Lease:
+        """Prolong a lease. Raises LeaseLost."""
+
+    async def complete(
+        self,
+        lease_id: str,
+        *,
+        worker: str,
+        evidence: Evidence,
+        blobs: Sequence[tuple[Digest, bytes]],
+        now: datetime,
+    ) -> Job:
+        """Evidence, blobs and the job's state OBSERVED in one transaction. Raises LeaseLost."""
+
+    async def fail(self, lease_id: str, *, worker: str, error: str, now: datetime) -> Job:
+        """The worker failed: back to QUEUED, or OBSERVED without evidence after ATTEMPTS_MAX.
+
+        Raises LeaseLost.
+        """
+
+    async def expire_leases(self, now: datetime) -> tuple[Job, ...]:
+        """Do what `fail` does to every job whose lease ran out; the jobs as they are afterwards."""
+
+    async def observed_jobs(self, *, limit: int = 100) -> tuple[Job, ...]:
+        """Jobs that wait for the judge."""
+
+    async def resolved_put(self, lease_id: str, sha256: Sha256, url: str, size_bytes: int) -> None:
+        """Add one file to a lease's capability."""
+
+    async def resolved_get(self, lease_id: str, sha256: Sha256) -> tuple[str, int] | None:
+        """(upstream URL, size) of a file in a lease's capability."""
+
+    # -- tokens ------------------------------------------------------------------------------
+    async def add_token(self, token: Token, *, actor: str) -> None:
+        """Keep a token and audit it. Raises StoreConflict where the active name is taken."""
+
+    async def revoke_token(self, token_id: str, *, actor: str, at: datetime) -> Token:
+        """End a token by id or name. Raises StoreError where there is none."""
+
+    async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
+        """All tokens, oldest first."""
+
+    # -- what happened -----------------------------------------------------------------------
+    async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
+        """Append fetch records in one transaction."""
+
+    async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
+        """Fetch records, newest first."""
+
+    async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
+        """Append a row to the chain."""
+
+    async def audit(self, *, limit: int = 100) -> tuple[AuditRow, ...]:
+        """The newest rows, newest first."""
+
+    async def verify_audit(self) -> int:
+        """Walk the chain; the number of rows. Raises StoreError naming the first broken row."""
+
+    # -- upstream pages ----------------------------------------------------------------------
+    async def put_page(self, page: StoredPage) -> None:
+        """Keep an upstream page, replacing the one before."""
+
+    async def page(self, index: IndexName, project: NormalizedName) -> StoredPage | None:
+        """The stored upstream page."""
