@@ -1,0 +1,52 @@
+# The contract: `make serve` runs the firewall, `make test` runs the tests. Both set up all they need.
+SHELL := /bin/sh
+BIN := .venv/bin
+NAME ?=
+BUDGET ?= 40m
+ARGS ?=
+
+.PHONY: help install dev serve demo test lint format bench prove lock docs clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: ## Set up .venv to run Pratique
+	@./install.sh run
+
+dev: ## Set up .venv to work on Pratique
+	@./install.sh dev
+
+serve: install ## Run the firewall (ARGS="--listen 127.0.0.1:8080 …")
+	@exec $(BIN)/pratique serve $(ARGS)
+
+demo: install ## A local upstream with an inert hostile package, behind a firewall
+	@exec $(BIN)/pratique demo $(ARGS)
+
+test: dev ## Run the tests (ARGS="tests/proxy -k hold")
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: dev ## ruff, mypy --strict, and the floors of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: dev ## Let ruff lay out the source
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: dev ## Speed beside peers, in one run, as ratios (20 min at most)
+	@$(BIN)/python -m bench $(ARGS)
+
+prove: dev ## A long proof: make prove NAME=top50 [BUDGET=40m]; records go to docs/proofs/
+	@$(BIN)/python -m tests.proofs $(NAME) --budget $(BUDGET) $(ARGS)
+
+lock: dev ## Renew the hashed lock files
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements-build.in -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements-build.in -o requirements-dev.lock
+
+docs: dev ## Renew the generated pages in docs/
+	@$(BIN)/python -m tests.generated --write
+
+clean: ## Remove what was built (not the data)
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis var

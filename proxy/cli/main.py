@@ -1,0 +1,55 @@
+"""`pratique`: the command line's root."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from models.errors import PratiqueError, SettingsInvalid
+from proxy.cli.commands.config import config
+from proxy.cli.commands.decisions import decisions
+from proxy.cli.commands.demo import demo
+from proxy.cli.commands.doctor import doctor
+from proxy.cli.commands.override import override
+from proxy.cli.commands.policy import policy
+from proxy.cli.commands.scan import scan
+from proxy.cli.commands.serve import serve
+from proxy.cli.commands.token import token
+from proxy.cli.commands.worker import worker
+
+
+class Pratique(click.Group):
+    """Turns our errors into one plain paragraph and an exit code; a traceback would help nobody."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; PratiqueError ends in exit code 1 (78, EX_CONFIG, for settings)."""
+        try:
+            return super().invoke(ctx)
+        except PratiqueError as error:
+            click.echo(f"Error: {error.message}", err=True)
+            if error.next_step:
+                click.echo(f"Next: {error.next_step}", err=True)
+            sys.exit(78 if isinstance(error, SettingsInvalid) else 1)
+
+
+@click.group(
+    cls=Pratique, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="pratique", prog_name="pratique")
+def main() -> None:
+    """A firewall in front of PyPI.
+
+    Unseen packages are run in a traced sandbox, scored, and then served, held or refused, with the
+    reason at pip's own prompt.
+
+    \b
+    Start it:           pratique serve
+    Point pip at it:    pip install --index-url http://127.0.0.1:8080/simple/ requests
+    See it refuse one:  pratique demo
+    Is all in place?    pratique doctor
+    """
+
+
+for command in (serve, worker, scan, decisions, override, token, policy, doctor, config, demo):
+    main.add_command(command)

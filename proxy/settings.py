@@ -1,0 +1,418 @@
+"""One frozen tree of settings: a TOML file, then PRATIQUE_… variables, then flags.
+
+`TABLE` is the only definition of a setting: the command line, `config check` and docs/settings.md
+are made from it. Unknown keys fail, and all problems are reported together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from models.artifact import IndexName, parse_index_name
+from models.errors import PratiqueError, Problem, SettingsInvalid
+
+ENVIRONMENT_PREFIX = "PRATIQUE_"
+SETTINGS_BYTES_MAX = 256 * 1024
+"""Bytes of a settings file; ours is below 4 KiB."""
+
+UIDS_NEEDED = 64
+"""Uids from `uid_base` on: one each for proxy, judge and worker, then two for every box."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def origin(self) -> str:
+        """`http://host:port` as a client on this machine would write it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - not a bind
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the operator may set; see `TABLE` for units, defaults and meaning."""
+
+    listen: Address
+    data_dir: Path
+    run_dir: Path
+    upstream: str
+    index_name: IndexName
+    policy: Path | None
+    public_url: str
+    anonymous: bool
+    boxes: int
+    hold_s: int
+    upstream_timeout_s: int
+    disk_bytes_max: int
+    uid_base: int
+    log_format: str
+    log_file: Path | None
+    harness: bool
+
+    @property
+    def origin(self) -> str:
+        """The origin that stands in reasons and pages; never taken from a Host header."""
+        return self.public_url or self.listen.origin
+
+    @property
+    def index_url(self) -> str:
+        """What a team writes into pip's configuration."""
+        return f"{self.origin}/simple/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting: how it is called, read, defaulted and explained."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: str
+    help: str
+    flag: bool = False
+    metavar: str = "TEXT"
+    hidden: bool = False
+
+    @property
+    def option(self) -> str:
+        """The flag on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("write HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080")
+    return Address(host=host.strip("[]"), port=int(port))
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise ValueError("a path is missing")
+    return Path(text).expanduser().absolute()
+
+
+def _optional_path(text: str) -> Path | None:
+    return _path(text) if text else None
+
+
+def _readable_file(text: str) -> Path | None:
+    path = _optional_path(text)
+    if path is not None and not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write a whole http:// or https:// URL")
+    return text
+
+
+def _upstream(text: str) -> str:
+    return _url(text).rstrip("/") + "/" if text else ""
+
+
+def _origin(text: str) -> str:
+    return _url(text).rstrip("/") if text else ""
+
+
+def _bool(text: str) -> bool:
+    lowered = text.lower()
+    if lowered not in ("true", "false", "1", "0", "yes", "no"):
+        raise ValueError("write true or false")
+    return lowered in ("true", "1", "yes")
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError("write one of: " + ", ".join(words))
+        return text
+
+    return parse
+
+
+def _index(text: str) -> IndexName:
+    try:
+        return parse_index_name(text)
+    except PratiqueError as error:
+        raise ValueError(error.message) from error
+
+
+def default_data_dir() -> Path:
+    """`/var/lib/pratique` for root, else the user's XDG data folder."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/pratique")
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return (Path(base) / "pratique").expanduser()
+
+
+def default_run_dir(data_dir: Path) -> Path:
+    """`/run/pratique/<tag>` for root, else `run` inside the data folder (sockets, scratch)."""
+    if os.geteuid() == 0:
+        # Two firewalls on one machine (a demo beside the real one) must not share sockets.
+        tag = "main" if data_dir == default_data_dir() else _tag(data_dir)
+        return Path("/run/pratique") / tag
+    return data_dir / "run"
+
+
+def _tag(data_dir: Path) -> str:
+    return hashlib.sha256(str(data_dir).encode()).hexdigest()[:8]
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting(
+        name="listen",
+        parse=_address,
+        default="127.0.0.1:8080",
+        metavar="HOST:PORT",
+        help="Where to listen. Beyond loopback it refuses to start without client tokens, unless --anonymous.",
+    ),
+    Setting(
+        name="data_dir",
+        parse=_path,
+        default="",
+        metavar="DIR",
+        help="The store and the artifacts. Default: /var/lib/pratique as root, else ~/.local/share/pratique.",
+    ),
+    Setting(
+        name="run_dir",
+        parse=_path,
+        default="",
+        metavar="DIR",
+        help="Sockets and the boxes' scratch space. Default: below /run/pratique as root, else DATA_DIR/run.",
+    ),
+    Setting(
+        name="upstream",
+        parse=_upstream,
+        default="",
+        metavar="URL",
+        help="The simple index behind us. Default: the index that pip on this machine is configured for.",
+    ),
+    Setting(
+        name="index_name",
+        parse=_index,
+        default="pypi",
+        metavar="NAME",
+        help="Our short name for the upstream; it stands in file URLs and must not change later.",
+    ),
+    Setting(
+        name="policy",
+        parse=_readable_file,
+        default="",
+        metavar="FILE",
+        help="The policy (TOML). Default: the one that ships with Pratique; print it with `policy show`.",
+    ),
+    Setting(
+        name="public_url",
+        parse=_origin,
+        default="",
+        metavar="URL",
+        help="Our origin as clients see it, for the short links in reasons. Default: made from --listen.",
+    ),
+    Setting(
+        name="anonymous",
+        parse=_bool,
+        default="false",
+        flag=True,
+        help="Serve everybody who can reach the listener, without client tokens.",
+    ),
+    Setting(
+        name="boxes",
+        parse=_whole(1, 16),
+        default="2",
+        metavar="N",
+        help="Boxes that the embedded worker runs at once.",
+    ),
+    Setting(
+        name="hold_s",
+        parse=_whole(1, 3600),
+        default="300",
+        metavar="SECONDS",
+        help="How long a client is kept waiting for an analysis before it gets 'still being checked'.",
+    ),
+    Setting(
+        name="upstream_timeout_s",
+        parse=_whole(1, 600),
+        default="30",
+        metavar="SECONDS",
+        help="How long the upstream may stay silent.",
+    ),
+    Setting(
+        name="disk_bytes_max",
+        parse=_whole(1 << 20, 1 << 50),
+        default=str(50 << 30),
+        metavar="BYTES",
+        help="Bytes of artifacts kept on disk; beyond it, new files are refused and the log says so.",
+    ),
+    Setting(
+        name="uid_base",
+        parse=_whole(1000, 60000 + 5000),
+        default="64800",
+        metavar="UID",
+        help="First of 64 unused uids that the processes and boxes drop to (root only).",
+    ),
+    Setting(
+        name="log_format",
+        parse=_one_of("json", "text"),
+        default="json",
+        metavar="json|text",
+        help="How log lines look.",
+    ),
+    Setting(
+        name="log_file",
+        parse=_optional_path,
+        default="",
+        metavar="FILE",
+        help="Where log lines go. Default: standard error.",
+    ),
+    Setting(
+        name="harness",
+        parse=_bool,
+        default="false",
+        flag=True,
+        hidden=True,
+        help="Show the harness marker in boxes, for re-enactments. Test and research machines only.",
+    ),
+)
+_BY_NAME = {setting.name: setting for setting in TABLE}
+
+
+def read_settings(
+    *,
+    file: Path | None,
+    environment: Mapping[str, str],
+    flags: Mapping[str, str],
+    default_upstream: Callable[[], str],
+) -> Settings:
+    """The settings from all three places. Raises SettingsInvalid naming every problem."""
+    problems: list[Problem] = []
+    raw: dict[str, tuple[str, str]] = {s.name: (s.default, "default") for s in TABLE}
+    raw |= _from_file(file, problems)
+    raw |= _from_environment(environment, problems)
+    raw |= {name: (text, _BY_NAME[name].option) for name, text in flags.items()}
+    values: dict[str, Any] = {}
+    for setting in TABLE:
+        text, where = raw[setting.name]
+        try:
+            values[setting.name] = _parsed(setting, text, values, default_upstream)
+        except ValueError as error:
+            problems.append(Problem(where=where, message=f"{setting.name}: {error}"))
+    if problems:
+        raise SettingsInvalid(
+            "The settings",
+            tuple(problems),
+            next_step="`pratique serve --help` explains each setting.",
+        )
+    return Settings(**values)
+
+
+def _parsed(
+    setting: Setting, text: str, before: Mapping[str, Any], default_upstream: Callable[[], str]
+) -> Any:
+    if text:
+        return setting.parse(text)
+    match setting.name:
+        case "data_dir":
+            return default_data_dir()
+        case "run_dir":
+            return default_run_dir(before.get("data_dir") or default_data_dir())
+        case "upstream":
+            return _upstream(default_upstream())
+        case _:
+            return setting.parse(text)
+
+
+def _from_file(file: Path | None, problems: list[Problem]) -> dict[str, tuple[str, str]]:
+    if file is None:
+        return {}
+    try:
+        data = file.read_bytes()
+        if len(data) > SETTINGS_BYTES_MAX:
+            raise ValueError(f"larger than {SETTINGS_BYTES_MAX} bytes")
+        document = tomllib.loads(data.decode())
+    except (OSError, ValueError) as error:
+        problems.append(Problem(where=str(file), message=f"cannot be read: {error}"))
+        return {}
+    found: dict[str, tuple[str, str]] = {}
+    for key, value in document.items():
+        where = f"{file}, key {key}"
+        if key not in _BY_NAME:
+            problems.append(_unknown(where, key, list(_BY_NAME)))
+        elif isinstance(value, bool | int | str):
+            found[key] = (str(value).lower() if isinstance(value, bool) else str(value), where)
+        else:
+            problems.append(
+                Problem(where=where, message="must be a string, a number or true/false")
+            )
+    return found
+
+
+def _from_environment(
+    environment: Mapping[str, str], problems: list[Problem]
+) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    variables = {setting.variable: setting.name for setting in TABLE}
+    for variable, text in environment.items():
+        # PRATIQUE_CONFIG names the file itself, and was followed before we came here.
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in CLI_VARIABLES:
+            continue
+        if variable in variables:
+            found[variables[variable]] = (text, variable)
+        else:
+            problems.append(_unknown(variable, variable, list(variables)))
+    return found
+
+
+CLI_VARIABLES = frozenset(
+    {"PRATIQUE_CONFIG", "PRATIQUE_HARNESS", "PRATIQUE_TOKEN_FILE", "PRATIQUE_SERVER"}
+)
+"""Variables of ours that are no settings of the server."""
+
+
+def _unknown(where: str, name: str, known: list[str]) -> Problem:
+    close = difflib.get_close_matches(name, known, n=1)
+    return Problem(
+        where=where,
+        message="there is no such setting",
+        suggestion=f"did you mean {close[0]}?" if close else "see `pratique serve --help`",
+    )

@@ -1,0 +1,284 @@
+"""`pratique serve`: starts sandbox daemon, judge, proxy and worker, each as its own uid, and keeps them up.
+
+As root the supervisor opens no socket itself; as an ordinary user it starts the same processes
+without changing uid, and the sandbox daemon then offers reader boxes only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from analyzer.sandbox.launch import daemon_argv
+from models.errors import PratiqueError, SandboxUnavailable
+from proxy.privileges import Roles, child_setup, is_root, own_folder
+from proxy.settings import Settings
+
+LOG = structlog.get_logger()
+
+RESTART_FIRST_S = 0.2
+"""Seconds before a child that ended is started again; doubles up to RESTART_LAST_S."""
+RESTART_LAST_S = 10.0
+STABLE_S = 30.0
+"""Seconds a child must have lived for its restart delay to begin anew."""
+START_S = 60.0
+"""Seconds a child may take until it says `ready`; loading BPF takes 1 s here, est. 5 s on a Pi 4."""
+STOP_S = 10.0
+"""Seconds a child may take to end after SIGTERM before it is killed."""
+FAILED_STARTS_MAX = 5
+"""Starts in a row that may fail before the supervisor gives up at its own start."""
+
+JUDGE_SOCKET = "judge/judge.sock"
+SANDBOX_SOCKET = "sandbox/sandbox.sock"
+WORKER_API_SOCKET = "proxy/worker.sock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildConfig:
+    """What proxy and worker read from standard input: no secret stands in an argv or a variable."""
+
+    settings: Settings
+    worker_secret: str
+    judge_socket: Path
+    sandbox_socket: Path
+    worker_api_socket: Path
+    """Where the proxy serves the worker API to the embedded worker, which has no network."""
+
+
+@dataclass(slots=True)
+class Child:
+    """One process and how to start it again."""
+
+    name: str
+    argv: Sequence[str]
+    uid: int | None
+    groups: tuple[int, ...] = ()
+    network: bool = True
+    standard_input: bytes = b""
+    environment: dict[str, str] = field(default_factory=dict)
+    needed: bool = True
+    """Whether the firewall cannot start without it."""
+    cwd: str = "/"
+    process: asyncio.subprocess.Process | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    starts: int = 0
+
+
+class Supervisor:
+    """Owns the children. `run` returns when `stop` is set, or raises where a child cannot start."""
+
+    def __init__(self, settings: Settings, *, announce: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._announce = announce
+        self._tasks: list[asyncio.Task[None]] = []
+        self._children = tuple(children_of(settings))
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """The children in the order in which they are started."""
+        return self._children
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Start everything in order, announce the index URL, and watch until `stop`."""
+        prepare_folders(self._settings)
+        try:
+            for child in self._children:
+                await self._start_first(child, stop)
+                if stop.is_set():
+                    return
+            self._announce(f"Pratique serves {self._settings.index_url}")
+            waiting = [asyncio.create_task(stop.wait()), *self._tasks]
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            waiting[0].cancel()
+            for task in done:
+                task.result()
+        finally:
+            await self._stop_all()
+
+    async def _start_first(self, child: Child, stop: asyncio.Event) -> None:
+        task = asyncio.create_task(self._keep_up(child), name=f"keep-{child.name}")
+        self._tasks.append(task)
+        ready = asyncio.create_task(child.ready.wait())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait(
+                (task, ready, stopped), timeout=START_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if task.done():
+                self._tasks.remove(task)
+                task.result()
+            if not child.ready.is_set() and not stopped.done() and child.needed:
+                raise PratiqueError(
+                    f"The {child.name} process did not become ready within {START_S:.0f} s.",
+                    next_step="Run `pratique doctor`, and look at the log lines above.",
+                )
+        finally:
+            ready.cancel()
+            stopped.cancel()
+
+    async def _keep_up(self, child: Child) -> None:
+        delay = RESTART_FIRST_S
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            begun = loop.time()
+            code = await self._run_once(child)
+            LOG.warning("process_ended", child=child.name, exit_code=code, starts=child.starts)
+            if not child.ready.is_set():
+                failures += 1
+                if failures >= FAILED_STARTS_MAX or code == os.EX_CONFIG:
+                    raise PratiqueError(
+                        f"The {child.name} process cannot start (exit code {code}).",
+                        next_step="Its message stands above; `pratique doctor` checks the machine.",
+                    )
+            if loop.time() - begun > STABLE_S:
+                delay = RESTART_FIRST_S
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, RESTART_LAST_S)
+
+    async def _run_once(self, child: Child) -> int:
+        child.starts += 1
+        child.process = await asyncio.create_subprocess_exec(
+            *child.argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=child.cwd,
+            env=_environment(child),
+            preexec_fn=child_setup(child.uid, groups=child.groups, network=child.network),
+        )
+        LOG.info("process_started", child=child.name, pid=child.process.pid, uid=child.uid)
+        assert child.process.stdin is not None and child.process.stdout is not None  # noqa: S101, PT018
+        try:
+            child.process.stdin.write(child.standard_input)
+            await child.process.stdin.drain()
+            child.process.stdin.close()
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it ended at once; its exit code says more than the pipe
+        async for line in child.process.stdout:
+            if line.strip() == b"ready":
+                child.ready.set()
+        return await child.process.wait()
+
+    async def _stop_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Backwards: the worker lets go of its lease while the proxy still listens.
+        for child in reversed(self._children):
+            await _end(child)
+
+
+async def _end(child: Child) -> None:
+    process = child.process
+    if process is None or process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), STOP_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def children_of(settings: Settings) -> list[Child]:
+    """The four processes, in the order in which they are started."""
+    roles = Roles.from_base(settings.uid_base)
+    root = is_root()
+    judge_socket = settings.run_dir / JUDGE_SOCKET
+    sandbox_socket = settings.run_dir / SANDBOX_SOCKET
+    config = msgspec.json.encode(
+        ChildConfig(
+            settings=settings,
+            worker_secret=f"pratique_worker_{secrets.token_urlsafe(32)}",
+            judge_socket=judge_socket,
+            sandbox_socket=sandbox_socket,
+            worker_api_socket=settings.run_dir / WORKER_API_SOCKET,
+        ),
+        enc_hook=str,
+    )
+    python = [sys.executable, "-P", "-m"]
+    return [
+        Child(
+            name="sandbox",
+            argv=daemon_argv(
+                socket=sandbox_socket,
+                client_uid=roles.worker if root else os.geteuid(),
+                uid_base=roles.boxes,
+                boxes=settings.boxes,
+                run_dir=settings.run_dir / "boxes",
+                harness=settings.harness,
+            ),
+            uid=None,
+            needed=False,
+        ),
+        Child(
+            name="judge",
+            argv=[*python, "proxy.judge", "--socket", str(judge_socket)],
+            uid=roles.judge if root else None,
+            groups=(roles.proxy,),
+            network=False,
+        ),
+        Child(
+            name="proxy",
+            argv=[*python, "proxy.cli.door"],
+            uid=roles.proxy if root else None,
+            standard_input=config,
+        ),
+        Child(
+            name="worker",
+            argv=[*python, "proxy.cli.embedded"],
+            uid=roles.worker if root else None,
+            groups=(roles.proxy,),
+            network=False,
+            standard_input=config,
+        ),
+    ]
+
+
+def prepare_folders(settings: Settings) -> None:
+    """Make the data and run folders with owners and modes such that each role reaches its own."""
+    roles = Roles.from_base(settings.uid_base)
+    own_folder(settings.data_dir, uid=roles.proxy, mode=0o750)
+    own_folder(settings.run_dir, uid=None, mode=0o755)
+    # The judge makes its socket here, the proxy's group may connect to it.
+    own_folder(settings.run_dir / "judge", uid=roles.judge, mode=0o2750, group=roles.proxy)
+    own_folder(settings.run_dir / "proxy", uid=roles.proxy, mode=0o750)
+    own_folder(settings.run_dir / "sandbox", uid=None, mode=0o755)
+    own_folder(settings.run_dir / "boxes", uid=None, mode=0o711)
+    if settings.log_file is not None:
+        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        settings.log_file.touch(mode=0o660, exist_ok=True)
+        if is_root():
+            os.chown(settings.log_file, roles.proxy, roles.proxy)
+            settings.log_file.chmod(0o666)
+
+
+def decode_config(data: bytes) -> ChildConfig:
+    """What `children_of` wrote, read back. Raises SandboxUnavailable on nonsense."""
+    try:
+        return msgspec.json.decode(
+            data, type=ChildConfig, dec_hook=lambda kind, value: kind(value), strict=False
+        )
+    except msgspec.DecodeError as error:
+        raise SandboxUnavailable(
+            "The configuration on standard input cannot be read.",
+            next_step="This process is started by `pratique serve`, not by hand.",
+        ) from error
+
+
+def _environment(child: Child) -> dict[str, str]:
+    kept = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT")
+    return {key: os.environ[key] for key in kept if key in os.environ} | {
+        "PYTHONUNBUFFERED": "1",
+        "HOME": "/nonexistent",
+        **child.environment,
+    }
