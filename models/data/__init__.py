@@ -1,0 +1,1 @@
+"""Bundled lists: names in rank order."""

@@ -1,0 +1,138 @@
+"""Pages as bytes: JSON (PEP 691, 700, 714, 792) and HTML (PEP 503, 592, 629, 658); all escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import msgspec
+
+from proxy.simple.negotiate import Format
+from proxy.simple.page import IndexFile, ProjectPage
+
+API_VERSION_BASE = "1.0"
+"""PEP 629: what a page may call itself that lacks what PEP 700 makes mandatory."""
+API_VERSION_SIZES = (1, 1)
+"""PEP 700: from here on `versions` and every file's `size` are mandatory."""
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def render_project(page: ProjectPage, *, format: Format) -> bytes:  # noqa: A002 (the field's word)
+    """A project page in one format."""
+    return _project_json(page) if format is Format.JSON_V1 else _project_html(page)
+
+
+def render_projects(names: Iterable[str], *, format: Format) -> bytes:  # noqa: A002 (as above)
+    """The list of projects (PEP 503, 691), in the order given."""
+    if format is Format.JSON_V1:
+        projects = [{"name": name} for name in names]
+        return _ENCODER.encode({"meta": {"api-version": API_VERSION_BASE}, "projects": projects})
+    links = (f'<a href="{escape(name)}/">{escape(name)}</a><br>' for name in names)
+    return _html("Simple index", _meta("repository-version", API_VERSION_BASE), links)
+
+
+def api_version_of(page: ProjectPage) -> str:
+    """The version that `page` may state: upstream's own where the page keeps its promises."""
+    stated = tuple(int(part) for part in page.api_version.split(".")[:2] if part.isdigit())
+    if stated < API_VERSION_SIZES or all(file.size is not None for file in page.files):
+        return page.api_version
+    return API_VERSION_BASE
+
+
+def format_time(moment: datetime) -> str:
+    """PEP 700's one form: `yyyy-mm-ddThh:mm:ss.ffffffZ`."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _project_json(page: ProjectPage) -> bytes:
+    document: dict[str, Any] = {
+        **page.extra,
+        "meta": {**page.extra_meta, "api-version": api_version_of(page)},
+        "name": page.name,
+        "files": [_file_json(file) for file in page.files],
+        "versions": list(page.versions),
+    }
+    if page.status:
+        document["project-status"] = {"status": page.status}
+        if page.status_reason:
+            document["project-status"]["reason"] = page.status_reason
+    return _ENCODER.encode(document)
+
+
+def _file_json(file: IndexFile) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        **file.extra,
+        "filename": file.filename,
+        "url": file.url,
+        "hashes": dict(file.hashes),
+        "requires-python": file.requires_python,
+        "yanked": file.yanked,
+    }
+    if file.size is not None:
+        entry["size"] = file.size
+    if file.upload_time is not None:
+        entry["upload-time"] = format_time(file.upload_time)
+    match file.core_metadata:
+        case str(sha256):
+            entry["core-metadata"] = {"sha256": sha256}
+        case True:
+            entry["core-metadata"] = True
+    return entry
+
+
+def _project_html(page: ProjectPage) -> bytes:
+    meta = _meta("repository-version", api_version_of(page))
+    if page.status:
+        meta += _meta("project-status", page.status)
+    if page.status_reason:
+        meta += _meta("project-status-reason", page.status_reason)
+    for name, values in (
+        ("tracks", page.extra_meta.get("tracks")),
+        ("alternate-locations", page.extra.get("alternate-locations")),
+    ):
+        for value in values if isinstance(values, list) else ():
+            meta += _meta(name, str(value))
+    return _html(f"Links for {page.name}", meta, (_link(file) for file in page.files))
+
+
+def _link(file: IndexFile) -> str:
+    attributes = [("href", file.url + _fragment(file))]
+    if file.requires_python is not None:
+        attributes.append(("data-requires-python", file.requires_python))
+    if file.is_yanked:
+        attributes.append(("data-yanked", file.yanked if isinstance(file.yanked, str) else ""))
+    if file.core_metadata is not False:
+        # PEP 714: the new name, and the one that pip before 23.2 looks for.
+        value = f"sha256={file.core_metadata}" if isinstance(file.core_metadata, str) else "true"
+        attributes += [("data-core-metadata", value), ("data-dist-info-metadata", value)]
+    if isinstance(file.extra.get("gpg-sig"), bool):
+        attributes.append(("data-gpg-sig", "true" if file.extra["gpg-sig"] else "false"))
+    if isinstance(file.extra.get("provenance"), str):
+        attributes.append(("data-provenance", file.extra["provenance"]))
+    listing = " ".join(f'{name}="{escape(value)}"' for name, value in attributes)
+    return f"<a {listing}>{escape(file.filename)}</a><br>"
+
+
+def _fragment(file: IndexFile) -> str:
+    """PEP 503: `#<algorithm>=<hex>`; one hash only, the sha256 where there is one."""
+    if file.sha256 is not None:
+        return f"#sha256={file.sha256}"
+    return next((f"#{name}={digest}" for name, digest in sorted(file.hashes.items())), "")
+
+
+def _meta(name: str, content: str) -> str:
+    return f'<meta name="pypi:{name}" content="{escape(content)}">\n'
+
+
+def _html(title: str, meta: str, links: Iterable[str]) -> bytes:
+    return "\n".join(_lines(title, meta, links)).encode("utf-8", errors="replace")
+
+
+def _lines(title: str, meta: str, links: Iterable[str]) -> Iterator[str]:
+    yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
+    yield f"{meta}<title>{escape(title)}</title>\n</head>\n<body>\n<h1>{escape(title)}</h1>"
+    yield from links
+    yield "</body>\n</html>\n"
