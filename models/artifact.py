@@ -185,6 +185,11 @@ def version_of(filename: str) -> str | None:
     return str(parsed[1]) if parsed else None
 
 
+def project_of(filename: str) -> NormalizedName | None:
+    """The normalised project that `filename` states, or None where it states none."""
+    return _stated_project(filename)
+
+
 def _stated_project(filename: str) -> NormalizedName | None:
     parsed = _wheel(filename) or _sdist(filename)
     return parsed[0] if parsed else None

@@ -1,0 +1,59 @@
+"""Which findings are charged to an artifact, and how repeated ones count."""
+
+from __future__ import annotations
+
+from packaging.utils import canonicalize_name
+
+from models.artifact import project_of
+from models.evidence import Evidence, Finding, Severity
+
+SEVERITY_RANK = {
+    Severity.INFO: 0,
+    Severity.LOW: 1,
+    Severity.MEDIUM: 2,
+    Severity.HIGH: 3,
+    Severity.CRITICAL: 4,
+}
+
+
+def own_findings(evidence: Evidence) -> tuple[Finding, ...]:
+    """The findings of the artifact itself: what pip or a dependency did is never charged to it."""
+    own = project_of(evidence.filename)
+    return tuple(
+        finding
+        for finding in evidence.findings
+        if not finding.owner or own is None or canonicalize_name(finding.owner) == own
+    )
+
+
+def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """By severity, then in an order that does not depend on who reported first."""
+    return tuple(
+        sorted(
+            findings,
+            key=lambda f: (
+                -SEVERITY_RANK[f.severity],
+                f.id,
+                f.what,
+                f.phase or "",
+                f.at_ms,
+                f.place.host,
+                f.place.address,
+                f.place.path,
+            ),
+        )
+    )
+
+
+def distinct(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """One finding for each id and object, at its worst severity, worst first.
+
+    A hundred files with one flaw are one fact; five different secrets read are five.
+    """
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for finding in worst_first(findings):
+        if (finding.id, finding.what) not in seen:
+            seen.add((finding.id, finding.what))
+            kept.append(finding)
+    return tuple(kept)

@@ -1,0 +1,1 @@
+"""Tests of the judge process, its client and its desk."""
