@@ -1,6 +1,6 @@
 """`pratique serve`: starts sandbox daemon, judge, proxy and worker, each as its own uid, and keeps them up.
 
-As root the supervisor opens no socket itself; as an ordinary user it starts the same processes
+As root the supervisor opens the listening socket and nothing else of the network; as an ordinary user it starts the same processes
 without changing uid, and the sandbox daemon then offers reader boxes only.
 """
 
@@ -10,18 +10,19 @@ import asyncio
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import structlog
-
 from analyzer.sandbox.launch import daemon_argv
+
 from models.errors import PratiqueError, SandboxUnavailable
 from proxy.privileges import Roles, child_setup, is_root, own_folder
-from proxy.settings import Settings
+from proxy.settings import Address, Settings
 
 LOG = structlog.get_logger()
 
@@ -36,6 +37,9 @@ STOP_S = 10.0
 """Seconds a child may take to end after SIGTERM before it is killed."""
 FAILED_STARTS_MAX = 5
 """Starts in a row that may fail before the supervisor gives up at its own start."""
+
+LISTEN_BACKLOG = 1024
+"""Connections the kernel keeps waiting while the proxy is busy or being restarted."""
 
 JUDGE_SOCKET = "judge/judge.sock"
 SANDBOX_SOCKET = "sandbox/sandbox.sock"
@@ -52,6 +56,8 @@ class ChildConfig:
     sandbox_socket: Path
     worker_api_socket: Path
     """Where the proxy serves the worker API to the embedded worker, which has no network."""
+    listen_fd: int
+    """The listening socket. The supervisor opened it, so that a restart refuses no connection."""
 
 
 @dataclass(slots=True)
@@ -63,6 +69,8 @@ class Child:
     uid: int | None
     groups: tuple[int, ...] = ()
     network: bool = True
+    inherits: tuple[int, ...] = ()
+    """Descriptors it keeps."""
     standard_input: bytes = b""
     environment: dict[str, str] = field(default_factory=dict)
     needed: bool = True
@@ -77,10 +85,12 @@ class Supervisor:
     """Owns the children. `run` returns when `stop` is set, or raises where a child cannot start."""
 
     def __init__(self, settings: Settings, *, announce: Callable[[str], None]) -> None:
-        self._settings = settings
+        self._socket = listening_socket(settings.listen)
+        port = self._socket.getsockname()[1]
+        self._settings = replace(settings, listen=replace(settings.listen, port=port))
         self._announce = announce
         self._tasks: list[asyncio.Task[None]] = []
-        self._children = tuple(children_of(settings))
+        self._children = tuple(children_of(self._settings, listen_fd=self._socket.fileno()))
 
     @property
     def children(self) -> tuple[Child, ...]:
@@ -103,6 +113,7 @@ class Supervisor:
                 task.result()
         finally:
             await self._stop_all()
+            self._socket.close()
 
     async def _start_first(self, child: Child, stop: asyncio.Event) -> None:
         task = asyncio.create_task(self._keep_up(child), name=f"keep-{child.name}")
@@ -152,6 +163,7 @@ class Supervisor:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=child.cwd,
+            pass_fds=child.inherits,
             env=_environment(child),
             preexec_fn=child_setup(child.uid, groups=child.groups, network=child.network),
         )
@@ -189,7 +201,7 @@ async def _end(child: Child) -> None:
         await process.wait()
 
 
-def children_of(settings: Settings) -> list[Child]:
+def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
     """The four processes, in the order in which they are started."""
     roles = Roles.from_base(settings.uid_base)
     root = is_root()
@@ -202,6 +214,7 @@ def children_of(settings: Settings) -> list[Child]:
             judge_socket=judge_socket,
             sandbox_socket=sandbox_socket,
             worker_api_socket=settings.run_dir / WORKER_API_SOCKET,
+            listen_fd=listen_fd,
         ),
         enc_hook=str,
     )
@@ -231,6 +244,7 @@ def children_of(settings: Settings) -> list[Child]:
             name="proxy",
             argv=[*python, "proxy.cli.door"],
             uid=roles.proxy if root else None,
+            inherits=(listen_fd,),
             standard_input=config,
         ),
         Child(
@@ -242,6 +256,20 @@ def children_of(settings: Settings) -> list[Child]:
             standard_input=config,
         ),
     ]
+
+
+def listening_socket(address: Address) -> socket.socket:
+    """A listening socket on `address`; port 0 picks a free one. Raises PratiqueError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server(
+            (address.host, address.port), family=family, backlog=LISTEN_BACKLOG
+        )
+    except OSError as error:
+        raise PratiqueError(
+            f"Cannot listen on {address.host}:{address.port}: {error.strerror}.",
+            next_step="Something else may listen there; name another place with --listen.",
+        ) from error
 
 
 def prepare_folders(settings: Settings) -> None:

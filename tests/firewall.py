@@ -13,9 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
 
 READY_S = 60.0
 """Seconds until the index URL must have been printed."""
@@ -43,7 +45,7 @@ class Firewall:
     process: subprocess.Popen[bytes] | None = None
     index_url: str = ""
 
-    def __enter__(self) -> Firewall:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -236,3 +238,58 @@ def wait_until(question: Any, *, seconds: float, every: float = 0.05) -> Any:
             return answer
         time.sleep(every)
     raise AssertionError(f"nothing true within {seconds} s")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The last answer to a request whose redirects were followed."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+    hops: int
+
+
+def fetch(
+    url: str, *, method: str = "GET", headers: dict[str, str] | None = None, seconds: float = 300
+) -> Answer:
+    """Ask as pip does (its User-Agent, 30 redirects, 429 with Retry-After heeded)."""
+    sent = {"User-Agent": "pip/26.3", "Accept-Encoding": "identity"} | (headers or {})
+    deadline = time.monotonic() + seconds
+    hops = 0
+    while True:
+        parts = urlsplit(url)
+        connection = HTTPConnection(parts.netloc, timeout=60)
+        try:
+            target = parts.path + (f"?{parts.query}" if parts.query else "")
+            connection.request(method, target, headers=sent)
+            response = connection.getresponse()
+            body = response.read()
+        finally:
+            connection.close()
+        if response.status in (301, 302, 303, 307, 308) and hops < 30:
+            hops += 1
+            url = urljoin(url, response.headers["Location"])
+            continue
+        if response.status == 429 and time.monotonic() < deadline:
+            time.sleep(float(response.headers.get("Retry-After", "1")))
+            continue
+        return Answer(response.status, response.reason, dict(response.headers), body, hops)
+
+
+def project_page(index_url: str, project: str) -> dict[str, Any]:
+    """A project's page in JSON."""
+    answer = fetch(
+        urljoin(index_url, f"{project}/"), headers={"Accept": "application/vnd.pypi.simple.v1+json"}
+    )
+    assert answer.status == 200, (answer.status, answer.reason)
+    page: dict[str, Any] = json.loads(answer.body)
+    return page
+
+
+def file_url(index_url: str, project: str, filename: str) -> str:
+    """The URL of a file, as the page has it."""
+    page = project_page(index_url, project)
+    (url,) = (file["url"] for file in page["files"] if file["filename"] == filename)
+    return urljoin(urljoin(index_url, f"{project}/"), url)

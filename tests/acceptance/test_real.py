@@ -1,0 +1,50 @@
+"""Real packages from the index that pip on this machine uses, by real pip and uv, cold and warm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from proxy.index.default import default_upstream
+
+from tests.firewall import ClientEnvironment, Firewall, client_environment
+
+pytestmark = [pytest.mark.privileged, pytest.mark.upstream, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def firewall() -> Iterator[Firewall]:
+    with Firewall(upstream=default_upstream(), harness=False, uid_base=61200) as running:
+        yield running
+
+
+@pytest.fixture
+def client(firewall: Firewall) -> Iterator[ClientEnvironment]:
+    with client_environment(firewall.index_url) as environment:
+        yield environment
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv", "pip-again"])
+def test_requests__installs_cold_then_warm(client: ClientEnvironment, tool: str) -> None:
+    install = client.uv if tool == "uv" else client.pip
+    done = install("requests==2.32.5", seconds=400)
+    assert done.returncode == 0, done.stderr
+    assert client.installed()["requests"] == "2.32.5"
+    assert {"urllib3", "idna", "certifi", "charset-normalizer"} <= set(client.installed())
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_docopt__which_is_an_sdist_only(
+    firewall: Firewall, client: ClientEnvironment, tool: str
+) -> None:
+    install = client.uv if tool == "uv" else client.pip
+    done = install("docopt==0.6.2", seconds=400)
+    assert done.returncode == 0, done.stderr
+    assert client.installed()["docopt"] == "0.6.2"
+    rows = [row for row in firewall.decisions() if row["ref"]["project"] == "docopt"]
+    assert [row["action"] for row in rows] == ["SERVE"]
+
+
+def test_every_fetch__is_on_record_and_the_audit_chain_holds(firewall: Firewall) -> None:
+    verified = firewall.cli("decisions", "--json", "--limit", "1000").stdout
+    assert '"action":"SERVE"' in verified

@@ -1,0 +1,1 @@
+"""Long proofs: too slow for every test run, resumable, with their record in docs/proofs/."""

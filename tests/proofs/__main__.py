@@ -1,0 +1,53 @@
+"""`make prove NAME=… [BUDGET=40m]`: run a proof, or go on with one, and write its record."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import click
+
+from tests.proofs.catalogue import PROOFS
+from tests.proofs.proof import RECORDS, STATE, commit, run_proof, stale_records
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--budget", default="40m", help="Time for this run, such as 90s, 40m, 2h.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--limit", type=int, default=None, help="Only the first N items.")
+@click.option("--again", is_flag=True, help="Forget what an earlier run did.")
+def prove(name: str | None, budget: str, seed: int, limit: int | None, again: bool) -> None:
+    """Run the proof NAME within a budget; call again to go on. Without NAME, list the proofs."""
+    if name not in PROOFS:
+        click.echo("Proofs (make prove NAME=…):")
+        for proof in PROOFS.values():
+            click.echo(f"  {proof.name:10} {proof.claim}")
+        click.echo(f"Stale records: {', '.join(stale_records()) or 'none'}")
+        sys.exit(1 if name else 0)
+    match = re.fullmatch(r"(\d+)([smh])", budget)
+    if not match:
+        raise click.BadParameter("write a budget such as 90s, 40m or 2h")
+    # The state belongs to one commit: half a proof of other code proves nothing.
+    state = STATE / f"{name}-{seed}-{commit()[:12]}.jsonl"
+    if again:
+        state.unlink(missing_ok=True)
+    record = run_proof(
+        PROOFS[name],
+        seed=seed,
+        budget_s=int(match[1]) * UNITS[match[2]],
+        limit=limit,
+        state=state,
+        say=click.echo,
+    )
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    click.echo(json.dumps({k: v for k, v in record.items() if k != "details"}, indent=1))
+    sys.exit(1 if record["failures"] else 0)
+
+
+if __name__ == "__main__":
+    prove()

@@ -1,0 +1,162 @@
+"""What a proof is, and how one is run: item by item, resumable, under a time budget."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+ROOT = Path(__file__).parent.parent.parent
+RECORDS = ROOT / "docs" / "proofs"
+STATE = ROOT / "var" / "proofs"
+"""Half-done proofs; ignored by git."""
+PROVEN_FOLDERS = ("proxy", "analyzer", "policies", "models")
+"""A record is stale once anything here has changed since its commit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one item showed. `measures` are numbers with their unit in the name."""
+
+    item: str
+    holds: bool
+    detail: str = ""
+    measures: dict[str, float] = field(default_factory=dict)
+
+
+class Experiment(Protocol):
+    """A running set-up that items are tried on."""
+
+    def attempt(self, item: str) -> Outcome:
+        """Try one item."""
+
+
+class Proof(Protocol):
+    """One claim, the items it is made about, and the set-up to try them."""
+
+    name: str
+    claim: str
+
+    def items(self, seed: int) -> Sequence[str]:
+        """All items, in the order of `seed`."""
+
+    def set_up(self) -> AbstractContextManager[Experiment]:
+        """What the items are tried on."""
+
+
+def run_proof(
+    proof: Proof,
+    *,
+    seed: int,
+    budget_s: float,
+    limit: int | None,
+    state: Path | None,
+    say: Any = print,
+) -> dict[str, Any]:
+    """Run what is left of a proof within `budget_s`; the record of all that was run so far."""
+    items = list(proof.items(seed))[:limit]
+    done = _load(state)
+    deadline = time.monotonic() + budget_s
+    left = [item for item in items if item not in done]
+    if left:
+        with proof.set_up() as experiment:
+            for number, item in enumerate(left, start=len(items) - len(left) + 1):
+                if time.monotonic() > deadline:
+                    say(f"budget spent; {len(items) - number + 1} item(s) left for the next run")
+                    break
+                outcome = experiment.attempt(item)
+                done[item] = outcome
+                _append(state, outcome)
+                say(
+                    f"{number}/{len(items)} {'ok  ' if outcome.holds else 'FAIL'} {item} {outcome.detail}"
+                )
+    return record_of(proof, [done[i] for i in items if i in done], seed=seed, asked=len(items))
+
+
+def record_of(
+    proof: Proof, outcomes: Sequence[Outcome], *, seed: int, asked: int
+) -> dict[str, Any]:
+    """The record as it stands in docs/proofs/NAME.json."""
+    failures = [asdict(outcome) for outcome in outcomes if not outcome.holds]
+    names = sorted({name for outcome in outcomes for name in outcome.measures})
+    return {
+        "name": proof.name,
+        "claim": proof.claim,
+        "commit": commit(),
+        "command": f"make prove NAME={proof.name}",
+        "machine": machine(),
+        "seed": seed,
+        "items": asked,
+        "tried": len(outcomes),
+        "held": len(outcomes) - len(failures),
+        "failures": failures,
+        "quantiles": {
+            name: quantiles([o.measures[name] for o in outcomes if name in o.measures])
+            for name in names
+        },
+        "details": {outcome.item: outcome.detail for outcome in outcomes},
+    }
+
+
+def quantiles(values: Sequence[float]) -> dict[str, float]:
+    """Minimum, median, 90 % and maximum, with the count."""
+    ordered = sorted(values)
+    return {
+        "n": len(ordered),
+        "min": round(ordered[0], 3),
+        "median": round(statistics.median(ordered), 3),
+        "p90": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.9))], 3),
+        "max": round(ordered[-1], 3),
+    }
+
+
+def stale_records() -> list[str]:
+    """Names of records whose commit is not this code any more."""
+    stale = []
+    for file in sorted(RECORDS.glob("*.json")):
+        then = json.loads(file.read_text())["commit"]
+        changed = subprocess.run(
+            ["git", "diff", "--quiet", then, "HEAD", "--", *PROVEN_FOLDERS],
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+        ).returncode
+        if changed:
+            stale.append(file.stem)
+    return stale
+
+
+def commit() -> str:
+    """The commit that is checked out."""
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def machine() -> str:
+    """The machine in one line."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
+    return f"{platform.machine()}, {os.cpu_count()} cores, {memory} GiB, Linux {platform.release()}"
+
+
+def _load(state: Path | None) -> dict[str, Outcome]:
+    if state is None or not state.exists():
+        return {}
+    rows = (json.loads(line) for line in state.read_text().splitlines() if line)
+    return {row["item"]: Outcome(**row) for row in rows}
+
+
+def _append(state: Path | None, outcome: Outcome) -> None:
+    if state is None:
+        return
+    state.parent.mkdir(parents=True, exist_ok=True)
+    with state.open("a") as file:
+        file.write(json.dumps(asdict(outcome)) + "\n")
