@@ -65,6 +65,7 @@ class Settings:
     public_url: str
     anonymous: bool
     boxes: int
+    without_behaviour: bool
     hold_s: int
     upstream_timeout_s: int
     disk_bytes_max: int
@@ -258,10 +259,17 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting(
         name="boxes",
-        parse=_whole(1, 16),
+        parse=_whole(0, 16),
         default="2",
         metavar="N",
-        help="Boxes that the embedded worker runs at once.",
+        help="Boxes that the embedded worker runs at once; 0: no embedded worker, `pratique worker` runs elsewhere.",
+    ),
+    Setting(
+        name="without_behaviour",
+        parse=_bool,
+        default="false",
+        flag=True,
+        help="Judge without running anything: the behaviour layer is off, nothing scores above MONITOR.",
     ),
     Setting(
         name="hold_s",

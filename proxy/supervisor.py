@@ -219,7 +219,8 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
         enc_hook=str,
     )
     python = [sys.executable, "-P", "-m"]
-    return [
+    analyzing = settings.boxes > 0
+    children = [
         Child(
             name="sandbox",
             argv=daemon_argv(
@@ -229,6 +230,7 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
                 boxes=settings.boxes,
                 run_dir=settings.run_dir / "boxes",
                 harness=settings.harness,
+                trace=not settings.without_behaviour,
             ),
             uid=None,
             needed=False,
@@ -256,6 +258,7 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
             standard_input=config,
         ),
     ]
+    return [child for child in children if analyzing or child.name in ("judge", "proxy")]
 
 
 def listening_socket(address: Address) -> socket.socket:
