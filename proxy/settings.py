@@ -262,7 +262,7 @@ TABLE: tuple[Setting, ...] = (
         parse=_whole(0, 16),
         default="2",
         metavar="N",
-        help="Boxes that the embedded worker runs at once; 0: no embedded worker, `pratique worker` runs elsewhere.",
+        help="Boxes that the embedded worker runs at once; 0: workers run elsewhere (`pratique worker`).",
     ),
     Setting(
         name="without_behaviour",

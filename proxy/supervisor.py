@@ -1,7 +1,8 @@
-"""`pratique serve`: starts sandbox daemon, judge, proxy and worker, each as its own uid, and keeps them up.
+"""`pratique serve`: starts sandbox daemon, judge, proxy and worker, and keeps them up.
 
-As root the supervisor opens the listening socket and nothing else of the network; as an ordinary user it starts the same processes
-without changing uid, and the sandbox daemon then offers reader boxes only.
+As root the supervisor opens the listening socket and nothing else of the network, and each child
+runs as a uid of its own. As an ordinary user it starts the same processes without changing uid,
+and the sandbox daemon then offers reader boxes only.
 """
 
 from __future__ import annotations
