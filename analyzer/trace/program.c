@@ -1,0 +1,673 @@
+/*
+ * What the processes of a box ask of the kernel, as records in a ring buffer and as counts.
+ *
+ * Built by BCC against stub/ instead of kernel headers. Rules that keep it loading quickly and on
+ * every kernel from 5.8:
+ *  - no kernel structure is touched: only tracepoint fields (BCC reads their layout from tracefs)
+ *    and user memory;
+ *  - no system call number stands here: `calls` says, per number, what its arguments mean, and is
+ *    filled from the table of the architecture (syscalls.py);
+ *  - user and kernel memory is read through our own helper pointers. BCC recognises the usual names
+ *    and then parses /proc/kallsyms at each use, which takes longer than everything else together;
+ *  - tracepoint fields are copied into locals before any branch: the verifier refuses a context
+ *    pointer that the compiler has moved.
+ *
+ * Two places are left for later work and marked LATER: trigrams of calls, and bytes per file.
+ * The sizes and enums below have their twins in records.py; a test holds the two together.
+ */
+
+static long (*read_user)(void *into, u64 size, const void *from) = (void *)112;
+static long (*read_kernel)(void *into, u64 size, const void *from) = (void *)113;
+static long (*read_user_string)(void *into, u64 size, const void *from) = (void *)114;
+static long (*read_kernel_string)(void *into, u64 size, const void *from) = (void *)115;
+
+#define SLOTS_MAX 16      /* boxes at one time */
+#define SYSCALLS_MAX 512  /* numbers; both architectures end below 480 */
+#define SYSNO_OTHER 511   /* any number that is not below SYSNO_SIGSYS */
+#define SYSNO_SIGSYS 510  /* a call that seccomp answered with SIGSYS; its number is not known */
+#define PATH_BYTES 256
+#define ADDRESS_BYTES 128 /* sizeof(struct sockaddr_storage) */
+#define ARGS_MAX 16
+#define ARG_BYTES 224
+#define RECORD_BYTES 4096
+#define HEADER_BYTES 56
+#define THREADS_MAX 8192
+#define SOCKETS_MAX 8192
+#define BOXES_MAX 64
+#define TYPES_MAX 32
+
+#ifndef RING_PAGES
+#define RING_PAGES 2048
+#endif
+#define WITHOUT_WAKEUP 1  /* BPF_RB_NO_WAKEUP: the reader comes by itself every few milliseconds */
+
+#define PROT_WRITE_BIT 2
+#define PROT_EXEC_BIT 4
+#define MAP_ANONYMOUS_BIT 0x20
+#define TCP_SYN_SENT 2
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+#define FAMILY_INET 2
+#define FAMILY_INET6 10
+#define SIGSYS_NUMBER 31
+
+/* What the arguments of a call mean. */
+enum call_class {
+    CLASS_NONE = 0,      /* counted only */
+    CLASS_OPEN = 1,      /* first: path, second: flags */
+    CLASS_PATH = 2,      /* first: path, second: mode or flags */
+    CLASS_PAIR = 3,      /* first and second: paths */
+    CLASS_ADDRESS = 4,   /* first: sockaddr, second: its length */
+    CLASS_MESSAGE = 5,   /* first: struct msghdr, whose name is a sockaddr */
+    CLASS_EXEC = 6,      /* first: path, second: argv */
+    CLASS_ARGUMENTS = 7, /* the first three arguments say it all */
+    CLASS_MEMORY = 8,    /* a mapping; kept only where it makes memory executable in an unusual way */
+    CLASS_LEAVE = 9,     /* exit and exit_group: never return, so the status is remembered */
+};
+
+enum call_option {
+    OPTION_SKIP_EMPTY = 1, /* an empty path means fstat, a quarter of all path calls */
+    OPTION_HOW = 2,        /* second points to struct open_how, whose first word is the flags */
+    OPTION_INET_ONLY = 4,  /* netlink and unix messages are of no interest */
+    OPTION_CREATES = 8,    /* mmap, where mprotect changes what is there */
+};
+
+enum record_type {
+    TYPE_DENIED = 1,
+    TYPE_OPEN = 2,
+    TYPE_PATH = 3,
+    TYPE_PAIR = 4,
+    TYPE_ADDRESS = 5,
+    TYPE_EXEC_ATTEMPT = 6,
+    TYPE_EXEC_FAILED = 7,
+    TYPE_EXEC_DONE = 8,
+    TYPE_ARGUMENTS = 9,
+    TYPE_MEMORY = 10,
+    TYPE_TCP = 11,
+    TYPE_FORK = 12,
+    TYPE_EXIT = 13,
+    /* LATER: TYPE_FILE_BYTES = 14, TYPE_SEQUENCE = 15 */
+};
+
+enum record_flag {
+    FLAG_RACED = 1,  /* what we read on the way out differs from what we read on the way in */
+    FLAG_LATE = 2,   /* the page was not there on the way in; read on the way out only */
+    FLAG_UNREAD = 4, /* could not be read at all */
+    FLAG_CUT = 8,    /* longer than the buffer */
+};
+
+enum overflow_kind {
+    OVERFLOW_THREADS = 0,
+    OVERFLOW_SOCKETS = 1,
+    /* LATER: trigrams, file bytes */
+    OVERFLOWS_MAX = 8,
+};
+
+struct call {
+    u8 class;
+    u8 first;
+    u8 second;
+    u8 options;
+};
+
+struct box {
+    u32 slot;
+    u32 phase;
+    u32 execs;  /* successful execs since the phase began */
+    u32 arm_at; /* events count from this exec on: the ones before are the box being built */
+    s32 drops_to_simulate;
+    u32 unused;
+};
+
+/* A thread between the entry and the exit of a call. */
+struct thread {
+    u32 sysno;
+    u8 class;
+    u8 pending;
+    u16 unused;
+    s32 length[2];
+    u64 args[6];
+    char text[2 * PATH_BYTES];
+    /* LATER: the two calls before this one, for trigrams */
+};
+
+/* Who moved a socket out of CLOSE: later transitions run in softirq, where `current` is a stranger. */
+struct socket_owner {
+    u64 cgroup;
+    u64 pid_tgid;
+    u32 slot;
+    u32 phase;
+};
+
+struct header {
+    u64 at_ns;
+    u32 tgid;
+    u32 tid;
+    u16 type;
+    u16 sysno;
+    s32 result;
+    u64 args[3];
+    u16 length[2];
+    u8 slot;
+    u8 phase;
+    u16 flags;
+};
+
+struct record {
+    struct header header;
+    char data[RECORD_BYTES - HEADER_BYTES];
+};
+
+struct call_counts {
+    u64 number[SYSCALLS_MAX];
+};
+
+struct account {
+    u64 emitted[TYPES_MAX];
+    u64 dropped[TYPES_MAX];
+    u64 overflows[OVERFLOWS_MAX];
+};
+
+BPF_ARRAY(calls, struct call, SYSCALLS_MAX);
+BPF_HASH(boxes, u64, struct box, BOXES_MAX);
+BPF_HASH(threads, u32, struct thread, THREADS_MAX);
+BPF_HASH(sockets, u64, struct socket_owner, SOCKETS_MAX);
+BPF_PERCPU_ARRAY(counts, struct call_counts, SLOTS_MAX);
+BPF_PERCPU_ARRAY(denied, struct call_counts, SLOTS_MAX);
+BPF_PERCPU_ARRAY(accounts, struct account, SLOTS_MAX);
+BPF_PERCPU_ARRAY(scratch, struct record, 1);
+BPF_PERCPU_ARRAY(blank, struct thread, 1); /* the stack has no room for a struct thread */
+BPF_RINGBUF_OUTPUT(events, RING_PAGES);
+
+/* ---- small parts ------------------------------------------------------------------------- */
+
+static __always_inline struct box *current_box(void) {
+    u64 cgroup = bpf_get_current_cgroup_id();
+    return boxes.lookup(&cgroup);
+}
+
+static __always_inline bool armed(struct box *box) {
+    return box->execs >= box->arm_at;
+}
+
+static __always_inline void count_overflow(u32 slot, u32 kind) {
+    struct account *account = accounts.lookup(&slot);
+    if (account)
+        account->overflows[kind & (OVERFLOWS_MAX - 1)] += 1;
+}
+
+static __always_inline u32 clamp_sysno(u64 id) {
+    return id < SYSNO_SIGSYS ? (u32)id : SYSNO_OTHER;
+}
+
+static __always_inline struct thread *current_thread(struct box *box) {
+    u32 tid = bpf_get_current_pid_tgid();
+    struct thread *thread = threads.lookup(&tid);
+    if (thread)
+        return thread;
+    u32 zero = 0;
+    struct thread *nothing = blank.lookup(&zero);
+    if (!nothing)
+        return NULL;
+    if (threads.update(&tid, nothing)) {
+        count_overflow(box->slot, OVERFLOW_THREADS);
+        return NULL;
+    }
+    return threads.lookup(&tid);
+}
+
+/* The record under construction. One per CPU is enough: tracepoint programs do not nest. */
+static __always_inline struct record *begin_record(struct box *box, u32 type, u32 sysno, s64 result) {
+    u32 zero = 0;
+    struct record *record = scratch.lookup(&zero);
+    if (!record)
+        return NULL;
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    record->header.at_ns = bpf_ktime_get_ns();
+    record->header.tgid = pid_tgid >> 32;
+    record->header.tid = pid_tgid;
+    record->header.type = type;
+    record->header.sysno = sysno;
+    record->header.result = result;
+    record->header.args[0] = 0;
+    record->header.args[1] = 0;
+    record->header.args[2] = 0;
+    record->header.length[0] = 0;
+    record->header.length[1] = 0;
+    record->header.slot = box->slot;
+    record->header.phase = box->phase;
+    record->header.flags = 0;
+    return record;
+}
+
+static __always_inline void emit(struct box *box, struct record *record, u64 data_length) {
+    u32 slot = record->header.slot;
+    u32 type = record->header.type & (TYPES_MAX - 1);
+    struct account *account = accounts.lookup(&slot);
+    if (!account)
+        return;
+    if (box->drops_to_simulate > 0) {
+        __sync_fetch_and_add(&box->drops_to_simulate, -1);
+        account->dropped[type] += 1;
+        return;
+    }
+    u64 size = HEADER_BYTES + data_length;
+    /* Without the barrier the compiler removes the mask, and the verifier then sees no bound. */
+    asm volatile("" : "+r"(size));
+    size &= RECORD_BYTES - 1;
+    if (events.ringbuf_output(record, size, WITHOUT_WAKEUP))
+        account->dropped[type] += 1;
+    else
+        account->emitted[type] += 1;
+}
+
+static __always_inline u64 pick(const u64 *args, u32 index) {
+    return index == 0 ? args[0] : index == 1 ? args[1] : index == 2 ? args[2]
+         : index == 3 ? args[3] : index == 4 ? args[4] : args[5];
+}
+
+/* Whether the first `length` bytes differ; words, little-endian. What lies behind is not defined. */
+static __always_inline bool differ(const char *left, const char *right, u32 length) {
+    const u64 *left_words = (const u64 *)left;
+    const u64 *right_words = (const u64 *)right;
+    u64 difference = 0;
+#pragma unroll
+    for (u32 i = 0; i < PATH_BYTES / 8; i++) {
+        if (i * 8 >= length)
+            break;
+        u32 remaining = length - i * 8;
+        u64 mask = remaining >= 8 ? ~0ULL : (1ULL << (remaining * 8)) - 1;
+        difference |= (left_words[i] ^ right_words[i]) & mask;
+    }
+    return difference != 0;
+}
+
+static __always_inline s32 read_path(char *into, u64 pointer) {
+    return read_user_string(into, PATH_BYTES, (void *)pointer);
+}
+
+static __always_inline s32 read_address(char *into, u64 pointer, u64 stated_length) {
+    u64 length = (u32)stated_length;
+    if (!pointer)
+        return 0;
+    asm volatile("" : "+r"(length));
+    if (length > ADDRESS_BYTES)
+        length = ADDRESS_BYTES;
+    return read_user(into, length, (void *)pointer) ? -1 : (s32)length;
+}
+
+/* ---- a call comes in --------------------------------------------------------------------- */
+
+/* An exec that succeeds leaves no old memory to read later, so it is told at once; whether it
+ * succeeded follows as TYPE_EXEC_DONE (with the kernel's own copy of the path) or _FAILED. */
+static __always_inline void tell_exec(struct box *box, u32 sysno, u64 path, u64 argv) {
+    struct record *record = begin_record(box, TYPE_EXEC_ATTEMPT, sysno, 0);
+    if (!record)
+        return;
+    s32 length = read_path(record->data, path);
+    if (length < 0)
+        record->header.flags |= FLAG_UNREAD;
+    if (length == PATH_BYTES)
+        record->header.flags |= FLAG_CUT;
+    record->header.length[0] = length > 0 ? length : 0;
+    u32 found = 0;
+#pragma unroll
+    for (u32 i = 0; i < ARGS_MAX; i++) {
+        u64 pointer = 0;
+        char *into = record->data + PATH_BYTES + i * ARG_BYTES;
+        if (found == i && !read_user(&pointer, sizeof(pointer), (void *)(argv + 8 * i)) && pointer) {
+            s32 size = read_user_string(into, ARG_BYTES, (void *)pointer);
+            if (size == ARG_BYTES)
+                record->header.flags |= FLAG_CUT;
+            if (size < 0) {
+                record->header.flags |= FLAG_UNREAD;
+                into[0] = 0;
+            }
+            found = i + 1;
+        }
+    }
+    if (found == ARGS_MAX) {
+        u64 pointer = 0;
+        if (!read_user(&pointer, sizeof(pointer), (void *)(argv + 8 * ARGS_MAX)) && pointer)
+            record->header.flags |= FLAG_CUT;
+    }
+    record->header.length[1] = found;
+    emit(box, record, PATH_BYTES + found * ARG_BYTES);
+}
+
+static __always_inline void remember_arguments(struct box *box, struct thread *thread, struct call *call) {
+    u64 first = pick(thread->args, call->first);
+    u64 second = pick(thread->args, call->second);
+    if (call->class == CLASS_OPEN || call->class == CLASS_PATH) {
+        thread->length[0] = read_path(thread->text, first);
+        if ((call->options & OPTION_SKIP_EMPTY) && (thread->length[0] == 1 || !first))
+            thread->class = CLASS_NONE;
+    } else if (call->class == CLASS_PAIR) {
+        thread->length[0] = read_path(thread->text, first);
+        thread->length[1] = read_path(thread->text + PATH_BYTES, second);
+    } else if (call->class == CLASS_ADDRESS) {
+        thread->args[4] = first;
+        thread->args[5] = second;
+        thread->length[0] = read_address(thread->text, first, second);
+    } else if (call->class == CLASS_MESSAGE) {
+        /* struct user_msghdr and struct mmsghdr both begin: void *name; int name_length */
+        u64 message[2] = {0, 0};
+        read_user(message, sizeof(message), (void *)first);
+        thread->args[4] = message[0];
+        thread->args[5] = message[1];
+        thread->class = message[0] ? CLASS_ADDRESS : CLASS_NONE;
+        thread->length[0] = read_address(thread->text, message[0], message[1]);
+    } else if (call->class == CLASS_EXEC) {
+        tell_exec(box, thread->sysno, first, second);
+    }
+}
+
+TRACEPOINT_PROBE(raw_syscalls, sys_enter) {
+    u64 id = args->id;
+    u64 a0 = args->args[0], a1 = args->args[1], a2 = args->args[2];
+    u64 a3 = args->args[3], a4 = args->args[4], a5 = args->args[5];
+    struct box *box = current_box();
+    if (!box)
+        return 0;
+    u32 sysno = clamp_sysno(id);
+    u32 slot = box->slot;
+    if (armed(box)) {
+        struct call_counts *slot_counts = counts.lookup(&slot);
+        if (slot_counts)
+            slot_counts->number[sysno & (SYSCALLS_MAX - 1)] += 1;
+        /* LATER: trigrams, keyed slot, phase and three numbers */
+    }
+    struct thread *thread = current_thread(box);
+    if (!thread)
+        return 0;
+    /* Marked even before the box is armed: a call that began then and fails later was not denied. */
+    thread->pending = 1;
+    thread->sysno = sysno;
+    thread->class = CLASS_NONE;
+    if (!armed(box))
+        return 0;
+    struct call *call = calls.lookup(&sysno);
+    if (!call || call->class == CLASS_NONE)
+        return 0;
+    thread->class = call->class;
+    thread->length[0] = 0;
+    thread->length[1] = 0;
+    thread->args[0] = a0;
+    thread->args[1] = a1;
+    thread->args[2] = a2;
+    thread->args[3] = a3;
+    thread->args[4] = a4;
+    thread->args[5] = a5;
+    remember_arguments(box, thread, call);
+    return 0;
+}
+
+/* ---- a call goes out --------------------------------------------------------------------- */
+
+/* Data layout of paths: [path][second path][path on the way out][second path on the way out], each
+ * PATH_BYTES wide; sent up to the last part that says something new. */
+static __always_inline void tell_path(struct box *box, struct record *record, struct thread *thread,
+                                      u64 first, u64 second, bool pair) {
+    char *again = record->data + 2 * PATH_BYTES;
+    s32 before = thread->length[0];
+    s32 after = read_path(again, first);
+    u32 flags = 0;
+    if (before > 0) {
+        read_kernel(record->data, PATH_BYTES, thread->text);
+        if (after != before || differ(thread->text, again, before))
+            flags |= FLAG_RACED;
+    } else {
+        flags |= after > 0 ? FLAG_LATE : FLAG_UNREAD;
+        read_kernel(record->data, PATH_BYTES, again);
+        before = after;
+    }
+    record->header.length[0] = before > 0 ? before : 0;
+    u64 size = before > 0 ? before : 0;
+    if (before == PATH_BYTES)
+        flags |= FLAG_CUT;
+    if (pair) {
+        char *second_again = record->data + 3 * PATH_BYTES;
+        before = thread->length[1];
+        after = read_path(second_again, second);
+        if (before > 0) {
+            read_kernel(record->data + PATH_BYTES, PATH_BYTES, thread->text + PATH_BYTES);
+            if (after != before || differ(thread->text + PATH_BYTES, second_again, before))
+                flags |= FLAG_RACED;
+        } else {
+            flags |= after > 0 ? FLAG_LATE : FLAG_UNREAD;
+            read_kernel(record->data + PATH_BYTES, PATH_BYTES, second_again);
+            before = after;
+        }
+        record->header.length[1] = before > 0 ? before : 0;
+        size = PATH_BYTES + (before > 0 ? before : 0);
+        if (before == PATH_BYTES)
+            flags |= FLAG_CUT;
+    } else if (flags & FLAG_RACED) {
+        record->header.length[1] = after > 0 ? after : 0;
+    }
+    if (flags & FLAG_RACED)
+        size = 4 * PATH_BYTES;
+    record->header.flags = flags;
+    emit(box, record, size);
+}
+
+static __always_inline void tell_address(struct box *box, struct record *record, struct thread *thread,
+                                         u32 options) {
+    char *again = record->data + ADDRESS_BYTES;
+    s32 before = thread->length[0];
+    s32 after = read_address(again, thread->args[4], thread->args[5]);
+    u32 flags = 0;
+    read_kernel(record->data, ADDRESS_BYTES, thread->text);
+    if (before > 0) {
+        if (after != before || differ(thread->text, again, before & (2 * ADDRESS_BYTES - 1)))
+            flags |= FLAG_RACED;
+    } else {
+        flags |= after > 0 ? FLAG_LATE : FLAG_UNREAD;
+        read_kernel(record->data, ADDRESS_BYTES, again);
+        before = after;
+    }
+    if (options & OPTION_INET_ONLY) {
+        u16 family = *(u16 *)record->data;
+        if (before < 2 || (family != FAMILY_INET && family != FAMILY_INET6))
+            if (!(flags & FLAG_RACED))
+                return;
+    }
+    record->header.length[0] = before > 0 ? before : 0;
+    record->header.length[1] = after > 0 ? after : 0;
+    record->header.flags = flags;
+    emit(box, record, 2 * ADDRESS_BYTES);
+}
+
+/* A mapping is told where it can run what was written: anonymous or writable, and executable. */
+static __always_inline bool executable_mapping(struct thread *thread, bool creates) {
+    if (!(thread->args[2] & PROT_EXEC_BIT))
+        return false;
+    if (!creates)
+        return true;
+    return (thread->args[3] & MAP_ANONYMOUS_BIT) || (thread->args[2] & PROT_WRITE_BIT);
+}
+
+/* seccomp answers before sys_enter: a call that fails without having come in was refused. */
+static __always_inline void tell_denied(struct box *box, u32 sysno, s64 result) {
+    u32 slot = box->slot;
+    struct call_counts *slot_denied = denied.lookup(&slot);
+    if (slot_denied)
+        slot_denied->number[sysno & (SYSCALLS_MAX - 1)] += 1;
+    struct record *record = begin_record(box, TYPE_DENIED, sysno, result);
+    if (record)
+        emit(box, record, 0);
+}
+
+static __always_inline void tell_call(struct box *box, struct thread *thread, struct call *call, s64 result) {
+    u32 class = thread->class;
+    u64 first = pick(thread->args, call->first);
+    u64 second = pick(thread->args, call->second);
+    u32 type = class == CLASS_OPEN      ? TYPE_OPEN
+               : class == CLASS_PATH    ? TYPE_PATH
+               : class == CLASS_PAIR    ? TYPE_PAIR
+               : class == CLASS_ADDRESS ? TYPE_ADDRESS
+               : class == CLASS_EXEC    ? TYPE_EXEC_FAILED
+               : class == CLASS_MEMORY  ? TYPE_MEMORY
+                                        : TYPE_ARGUMENTS;
+    struct record *record = begin_record(box, type, thread->sysno, result);
+    if (!record)
+        return;
+    record->header.args[0] = thread->args[0];
+    record->header.args[1] = thread->args[1];
+    record->header.args[2] = thread->args[2];
+    if (class == CLASS_OPEN || class == CLASS_PATH) {
+        record->header.args[1] = second;
+        if (call->options & OPTION_HOW)
+            read_user(&record->header.args[1], sizeof(u64), (void *)second);
+        tell_path(box, record, thread, first, 0, false);
+    } else if (class == CLASS_PAIR) {
+        tell_path(box, record, thread, first, second, true);
+    } else if (class == CLASS_ADDRESS) {
+        tell_address(box, record, thread, call->options);
+    } else {
+        emit(box, record, 0);
+    }
+}
+
+TRACEPOINT_PROBE(raw_syscalls, sys_exit) {
+    u64 id = args->id;
+    s64 result = args->ret;
+    struct box *box = current_box();
+    if (!box)
+        return 0;
+    u32 tid = bpf_get_current_pid_tgid();
+    struct thread *thread = threads.lookup(&tid);
+    if (!thread || !thread->pending) {
+        if (result < 0 && armed(box))
+            tell_denied(box, clamp_sysno(id), result);
+        return 0;
+    }
+    thread->pending = 0;
+    u32 class = thread->class;
+    /* LATER: bytes per file, from the results of reads and writes */
+    if (class == CLASS_NONE || class == CLASS_LEAVE || !armed(box))
+        return 0;
+    if (class == CLASS_EXEC && result >= 0)
+        return 0;
+    u32 sysno = thread->sysno;
+    struct call *call = calls.lookup(&sysno);
+    if (!call)
+        return 0;
+    if (class == CLASS_MEMORY && !executable_mapping(thread, call->options & OPTION_CREATES))
+        return 0;
+    tell_call(box, thread, call, result);
+    return 0;
+}
+
+TRACEPOINT_PROBE(signal, signal_generate) {
+    int signal = args->sig, code = args->code;
+    u32 target = args->pid;
+    if (signal != SIGSYS_NUMBER || code <= 0) /* code 0 and below: another process sent it */
+        return 0;
+    struct box *box = current_box();
+    if (!box || !armed(box) || target != (u32)bpf_get_current_pid_tgid())
+        return 0;
+    tell_denied(box, SYSNO_SIGSYS, 0);
+    return 0;
+}
+
+/* ---- processes --------------------------------------------------------------------------- */
+
+TRACEPOINT_PROBE(task, task_newtask) {
+    u64 child = args->pid, clone_flags = args->clone_flags;
+    struct box *box = current_box();
+    if (!box || !armed(box))
+        return 0;
+    struct record *record = begin_record(box, TYPE_FORK, 0, child);
+    if (!record)
+        return 0;
+    record->header.args[0] = clone_flags;
+    emit(box, record, 0);
+    return 0;
+}
+
+TRACEPOINT_PROBE(sched, sched_process_exec) {
+    u32 tid = args->pid, old_tid = args->old_pid;
+    u32 offset = args->data_loc_filename & 0xffff;
+    const char *filename = (const char *)args + offset;
+    struct box *box = current_box();
+    if (!box)
+        return 0;
+    if (old_tid != tid) /* a thread other than the first: its id ends here without an exit */
+        threads.delete(&old_tid);
+    __sync_fetch_and_add(&box->execs, 1);
+    if (!armed(box))
+        return 0;
+    struct record *record = begin_record(box, TYPE_EXEC_DONE, 0, 0);
+    if (!record)
+        return 0;
+    s32 length = read_kernel_string(record->data, PATH_BYTES, filename);
+    record->header.length[0] = length > 0 ? length : 0;
+    record->header.args[0] = old_tid;
+    if (length == PATH_BYTES)
+        record->header.flags |= FLAG_CUT;
+    emit(box, record, length > 0 ? length : 0);
+    return 0;
+}
+
+TRACEPOINT_PROBE(sched, sched_process_exit) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    u32 tid = pid_tgid;
+    struct box *box = current_box();
+    if (box && armed(box) && tid == (u32)(pid_tgid >> 32)) {
+        struct record *record = begin_record(box, TYPE_EXIT, 0, -1);
+        if (record) {
+            struct thread *thread = threads.lookup(&tid);
+            if (thread && thread->pending && thread->class == CLASS_LEAVE)
+                record->header.result = thread->args[0] & 0xff;
+            emit(box, record, 0);
+        }
+    }
+    threads.delete(&tid); /* whatever box it was in: its entry may outlive the box */
+    return 0;
+}
+
+/* ---- TCP states -------------------------------------------------------------------------- */
+
+TRACEPOINT_PROBE(sock, inet_sock_set_state) {
+    u64 socket = (u64)args->skaddr;
+    u32 old_state = args->oldstate, new_state = args->newstate;
+    u64 family = args->family, source_port = args->sport, target_port = args->dport;
+    struct box *box = current_box();
+    struct socket_owner owner = {};
+    if (old_state == TCP_CLOSE && (new_state == TCP_SYN_SENT || new_state == TCP_LISTEN)) {
+        /* connect and listen, which run in the process that called them */
+        if (!box || !armed(box))
+            return 0;
+        owner.cgroup = bpf_get_current_cgroup_id();
+        owner.pid_tgid = bpf_get_current_pid_tgid();
+        owner.slot = box->slot;
+        owner.phase = box->phase;
+        if (sockets.update(&socket, &owner))
+            count_overflow(owner.slot, OVERFLOW_SOCKETS);
+    } else {
+        struct socket_owner *known = sockets.lookup(&socket);
+        if (!known)
+            return 0;
+        owner = *known;
+        if (new_state == TCP_CLOSE)
+            sockets.delete(&socket);
+        box = boxes.lookup(&owner.cgroup);
+        if (!box) /* the box is gone, and its slot may be another's by now */
+            return 0;
+    }
+    struct record *record = begin_record(box, TYPE_TCP, 0, 0);
+    if (!record)
+        return 0;
+    record->header.tgid = owner.pid_tgid >> 32;
+    record->header.tid = owner.pid_tgid;
+    record->header.slot = owner.slot;
+    record->header.phase = owner.phase;
+    record->header.args[0] = socket;
+    record->header.args[1] = family << 32 | source_port << 16 | target_port;
+    record->header.args[2] = old_state << 8 | new_state;
+    read_kernel(record->data, 16, args->saddr_v6);
+    read_kernel(record->data + 16, 16, args->daddr_v6);
+    emit(box, record, 32);
+    return 0;
+}
