@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 import msgspec
-from models.reason import reason_line
 from rich.console import Console
 from rich.table import Table
 
 from models.decision import Action, Decision
+from models.reason import reason_line
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.settings import Settings

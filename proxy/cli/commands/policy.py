@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from policies.document import DEFAULT_POLICY_TOML, parse_policy
 
 from models.errors import PolicyInvalid, Problem
+from policies.document import DEFAULT_POLICY_TOML, parse_policy
 
 
 @click.group()

@@ -1,0 +1,71 @@
+"""`pratique worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import signal
+from pathlib import Path
+
+import click
+from analyzer.sandbox.client import SandboxClient
+from analyzer.worker import Worker
+
+from models.errors import ValueInvalid
+from proxy.cli.analyzing import sandbox_daemon
+from proxy.log import configure_log
+
+TOKEN_BYTES_MAX = 4096
+"""Bytes of a token file; ours hold below 80."""
+
+
+@click.command()
+@click.option(
+    "--server",
+    required=True,
+    metavar="URL",
+    envvar="PRATIQUE_SERVER",
+    help="The firewall. [PRATIQUE_SERVER]",
+)
+@click.option(
+    "--token-file",
+    required=True,
+    envvar="PRATIQUE_TOKEN_FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the secret that `pratique token add worker NAME` printed. [PRATIQUE_TOKEN_FILE]",
+)
+@click.option(
+    "--boxes", type=click.IntRange(1, 16), default=2, show_default=True, help="Boxes at once."
+)
+@click.option("--uid-base", type=click.IntRange(1000, 65000), default=64800, show_default=True)
+def worker(server: str, token_file: Path, boxes: int, uid_base: int) -> None:
+    """Analyse for a firewall elsewhere: lease jobs, run boxes, post evidence.
+
+    Start it as root; it keeps a sandbox daemon and drops its own privileges. Nothing has to be
+    opened on this machine: it only asks the server.
+    """
+    with token_file.open("rb") as file:
+        token = file.read(TOKEN_BYTES_MAX).decode("ascii", errors="replace").strip()
+    if not token:
+        raise ValueInvalid(
+            f"{token_file} is empty.",
+            next_step="Write the secret of `pratique token add worker` into it.",
+        )
+    configure_log(format_="json", file=None, process="worker")
+    with sandbox_daemon(uid_base=uid_base, boxes=boxes) as socket:
+        asyncio.run(run_worker(server=server, token=token, socket=socket, boxes=boxes))
+
+
+async def run_worker(*, server: str, token: str, socket: Path, boxes: int) -> None:
+    """Work until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await Worker(
+        server=server,
+        token=token,
+        sandbox=SandboxClient(socket),
+        name=platform.node() or "worker",
+        parallel=boxes,
+    ).run(stop)

@@ -1,0 +1,73 @@
+"""The policy in force: read from a file, and read again when the file changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from models.errors import PolicyInvalid, Problem
+from policies.document import DEFAULT_POLICY_TOML, Policy, parse_policy
+
+LOG = structlog.get_logger()
+
+POLICY_BYTES_MAX = 1024 * 1024
+"""Bytes of a policy file; the default one is below 16 KiB."""
+
+
+class PolicyFile:
+    """`current()` is what is in force. A file with mistakes never replaces a sound policy."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._stamp: tuple[int, int] | None = None
+        self._policy = parse_policy(DEFAULT_POLICY_TOML, source="the default policy")
+        if path is not None:
+            self._policy, self._stamp = _read(path)
+
+    def current(self) -> Policy:
+        """The policy in force."""
+        return self._policy
+
+    def reload(self) -> bool:
+        """Read the file again if it changed; whether another policy is in force now."""
+        if self._path is None:
+            return False
+        try:
+            status = self._path.stat()
+            if (status.st_mtime_ns, status.st_size) == self._stamp:
+                return False
+            before = self._policy.digest
+            self._policy, self._stamp = _read(self._path)
+        except (OSError, PolicyInvalid) as error:
+            # Said once for each change of the file, not at every look.
+            stamp = _stamp(self._path)
+            if stamp != self._stamp:
+                LOG.error("policy_refused", file=str(self._path), error=str(error))
+            self._stamp = stamp
+            return False
+        LOG.info("policy_loaded", file=str(self._path), policy_digest=self._policy.digest)
+        return self._policy.digest != before
+
+
+def _read(path: Path) -> tuple[Policy, tuple[int, int] | None]:
+    stamp = _stamp(path)
+    try:
+        data = path.read_bytes()
+        if len(data) > POLICY_BYTES_MAX:
+            raise ValueError(f"larger than {POLICY_BYTES_MAX} bytes")
+        text = data.decode()
+    except (OSError, ValueError) as error:
+        problem = Problem(where=str(path), message=f"cannot be read: {error}")
+        raise PolicyInvalid(
+            str(path), (problem,), next_step="Make it readable to the proxy's uid."
+        ) from error
+    return parse_policy(text, source=str(path)), stamp
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
