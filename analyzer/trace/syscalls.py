@@ -81,7 +81,8 @@ _BY_ARGUMENTS = (
     *("keyctl", "add_key", "request_key", "userfaultfd", "io_uring_setup", "reboot", "iopl"),
     *("ioperm", "modify_ldt", "sethostname", "setdomainname", "settimeofday", "clock_settime"),
     *("open_by_handle_at", "fanotify_init", "inotify_init", "inotify_init1", "memfd_secret"),
-    *("fchown", "fchmod"),
+    # what becomes clear only with the descriptor's path
+    *("fchown", "fchmod", "fchdir"),
 )
 
 MEANINGS: dict[str, Meaning] = {
