@@ -1,0 +1,259 @@
+"""A folder of files by their sha256 (`ab/cdef…`), in which no file is ever half there.
+
+Bytes are written to a temporary file on the same file system, hashed as they come, flushed to the
+disk and then renamed: whoever finds a path finds the whole, verified file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import structlog
+
+from models.artifact import Sha256, parse_sha256
+from models.errors import Overloaded, StoreError, UpstreamHashMismatch
+
+LOG = structlog.get_logger()
+
+DISK_BYTES_MAX = 50 * 1024**3
+"""Bytes of artifacts kept; some 20,000 files of an organisation's use (ours, set by settings)."""
+DISK_FREE_BYTES_MIN = 256 * 1024**2
+"""Bytes that stay free on the file system, for the database beside us."""
+STALE_TEMP_S = 3_600
+"""Seconds without a write after which a temporary file is a dead process's; no fetch takes that."""
+
+_TEMP = "tmp"
+_MODE = 0o444
+
+
+class FolderArtifacts:
+    """Content-addressed bytes. Several processes may share the folder. All methods block."""
+
+    def __init__(self, root: Path, *, bytes_max: int = DISK_BYTES_MAX) -> None:
+        """Make `root` where it is missing, sweep stale temporary files, count what is there.
+
+        Raises StoreError.
+        """
+        self._root = root
+        self._temp = root / _TEMP
+        self._bytes_max = bytes_max
+        self._lock = threading.Lock()
+        self._promised = 0
+        try:
+            self._temp.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+            self._used = self._count()
+        except OSError as error:
+            raise _failed("counted", error) from error
+
+    def path(self, sha256: Sha256) -> Path | None:
+        """Where the bytes lie; None where they do not."""
+        path = self._place(sha256)
+        return path if path.is_file() else None
+
+    def begin(self, size: int | None = None) -> Partial:
+        """A file to be written; `size` is its announced number of bytes, promised to it at once.
+
+        Raises Overloaded where the bound on the disk does not allow it, and StoreError.
+        """
+        self._promise(size or 0)
+        try:
+            return Partial(self, self._temp / uuid4().hex, promised=size or 0)
+        except OSError as error:
+            self._promise(-(size or 0))
+            raise _failed("written", error) from error
+
+    def remove(self, sha256: Sha256) -> bool:
+        """Take a file out, for an operator; whoever has it open keeps reading. False: not there."""
+        path = self._place(sha256)
+        try:
+            size = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _failed("removed", error) from error
+        with self._lock:
+            self._used -= size
+        return True
+
+    def used_bytes(self) -> int:
+        """Bytes of whole files; counted at the start, then kept up by this process."""
+        return self._used
+
+    def _place(self, sha256: Sha256) -> Path:
+        checked = parse_sha256(sha256)
+        return self._root / checked[:2] / checked[2:]
+
+    def _count(self) -> int:
+        return sum(
+            entry.stat().st_size
+            for folder in self._root.iterdir()
+            if folder.is_dir() and folder.name != _TEMP
+            for entry in folder.iterdir()
+        )
+
+    def _promise(self, size: int) -> None:
+        """Set `size` bytes aside (or, negative, let go of them). Raises Overloaded, StoreError."""
+        try:
+            with self._lock:
+                if size >= 0 and self._used + self._promised + size > self._bytes_max:
+                    raise _full(f"Its bound of {self._bytes_max} bytes is reached.")
+                if size >= 0 and shutil.disk_usage(self._root).free - size < DISK_FREE_BYTES_MIN:
+                    raise _full("The disk has too little room.")
+                self._promised += size
+        except OSError as error:
+            raise _failed("counted", error) from error
+
+    def _settle(self, promised: int, kept: int) -> None:
+        with self._lock:
+            self._promised -= promised
+            self._used += kept
+
+    def _keep(self, temp: Path, sha256: Sha256) -> tuple[Path, int]:
+        """Give a whole temporary file its place; (path, bytes that are new)."""
+        path = self._place(sha256)
+        size = temp.stat().st_size
+        path.parent.mkdir(exist_ok=True)
+        existed = path.exists()
+        temp.replace(path)
+        _flush_folder(path.parent)
+        return path, 0 if existed else size
+
+    def _sweep(self) -> None:
+        deadline = time.time() - STALE_TEMP_S
+        swept = 0
+        for entry in self._temp.iterdir():
+            with suppress(OSError):  # another process swept it first
+                if entry.stat().st_mtime < deadline:
+                    entry.unlink()
+                    swept += 1
+        if swept:
+            LOG.info("stale_downloads_swept", files=swept)
+
+
+class Partial:
+    """A file that is being written. Leaving its `with` block without `keep` throws it away.
+
+    A lock keeps a write that is under way in a thread from meeting a `discard` by whoever stopped
+    waiting for it: the descriptor's number may be another file's by then.
+    """
+
+    def __init__(self, folder: FolderArtifacts, temp: Path, *, promised: int) -> None:
+        self._folder = folder
+        self._temp = temp
+        self._promised = promised
+        self._hash = hashlib.sha256()
+        self._settled = False
+        self._lock = threading.Lock()
+        self.received = 0
+        """Bytes written so far."""
+        self._file = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discard()
+
+    def write(self, chunk: bytes) -> None:
+        """Append. Raises Overloaded at the bound on the disk, and StoreError."""
+        with self._lock:
+            self._check_open()
+            beyond = self.received + len(chunk) - self._promised
+            if beyond > 0:
+                self._folder._promise(beyond)  # noqa: SLF001 - one room, two classes
+                self._promised += beyond
+            try:
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(self._file, view) :]
+            except OSError as error:
+                raise _failed("written", error) from error
+            self._hash.update(chunk)
+            self.received += len(chunk)
+
+    def restart(self) -> None:
+        """Forget what was written. Raises StoreError."""
+        with self._lock:
+            self._check_open()
+            try:
+                os.ftruncate(self._file, 0)
+                os.lseek(self._file, 0, os.SEEK_SET)
+            except OSError as error:
+                raise _failed("written", error) from error
+            self._hash = hashlib.sha256()
+            self.received = 0
+
+    def matches(self, sha256: Sha256) -> bool:
+        """Whether what was written so far has this digest."""
+        return self._hash.hexdigest() == sha256
+
+    def keep(self, sha256: Sha256) -> Path:
+        """Flush and show the file. Raises UpstreamHashMismatch (nothing is kept), StoreError."""
+        if not self.matches(sha256):
+            raise UpstreamHashMismatch("The bytes do not have the sha256 that was announced.")
+        with self._lock:
+            self._check_open()
+            try:
+                os.fchmod(self._file, _MODE)
+                os.fsync(self._file)
+                path, kept = self._folder._keep(self._temp, sha256)  # noqa: SLF001 - as above
+            except OSError as error:
+                raise _failed("kept", error) from error
+            self._finish(kept)
+        return path
+
+    def discard(self) -> None:
+        """Throw away what was not kept."""
+        with self._lock:
+            if not self._settled:
+                with suppress(OSError):
+                    self._temp.unlink()
+                self._finish(0)
+
+    def _check_open(self) -> None:
+        if self._settled:
+            raise StoreError("The download was given up.")
+
+    def _finish(self, kept: int) -> None:
+        self._settled = True
+        os.close(self._file)
+        self._folder._settle(self._promised, kept)  # noqa: SLF001 - as above
+
+
+def _flush_folder(folder: Path) -> None:
+    """A rename is on the disk once its folder is (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _full(why: str) -> Overloaded:
+    return Overloaded(
+        f"There is no room for another artifact. {why}",
+        next_step="Raise disk_bytes_max or free disk space; files already stored are still served.",
+    )
+
+
+def _failed(verb: str, error: OSError) -> StoreError:
+    return StoreError(
+        f"An artifact could not be {verb}: {error.strerror or error}.",
+        next_step="Check the data directory's disk and permissions.",
+    )

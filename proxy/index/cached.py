@@ -1,0 +1,348 @@
+"""Upstream's pages, kept: fresh for a while, stale while upstream fails, never longer than a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from cachetools import LRUCache
+from packaging.utils import NormalizedName
+
+from models.artifact import IndexName
+from models.clock import Clock
+from models.errors import (
+    StoreError,
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamNotFound,
+    UpstreamUnavailable,
+)
+from proxy.index.flight import SingleFlight
+from proxy.index.port import FetchedPage, PageSource
+from proxy.index.upstream import read_page
+from proxy.simple.negotiate import Format
+from proxy.simple.page import ProjectPage
+from proxy.simple.render import render_project
+from proxy.store.port import StoredPage
+
+LOG = structlog.get_logger()
+
+FRESH_S = 600
+"""Seconds a page is fresh where upstream names no max-age; what PyPI itself names."""
+FRESH_S_MAX = 3_600
+"""Seconds a page stays fresh whatever upstream names: a new release must show within the hour."""
+NEGATIVE_S = 60
+"""Seconds that "no such project" is believed: a name may be registered at any moment."""
+STALE_S = 7 * 86_400
+"""Seconds after its last check that a page is still shown while upstream fails (DESIGN.md 3)."""
+PATIENCE_S = 4.0
+"""Seconds a requester waits for a slow upstream while a stale page is at hand; pip waits 15."""
+PAUSE_S = 10
+"""Seconds after a failure before the upstream is asked again, where a stale page is at hand."""
+PERSIST_AGAIN_S = 6 * 3_600
+"""Seconds after which an unchanged page is written again, so that a restart knows it was checked."""
+MEMORY_BYTES_MAX = 48 * 1024 * 1024
+"""Bytes of page bodies whose parsed form is kept; the form takes about four times as much."""
+ENTRY_BYTES = 2_048
+"""Bytes counted for a page beside its body; keeps the number of tiny and missing pages bounded."""
+REFRESHES_MAX = 512
+"""Pages that are fetched at once."""
+SERIAL_CHARS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheBounds:
+    """How long what is believed."""
+
+    fresh_s: int = FRESH_S
+    fresh_s_max: int = FRESH_S_MAX
+    negative_s: int = NEGATIVE_S
+    stale_s: int = STALE_S
+    patience_s: float = PATIENCE_S
+    pause_s: int = PAUSE_S
+    memory_bytes_max: int = MEMORY_BYTES_MAX
+
+
+class PageShelf(Protocol):
+    """The part of the Store that a cache needs."""
+
+    async def put_page(self, page: StoredPage) -> None:
+        """Keep an upstream page, replacing the one before."""
+
+    async def page(self, index: IndexName, project: NormalizedName) -> StoredPage | None:
+        """The stored upstream page."""
+
+    async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
+        """Tell every process that the project's page changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A page as it is known; `page` None: upstream says that there is no such project."""
+
+    page: ProjectPage | None
+    serial: str
+    body_digest: str
+    etag: str
+    size_bytes: int
+    checked_at: datetime
+    fresh_until: datetime
+    persisted_at: datetime | None = None
+
+
+class CachedIndex:
+    """An Index over a PageSource. One fetch per project at a time, which no requester can kill."""
+
+    def __init__(
+        self,
+        source: PageSource,
+        shelf: PageShelf,
+        *,
+        clock: Clock,
+        bounds: CacheBounds | None = None,
+    ) -> None:
+        """`shelf` is the store; `source` is started and closed by whoever made it."""
+        self._source = source
+        self._shelf = shelf
+        self._clock = clock
+        self._bounds = bounds or CacheBounds()
+        self._memory: LRUCache[NormalizedName, _Entry] = LRUCache(
+            maxsize=self._bounds.memory_bytes_max,
+            getsizeof=lambda entry: min(
+                entry.size_bytes + ENTRY_BYTES, self._bounds.memory_bytes_max
+            ),
+        )
+        self._loads: SingleFlight[NormalizedName, _Entry | None] = SingleFlight(
+            flights_max=REFRESHES_MAX, what="page reads"
+        )
+        self._refreshes: SingleFlight[NormalizedName, _Entry] = SingleFlight(
+            flights_max=REFRESHES_MAX, what="page fetches"
+        )
+        self._lists: SingleFlight[str, tuple[str, ...]] = SingleFlight(
+            flights_max=1, what="list fetches"
+        )
+        self._list: tuple[datetime, tuple[str, ...]] | None = None
+
+    @property
+    def name(self) -> IndexName:
+        """The name of the index beneath."""
+        return self._source.name
+
+    async def project(self, project: NormalizedName) -> ProjectPage:
+        """A project's page, fresh or, while upstream fails, at most `stale_s` old.
+
+        Raises UpstreamNotFound, another UpstreamError, or Overloaded.
+        """
+        entry = self._memory.get(project)
+        if entry is None:
+            entry = await self._loads.run(project, lambda: self._load(project))
+        if entry is not None and self._clock() < entry.fresh_until:
+            return self._page_now(project, entry)
+        if entry is None or not self._usable(entry):
+            return await self.refresh(project)
+        flight = self._refreshes.task(project, lambda: self._renew(project))
+        done, _ = await asyncio.wait({flight}, timeout=self._bounds.patience_s)
+        return self._page_now(project, flight.result() if done else entry)
+
+    async def refresh(self, project: NormalizedName) -> ProjectPage:
+        """The page as upstream has it now; for a file that the page in the cache does not list.
+
+        Falls back on the stale page as `project` does, and raises the same.
+        """
+        entry = await self._refreshes.run(project, lambda: self._renew(project))
+        return self._page_now(project, entry)
+
+    def serial(self, project: NormalizedName) -> Hashable:
+        """Changes when the page does; asked right after `project`, it is that page's.
+
+        Equal to nothing where the page has left memory meanwhile, so that no cache can take one
+        page for another.
+        """
+        entry = self._memory.get(project)
+        return entry.serial if entry is not None else object()
+
+    async def projects(self) -> tuple[str, ...]:
+        """The names of all projects; kept in memory only. Raises UpstreamError."""
+        now = self._clock()
+        kept = self._list
+        if kept is not None and now - kept[0] < timedelta(seconds=self._bounds.fresh_s):
+            return kept[1]
+        try:
+            names = await self._lists.run("", self._source.projects)
+        except UpstreamError as error:
+            if kept is None or now - kept[0] > timedelta(seconds=self._bounds.stale_s):
+                raise
+            LOG.warning("project_list_served_stale", error=str(error))
+            return kept[1]
+        self._list = (now, names)
+        return names
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        await self._loads.close()
+        await self._refreshes.close()
+        await self._lists.close()
+
+    def _page_now(self, project: NormalizedName, entry: _Entry) -> ProjectPage:
+        """The page that memory holds at this very moment (`serial` speaks of it), else `entry`'s."""
+        page = self._memory.get(project, entry).page
+        if page is None:
+            raise UpstreamNotFound(f"The upstream has no project called {project}.")
+        return page
+
+    async def _load(self, project: NormalizedName) -> _Entry | None:
+        """The page as the store has it: after a restart, or since another process fetched it."""
+        try:
+            stored = await self._shelf.page(self.name, project)
+        except StoreError as error:
+            LOG.warning("page_not_loaded", project=project, error=str(error))
+            return None
+        if stored is None:
+            return None
+        try:
+            entry = await self._entry_of(stored)
+        except UpstreamInvalid as error:
+            LOG.warning("stored_page_ignored", project=project, error=str(error))
+            return None
+        self._memory[project] = entry
+        return entry
+
+    async def _entry_of(self, stored: StoredPage) -> _Entry:
+        page = None
+        if stored.status == 200:
+            page = await read_page(
+                stored.content_type, stored.body, "https://stored.invalid/", project=stored.project
+            )
+        return _Entry(
+            page=page,
+            serial=_serial(stored.body),
+            body_digest="",
+            etag=stored.etag,
+            size_bytes=len(stored.body),
+            checked_at=stored.fetched_at,
+            fresh_until=stored.fetched_at + self._fresh_for(stored.max_age_s),
+            persisted_at=stored.fetched_at,
+        )
+
+    async def _renew(self, project: NormalizedName) -> _Entry:
+        """Ask upstream; what is known stays known where upstream fails."""
+        before = self._memory.get(project)
+        try:
+            after = await self._fetch(project, before)
+        except UpstreamNotFound:
+            after = await self._gone(project, before)
+        except UpstreamError as error:
+            if before is None or not self._usable(before):
+                raise
+            LOG.warning("page_served_stale", project=project, error=str(error))
+            pause = self._clock() + timedelta(seconds=self._bounds.pause_s)
+            after = replace(before, fresh_until=pause)
+        self._memory[project] = after
+        return after
+
+    async def _fetch(self, project: NormalizedName, before: _Entry | None) -> _Entry:
+        etag = before.etag if before is not None and before.page is not None else ""
+        fetched = await self._source.fetch(project, etag=etag)
+        now = self._clock()
+        fresh_until = now + self._fresh_for(fetched.max_age_s)
+        digest = hashlib.sha256(fetched.body).hexdigest()
+        if before is not None and (fetched.unchanged or digest == before.body_digest):
+            after = replace(before, checked_at=now, fresh_until=fresh_until)
+            return await self._persist_again(project, after, fetched, now)
+        if fetched.unchanged:
+            raise UpstreamUnavailable("The upstream says that a page we never had is unchanged.")
+        page = await read_page(fetched.content_type, fetched.body, fetched.url, project=project)
+        if page.skipped:
+            LOG.warning("page_entries_skipped", project=project, skipped=page.skipped)
+        body = render_project(page, format=Format.JSON_V1)
+        after = _Entry(
+            page=page,
+            serial=_serial(body),
+            body_digest=digest,
+            etag=fetched.etag,
+            size_bytes=len(body),
+            checked_at=now,
+            fresh_until=fresh_until,
+            persisted_at=before.persisted_at if before is not None else None,
+        )
+        if before is not None and before.serial == after.serial:
+            return await self._persist_again(project, after, fetched, now)
+        return await self._persist(project, after, body, fetched.max_age_s, first=before is None)
+
+    async def _persist_again(
+        self, project: NormalizedName, entry: _Entry, fetched: FetchedPage, now: datetime
+    ) -> _Entry:
+        """Write an unchanged page once in a while, so that its age after a restart is honest."""
+        written = entry.persisted_at
+        if entry.page is None or (
+            written is not None and now - written < timedelta(seconds=PERSIST_AGAIN_S)
+        ):
+            return entry
+        body = render_project(entry.page, format=Format.JSON_V1)
+        return await self._persist(project, entry, body, fetched.max_age_s, first=True)
+
+    async def _gone(self, project: NormalizedName, before: _Entry | None) -> _Entry:
+        """Upstream's word that there is no such project; kept on disk only where there was one."""
+        now = self._clock()
+        entry = _Entry(
+            page=None,
+            serial="absent",
+            body_digest="",
+            etag="",
+            size_bytes=0,
+            checked_at=now,
+            fresh_until=now + timedelta(seconds=self._bounds.negative_s),
+        )
+        if before is None or before.page is None:
+            return entry
+        return await self._persist(project, entry, b"", self._bounds.negative_s, first=False)
+
+    async def _persist(
+        self,
+        project: NormalizedName,
+        entry: _Entry,
+        body: bytes,
+        max_age: int | None,
+        *,
+        first: bool,
+    ) -> _Entry:
+        """Write the page (as JSON with absolute URLs, whatever it came as) and tell of a change.
+
+        A store that fails costs the memory of a restart, not the page.
+        """
+        stored = StoredPage(
+            index=self.name,
+            project=project,
+            content_type=Format.JSON_V1.value,
+            etag=entry.etag,
+            body=body,
+            fetched_at=entry.checked_at,
+            max_age_s=self._bounds.fresh_s if max_age is None else max_age,
+            status=404 if entry.page is None else 200,
+        )
+        try:
+            await self._shelf.put_page(stored)
+            if not first:
+                await self._shelf.touch_project(self.name, project)
+        except StoreError as error:
+            LOG.warning("page_not_stored", project=project, error=str(error))
+            return entry
+        return replace(entry, persisted_at=entry.checked_at)
+
+    def _fresh_for(self, max_age: int | None) -> timedelta:
+        seconds = self._bounds.fresh_s if max_age is None else max_age
+        return timedelta(seconds=min(seconds, self._bounds.fresh_s_max))
+
+    def _usable(self, entry: _Entry) -> bool:
+        """Whether a page that is no longer fresh may still be shown."""
+        age = self._clock() - entry.checked_at
+        return entry.page is not None and age <= timedelta(seconds=self._bounds.stale_s)
+
+
+def _serial(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:SERIAL_CHARS] if body else "absent"

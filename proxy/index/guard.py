@@ -1,0 +1,181 @@
+"""A page as clients may see it: marked by our decisions, its files behind our own URLs.
+
+DESIGN.md's outcome table: nothing is hidden. A refused file is yanked with its one-line reason
+where an open requirement can fall back on a servable release; else it is plainly listed, so that
+the client asks for it and prints the reason. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+from packaging.utils import NormalizedName
+
+from models.artifact import ArtifactKind, ArtifactRef, IndexName, Sha256, parse_ref
+from models.decision import Action, Decision, HoldKind, ReasonCode
+from models.errors import ValueInvalid
+from models.reason import yank_reason
+from proxy.simple.page import IndexFile, ProjectPage
+
+CHECKING = "Being checked by pratique: try again in a minute."
+"""The yank reason of an unseen file under policy `fallback`, where there is no decision to quote."""
+UPSTREAM_REASON_CHARS_MAX = 200
+"""Characters kept of upstream's own yank reason: clients print it (FACTS.md 1.3)."""
+
+_DROPPED_KEYS = frozenset({"gpg-sig", "provenance"})
+"""What would send a client past us (a provenance URL) or to a file that we do not serve (`.asc`)."""
+_ALONE = frozenset(
+    {ReasonCode.OVERRIDE_DENY, ReasonCode.UNSUPPORTED_FILE, ReasonCode.RELEASE_SIBLING_BLOCKED}
+)
+"""Causes of a refusal that say nothing about the other files of the release."""
+_NO_METADATA: Mapping[Sha256, Sha256] = MappingProxyType({})
+
+
+def guard_page(
+    page: ProjectPage,
+    *,
+    index: IndexName,
+    decisions: Mapping[str, Decision],
+    as_of: datetime,
+    fallback: bool,
+    metadata: Mapping[Sha256, Sha256] = _NO_METADATA,
+) -> ProjectPage:
+    """`page` with our marks and relative URLs.
+
+    `decisions` are by `ArtifactRef.key`; a file that is not there is unseen. `metadata` maps a
+    wheel's sha256 to that of its core metadata where we have it stored. Files without a sha256, or
+    whose name belongs to another project, cannot be served under invariant 2 and are left out.
+    """
+    listed = [
+        (file, ref) for file in page.files if (ref := _ref(file, index, page.name)) is not None
+    ]
+    verdicts = {ref.key: _current(decisions.get(ref.key), as_of) for _, ref in listed}
+    blocked = {
+        ref.version: decision
+        for _, ref in listed
+        if (decision := verdicts[ref.key]) is not None and _condemns(decision) and ref.version
+    }
+    servable = any(
+        _serves(verdicts[ref.key]) and not file.is_yanked and ref.version not in blocked
+        for file, ref in listed
+    )
+    files = tuple(
+        _guarded(
+            file,
+            ref,
+            yanked=_mark(file, verdicts[ref.key], blocked.get(ref.version), servable, fallback),
+            metadata=metadata,
+        )
+        for file, ref in listed
+    )
+    return replace(page, files=files, status_reason=_one_line(page.status_reason))
+
+
+def file_url(ref: ArtifactRef) -> str:
+    """The file's URL relative to the project page; it carries all that finds the file again."""
+    return f"../../files/{ref.index}/{ref.project}/{ref.sha256}/{quote(ref.filename, safe='+!~')}"
+
+
+def _ref(file: IndexFile, index: IndexName, project: NormalizedName) -> ArtifactRef | None:
+    if file.sha256 is None:
+        return None
+    try:
+        return parse_ref(index, project, file.sha256, file.filename)
+    except ValueInvalid:
+        return None
+
+
+def _current(decision: Decision | None, as_of: datetime) -> Decision | None:
+    """The decision, unless it is an approval that has run out: that file is unseen again."""
+    if decision is None or not decision.served:
+        return decision
+    expired = decision.expires_at is not None and decision.expires_at <= as_of
+    return None if expired else decision
+
+
+def _serves(decision: Decision | None) -> bool:
+    return decision is not None and decision.served
+
+
+def _condemns(decision: Decision) -> bool:
+    """Whether the refusal taints the sibling files of the release."""
+    causes: Collection[ReasonCode] = {reason.code for reason in decision.reasons}
+    return decision.action is Action.DENY and not (_ALONE & set(causes))
+
+
+def _mark(
+    file: IndexFile,
+    decision: Decision | None,
+    sibling: Decision | None,
+    servable: bool,
+    fallback: bool,
+) -> bool | str:
+    """The `yanked` value. Upstream's own yank is never taken back; our reason goes first."""
+    own = _one_line(file.yanked) or True if isinstance(file.yanked, str) else file.yanked
+    if not servable:
+        return own
+    if decision is not None and not decision.served and not _is_unseen(decision):
+        return yank_reason(decision)
+    if sibling is not None and not _allowed_by_name(decision):
+        return yank_reason(sibling)
+    if fallback and (decision is None or _is_unseen(decision)):
+        return own if file.is_yanked else (yank_reason(decision) if decision else CHECKING)
+    return own
+
+
+def _is_unseen(decision: Decision) -> bool:
+    return decision.action is Action.HOLD and decision.hold is HoldKind.ANALYSIS
+
+
+def _allowed_by_name(decision: Decision | None) -> bool:
+    """Whether a human said that this very file may go out, whatever its siblings did."""
+    allows = {ReasonCode.OVERRIDE_ALLOW, ReasonCode.OVERRIDE_ALLOW_ABOVE_PROOF}
+    return (
+        decision is not None
+        and decision.served
+        and any(reason.code in allows for reason in decision.reasons)
+    )
+
+
+def _guarded(
+    file: IndexFile,
+    ref: ArtifactRef,
+    *,
+    yanked: bool | str,
+    metadata: Mapping[Sha256, Sha256],
+) -> IndexFile:
+    extra: Mapping[str, Any] = {
+        key: value for key, value in file.extra.items() if key not in _DROPPED_KEYS
+    }
+    return replace(
+        file,
+        url=file_url(ref),
+        yanked=yanked,
+        core_metadata=_core_metadata(file, ref, metadata),
+        extra=extra,
+    )
+
+
+def _core_metadata(
+    file: IndexFile, ref: ArtifactRef, metadata: Mapping[Sha256, Sha256]
+) -> bool | str:
+    """A hash that can be verified, or nothing: a wrong or missing file stops pip (FACTS.md 1.4).
+
+    For wheels only: of an unjudged sdist nothing may go out (invariant 1).
+    """
+    if ref.kind is not ArtifactKind.WHEEL:
+        return False
+    if isinstance(file.core_metadata, str):
+        return file.core_metadata
+    return metadata.get(ref.sha256, False)
+
+
+def _one_line(text: str) -> str:
+    """Upstream's words on one printable line, cut: clients print them to a terminal."""
+    cut = " ".join(text.split())[:UPSTREAM_REASON_CHARS_MAX]
+    return "".join(char if char.isprintable() else "?" for char in cut)
