@@ -118,6 +118,10 @@ class JudgeUnavailable(PratiqueError):
     """The judge process does not answer; unseen artifacts stay held."""
 
 
+class JudgeRefused(PratiqueError):
+    """The judge answered that it cannot judge this case; the artifact stays held."""
+
+
 class NotAuthorised(PratiqueError):
     """The token is missing, unknown, revoked, expired, or of the wrong kind."""
 

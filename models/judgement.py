@@ -28,6 +28,8 @@ class JudgeRequest:
     overrides: tuple[Override, ...] = ()
     layers_off: tuple[Layer, ...] = ()
     analysis_failed: bool = False
+    analysis_failures: int = 1
+    sibling_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

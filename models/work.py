@@ -19,6 +19,12 @@ LEASE_S = 30
 """Seconds a lease lives without a heartbeat (DESIGN.md, Bounds)."""
 ATTEMPTS_MAX = 2
 """Times a job is tried before it ends as `analysis-failed` (DESIGN.md, Bounds)."""
+ANALYSIS_RETRY_S = 15 * 60
+"""Seconds after which an artifact whose analysis failed is queued again (DESIGN.md, Bounds)."""
+ANALYSIS_RETRIES_MAX = 4
+"""Times that is done for one artifact; then it waits for a person (an hour in all)."""
+FACTS_RETRY_S = 15 * 60
+"""Seconds after which a hold that rests on facts we could not ask for is derived again."""
 REQUIREMENTS_MAX = 500
 """Requirement lines that one lease may ask to have resolved."""
 RESOLVED_FILES_MAX = 250

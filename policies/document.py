@@ -1,0 +1,195 @@
+"""From a policy document (TOML) to a Policy, or to all of its mistakes at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import replace
+from importlib.resources import files
+from itertools import pairwise
+from typing import Any
+
+from models.canonical import Digest
+from models.decision import TrustTier
+from models.errors import PolicyInvalid, Problem
+from models.evidence import Layer, Shortfall
+from policies.lines import locate, stated_line
+from policies.policy import Mode, Outcome, Policy, Rule, Unseen, content_digest
+from policies.reading import Notes, Table
+from policies.rules import age, digests, findings, names
+from policies.rules.age import AGE_HOURS_MAX
+from policies.rules.condition import Condition
+
+DEFAULT_POLICY_TOML = files("policies").joinpath("default.toml").read_text(encoding="utf-8")
+"""The policy that ships with Pratique, a comment on every line."""
+
+POLICY_CHARS_MAX = 1_000_000
+"""Characters of a document; it travels to the judge with every case (JUDGE_LINE_BYTES_MAX)."""
+RULES_MAX = 500
+"""Rules in one policy; each is asked for each decision."""
+OVERRIDE_DAYS_MAX = 3650
+"""Days that a policy may let an override live at most: ten years."""
+
+_NEXT_STEP = "Mend the document; `pratique policy show` prints a sound one."
+_FAMILIES = (names, digests, findings, age)
+_RULE_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
+
+_ANY_TIER = ("approve", "monitor", "quarantine")
+_NOT_APPROVE = ("monitor", "quarantine")
+_REFUSED = ("quarantine", "block")
+_SERVABLE = ("monitor", "quarantine", "block")
+
+_MAY_BE_SERVED = frozenset(
+    {
+        Shortfall.INSTALL_FAILED,
+        Shortfall.REQUIREMENT_UNRESOLVED,
+        Shortfall.NOTHING_IMPORTABLE,
+        Shortfall.WRONG_PLATFORM,
+        Shortfall.INTERPRETER_MISSING,
+    }
+)
+"""Shortfalls that an operator may choose to serve under watch. The others are how an artifact would
+hide (DESIGN.md, Judgement: never served)."""
+
+
+def parse_policy(text: str, *, source: str) -> Policy:
+    """The policy in `text`. Raises PolicyInvalid with every problem, each with its line if known.
+
+    `mode` must be stated; what else is not stated has the value of the default policy.
+    """
+    values = _values(text, source)
+    notes = Notes(places=locate(text))
+    root = Table(values, (), notes)
+    if not values:
+        notes.add((), "is empty: an empty policy would allow by accident", 'state mode = "enforce"')
+    elif "mode" not in values:
+        notes.add(("mode",), "is missing", 'state mode = "enforce"')
+    policy = _read(root, text, source)
+    root.finish()
+    if notes.problems:
+        raise PolicyInvalid(source, notes.sorted(), next_step=_NEXT_STEP)
+    return replace(policy, digest=content_digest(policy))
+
+
+def _values(text: str, source: str) -> dict[str, Any]:
+    problem = None
+    if len(text) > POLICY_CHARS_MAX:
+        problem = Problem(where=source, message=f"is longer than {POLICY_CHARS_MAX} characters")
+    else:
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            line = stated_line(str(error))
+            problem = Problem(
+                where=f"line {line}" if line else "the end", message=f"is not TOML: {error}"
+            )
+    raise PolicyInvalid(source, (problem,), next_step=_NEXT_STEP)
+
+
+def _read(root: Table, text: str, source: str) -> Policy:
+    tiers = root.table("tiers")
+    layers = root.table("layers")
+    listed_files = root.table("files")
+    overrides = root.table("overrides")
+    policy = Policy(
+        text=text,
+        source=source,
+        mode=Mode(root.choice("mode", [mode.value for mode in Mode], Mode.ENFORCE.value)),
+        unseen=Unseen(root.choice("unseen", [word.value for word in Unseen], Unseen.HOLD.value)),
+        minimum_age_hours=root.integer("minimum_age_hours", 0, AGE_HOURS_MAX, 0),
+        tiers=_tiers(tiers),
+        block_on_score=tiers.boolean("block_on_score", default=False),
+        layer_missing=_missing(layers.table("missing")),
+        layer_switched_off=_tier(layers.choice("switched_off", _ANY_TIER, "monitor")),
+        incomplete=_incomplete(root.table("incomplete"), listed_files),
+        direct_url=_tier(listed_files.choice("direct_url", _SERVABLE, "quarantine")),
+        sibling_blocked=_tier(listed_files.choice("sibling_blocked", _REFUSED, "quarantine")),
+        unsupported=Outcome(listed_files.choice("unsupported", ("hold", "deny"), "hold")),
+        override_days_max=overrides.integer("days_max", 1, OVERRIDE_DAYS_MAX, 365),
+        override_above_proof=overrides.boolean("above_proof", default=True),
+        rules=_rules(root),
+        digest=Digest(""),
+    )
+    for table in (tiers, layers, listed_files, overrides):
+        table.finish()
+    return policy
+
+
+def _tiers(table: Table) -> tuple[tuple[TrustTier, Outcome], ...]:
+    stated = {
+        TrustTier.APPROVE: Outcome(table.choice("approve", ("serve", "hold"), "serve")),
+        TrustTier.MONITOR: Outcome(table.choice("monitor", ("serve", "hold", "deny"), "serve")),
+        TrustTier.QUARANTINE: Outcome(table.choice("quarantine", ("hold", "deny"), "hold")),
+        TrustTier.BLOCK: Outcome(table.choice("block", ("hold", "deny"), "deny")),
+    }
+    pairs = tuple(stated.items())
+    for (better, lenient), (worse, strict) in pairwise(pairs):
+        if lenient.strictness > strict.strictness:
+            table.note(
+                worse.value.lower(),
+                f"({strict.value}) is more lenient than {better.value.lower()} ({lenient.value})",
+            )
+    return pairs
+
+
+def _missing(table: Table) -> tuple[tuple[Layer, TrustTier], ...]:
+    pairs = (
+        (Layer.METADATA, table.choice("metadata", _NOT_APPROVE, "quarantine")),
+        (Layer.BEHAVIOUR, table.choice("behaviour", _NOT_APPROVE, "quarantine")),
+        (Layer.PROVENANCE, table.choice("provenance", _ANY_TIER, "approve")),
+        (Layer.REPUTATION, table.choice("reputation", _ANY_TIER, "monitor")),
+    )
+    table.finish()
+    return tuple((layer, _tier(word)) for layer, word in pairs)
+
+
+def _incomplete(table: Table, listed_files: Table) -> tuple[tuple[Shortfall, TrustTier], ...]:
+    general = table.choice("default", _REFUSED, "quarantine")
+    pairs = []
+    for shortfall in Shortfall:
+        options = _SERVABLE if shortfall in _MAY_BE_SERVED else _REFUSED
+        if shortfall is Shortfall.WRONG_PLATFORM:
+            word = listed_files.choice("wrong_platform", options, "quarantine")
+        else:
+            word = table.choice(shortfall.value.replace("-", "_"), options, general)
+        pairs.append((shortfall, _tier(word)))
+    table.finish()
+    return tuple(pairs)
+
+
+def _rules(root: Table) -> tuple[Rule, ...]:
+    rules: list[Rule] = []
+    for table in root.tables("rule", RULES_MAX):
+        name = table.text("name")
+        if not _RULE_NAME.match(name):
+            table.note("name", "must be 1 to 40 of a-z, 0-9 and '-', beginning with a letter")
+        elif any(rule.name == name for rule in rules):
+            table.note("name", f"{name} stands twice")
+        if not table.has("outcome"):
+            table.note("outcome", "is missing", 'state "serve", "hold" or "deny"')
+        outcome = Outcome(table.choice("outcome", [o.value for o in Outcome], Outcome.HOLD.value))
+        conditions = tuple(
+            condition for family in _FAMILIES if (condition := family.read(table)) is not None
+        )
+        _check_conditions(table, outcome, conditions)
+        table.finish()
+        rules.append(Rule(name=name, outcome=outcome, conditions=conditions))
+    return tuple(rules)
+
+
+def _check_conditions(table: Table, outcome: Outcome, conditions: tuple[Condition, ...]) -> None:
+    if not conditions:
+        table.note("", "has no condition that can hold, and would match nothing or everything")
+        return
+    if outcome is not Outcome.SERVE:
+        return
+    named = [item for item in conditions if isinstance(item, names.ByName)]
+    by_bytes = any(isinstance(item, digests.ByDigest) for item in conditions)
+    if any(not pattern.strip("*-") for item in named for pattern in item.projects):
+        table.note("projects", 'of a rule that serves must not match every name ("*")')
+    elif not named and not by_bytes:
+        table.note("", "serves, and so must name projects or sha256")
+
+
+def _tier(word: str) -> TrustTier:
+    return TrustTier(word.upper())

@@ -1,0 +1,343 @@
+"""The judgement: from a case and a policy to a decision. Pure; the order is DESIGN.md's.
+
+proof → explicit deny → explicit allow → rules → tier. An allow that says so by name, where policy
+lets it, goes above a proof. Whatever no step answers is held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from models.artifact import ArtifactKind
+from models.canonical import digest_of
+from models.decision import (
+    Action,
+    Decision,
+    HoldKind,
+    LayerStatus,
+    OverrideAction,
+    Reason,
+    ReasonCode,
+    TrustTier,
+    reason,
+)
+from models.errors import ValueInvalid
+from models.evidence import Evidence, Layer, Shortfall
+from models.work import ANALYSIS_RETRIES_MAX, ANALYSIS_RETRY_S, FACTS_RETRY_S
+from policies.case import Case
+from policies.causes import (
+    finding_reason,
+    finding_reasons,
+    has_severe,
+    proof_reasons,
+    shortfall_reason,
+)
+from policies.overrides import ends_at, next_begin, speaking
+from policies.policy import Outcome, Policy, Rule
+from policies.rules.condition import Match
+
+DIRECT_URL_FINDINGS = frozenset({"direct-url-dependency", "direct-url"})
+"""Ids of the finding that an artifact depends on a file by direct URL."""
+
+
+_DATES = frozenset({"upload_time", "project_first_upload"})
+"""Facts that ages are counted from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a step of the judgement answers."""
+
+    action: Action
+    hold: HoldKind | None = None
+    tier: TrustTier | None
+    reasons: tuple[Reason, ...]
+    expires_at: datetime | None = None
+    override_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """A tier that the artifact cannot exceed, and why."""
+
+    tier: TrustTier
+    reasons: tuple[Reason, ...]
+    order: int = 1
+    """Among equal tiers the lower goes first: what an artifact did, before what we did not see."""
+
+
+def evaluate(case: Case, policy: Policy) -> Decision:
+    """The decision about `case`. Every path ends in one.
+
+    Raises ValueInvalid where evidence or facts are about another file: that is our own mistake, and
+    no decision may rest on it.
+    """
+    _check(case)
+    verdict = _judge(case, policy)
+    begin = next_begin(case.overrides, case.ref, case.as_of)
+    return Decision(
+        ref=case.ref,
+        action=verdict.action,
+        hold=verdict.hold,
+        tier=verdict.tier,
+        score=case.score,
+        reasons=verdict.reasons,
+        as_of=case.as_of,
+        expires_at=_earliest(verdict.expires_at, begin),
+        evidence_digest=None if case.evidence is None else digest_of(case.evidence),
+        facts_digest=None if case.facts is None else digest_of(case.facts),
+        policy_digest=policy.digest,
+        override_id=verdict.override_id,
+        layers_off=case.layers_off,
+    )
+
+
+def _check(case: Case) -> None:
+    evidence, ref = case.evidence, case.ref
+    if evidence is not None and (evidence.sha256, evidence.filename) != (ref.sha256, ref.filename):
+        raise ValueInvalid("The evidence is about another file than the one to be judged.")
+    if case.facts is not None and case.facts.ref != ref:
+        raise ValueInvalid("The facts are about another file than the one to be judged.")
+
+
+def _judge(case: Case, policy: Policy) -> Verdict:
+    deny = speaking(case.overrides, OverrideAction.DENY, case.ref, policy, case.as_of)
+    allow = speaking(case.overrides, OverrideAction.ALLOW, case.ref, policy, case.as_of)
+    proofs = proof_reasons(case.evidence)
+    if proofs:
+        above = allow is not None and allow.above_proof and policy.override_above_proof
+        if allow is None or not above or deny is not None:
+            return Verdict(action=Action.DENY, tier=TrustTier.BLOCK, reasons=proofs)
+        stated = reason(ReasonCode.OVERRIDE_ALLOW_ABOVE_PROOF, override=allow.id)
+        return Verdict(
+            action=Action.SERVE,
+            tier=TrustTier.BLOCK,
+            reasons=(stated, *proofs),
+            expires_at=ends_at(allow, policy),
+            override_id=allow.id,
+        )
+    if deny is not None:
+        return Verdict(
+            action=Action.DENY,
+            tier=TrustTier.BLOCK,
+            reasons=(reason(ReasonCode.OVERRIDE_DENY, override=deny.id),),
+            expires_at=ends_at(deny, policy),
+            override_id=deny.id,
+        )
+    otherwise = _by_rules(case, policy) or _by_nature(case, policy)
+    if allow is None:
+        return otherwise
+    stated = reason(ReasonCode.OVERRIDE_ALLOW, override=allow.id)
+    return Verdict(
+        action=Action.SERVE,
+        tier=otherwise.tier,
+        reasons=(stated, *otherwise.reasons),
+        expires_at=ends_at(allow, policy),
+        override_id=allow.id,
+    )
+
+
+def _by_rules(case: Case, policy: Policy) -> Verdict | None:
+    """The first rule that applies; None where none does.
+
+    Without evidence a rule may refuse but not serve, since no proof is ruled out; what it would
+    need to know is waited for. With evidence, a rule that would refuse on a fact that is not there
+    holds, and one that would serve does not.
+    """
+    for rule in policy.rules:
+        match = rule.matches(case)
+        if match is Match.NO:
+            continue
+        serves = rule.outcome is Outcome.SERVE
+        if case.evidence is None and (serves or match is Match.UNKNOWN):
+            return None
+        if match is Match.YES or not serves:
+            return _of_rule(rule, match, case, policy)
+    return None
+
+
+def _of_rule(rule: Rule, match: Match, case: Case, policy: Policy) -> Verdict:
+    stated = reason(ReasonCode.RULE, rule=rule.name)
+    ends = min(
+        (end for condition in rule.conditions if (end := condition.ends_at(case)) is not None),
+        default=None,
+    )
+    if match is Match.UNKNOWN:
+        return Verdict(
+            action=Action.HOLD,
+            hold=HoldKind.REVIEW,
+            tier=TrustTier.QUARANTINE,
+            reasons=(stated,),
+            expires_at=_facts_retry(case),
+        )
+    match rule.outcome:
+        case Outcome.SERVE:
+            natural = _by_nature(case, policy)
+            return replace(
+                natural,
+                action=Action.SERVE,
+                hold=None,
+                reasons=(stated, *natural.reasons),
+                expires_at=ends,
+            )
+        case Outcome.HOLD:
+            return Verdict(
+                action=Action.HOLD,
+                hold=HoldKind.REVIEW,
+                tier=TrustTier.QUARANTINE,
+                reasons=(stated,),
+                expires_at=ends,
+            )
+        case Outcome.DENY:
+            return Verdict(
+                action=Action.DENY, tier=TrustTier.BLOCK, reasons=(stated,), expires_at=ends
+            )
+        case _:
+            assert_never(rule.outcome)
+
+
+def _by_nature(case: Case, policy: Policy) -> Verdict:
+    """What the artifact itself comes to, beside overrides and rules."""
+    if case.evidence is not None:
+        return _by_tier(case, case.evidence, policy)
+    if case.ref.kind is ArtifactKind.OTHER:
+        return _of_outcome(
+            policy.unsupported, TrustTier.QUARANTINE, (reason(ReasonCode.UNSUPPORTED_FILE),)
+        )
+    if case.analysis_failed:
+        return _analysis_failed(case, policy)
+    return Verdict(
+        action=Action.HOLD,
+        hold=HoldKind.ANALYSIS,
+        tier=None,
+        reasons=(reason(ReasonCode.UNSEEN),),
+    )
+
+
+def _analysis_failed(case: Case, policy: Policy) -> Verdict:
+    tier = policy.cap_incomplete(Shortfall.ANALYSIS_FAILED)
+    stated = reason(
+        ReasonCode.INCOMPLETE,
+        shortfall=Shortfall.ANALYSIS_FAILED.value,
+        tries=str(case.analysis_failures),
+    )
+    again = case.analysis_failures <= ANALYSIS_RETRIES_MAX
+    verdict = _of_outcome(policy.outcome(tier), tier, (stated,))
+    expires_at = case.as_of + timedelta(seconds=ANALYSIS_RETRY_S) if again else None
+    return replace(verdict, expires_at=expires_at)
+
+
+def _by_tier(case: Case, evidence: Evidence, policy: Policy) -> Verdict:
+    binding = [cap for cap in _caps(case, evidence, policy) if cap.tier is not TrustTier.APPROVE]
+    caps = sorted((_band(case, evidence, policy), *binding), key=lambda c: (c.tier.rank, c.order))
+    tier = caps[0].tier
+    reasons = tuple(dict.fromkeys(stated for cap in caps for stated in cap.reasons))
+    outcome = policy.outcome(tier)
+    if outcome is Outcome.SERVE and policy.minimum_age_hours:
+        young = _too_young(case, policy, tier, reasons)
+        if young is not None:
+            return young
+    return _of_outcome(outcome, tier, reasons)
+
+
+def _caps(case: Case, evidence: Evidence, policy: Policy) -> list[Cap]:
+    """What lowers the tier beside the score."""
+    caps = [
+        Cap(tier=policy.cap_incomplete(shortfall), reasons=(shortfall_reason(shortfall),))
+        for shortfall in evidence.shortfalls
+    ]
+    layers = case.score.layers if case.score else ()
+    missing = [item.layer for item in layers if item.status is LayerStatus.MISSING]
+    caps += [
+        Cap(
+            tier=policy.cap_missing(layer),
+            reasons=(reason(ReasonCode.LAYER_MISSING, layer=layer.value),),
+        )
+        for layer in missing
+        if layer not in case.layers_off
+    ]
+    caps += [
+        Cap(
+            tier=policy.layer_switched_off,
+            reasons=(reason(ReasonCode.LAYER_OFF, layer=layer.value),),
+        )
+        for layer in Layer
+        if layer in case.layers_off
+    ]
+    direct = finding_reason(evidence, DIRECT_URL_FINDINGS)
+    if direct is not None:
+        caps.append(Cap(tier=policy.direct_url, reasons=(direct,), order=0))
+    if case.sibling_blocked:
+        sibling = reason(ReasonCode.RELEASE_SIBLING_BLOCKED)
+        caps.append(Cap(tier=policy.sibling_blocked, reasons=(sibling,), order=0))
+    return caps
+
+
+def _band(case: Case, evidence: Evidence, policy: Policy) -> Cap:
+    """The score's own tier: never BLOCK by the score alone, unless policy says so."""
+    findings = finding_reasons(evidence)
+    if case.score is None:
+        stated = reason(ReasonCode.SCORE)
+        return Cap(tier=TrustTier.QUARANTINE, reasons=(*findings, stated), order=2)
+    tier = case.score.tier
+    if tier is TrustTier.BLOCK and not policy.block_on_score:
+        tier = TrustTier.QUARANTINE
+    stated = reason(ReasonCode.SCORE, score=str(case.score.value))
+    order = 0 if has_severe(evidence) else 2
+    return Cap(tier=tier, reasons=(*findings, stated), order=order)
+
+
+def _too_young(
+    case: Case, policy: Policy, tier: TrustTier, reasons: tuple[Reason, ...]
+) -> Verdict | None:
+    """The hold of a file that is younger than policy asks for; None where it is old enough."""
+    uploaded = case.facts.upload_time if case.facts else None
+    if uploaded is None:
+        return Verdict(
+            action=Action.HOLD,
+            hold=HoldKind.AGE,
+            tier=tier,
+            reasons=(reason(ReasonCode.AGE_UNKNOWN), *reasons),
+            expires_at=_facts_retry(case),
+        )
+    reached = uploaded + timedelta(hours=policy.minimum_age_hours)
+    if case.as_of >= reached:
+        return None
+    stated = reason(
+        ReasonCode.AGE,
+        hours=str(policy.minimum_age_hours),
+        until=reached.strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    return Verdict(
+        action=Action.HOLD,
+        hold=HoldKind.AGE,
+        tier=tier,
+        reasons=(stated, *reasons),
+        expires_at=reached,
+    )
+
+
+def _facts_retry(case: Case) -> datetime | None:
+    """When to ask again for facts that we could not get; None where the index has none."""
+    if case.facts is not None and not _DATES & set(case.facts.missing):
+        return None
+    return case.as_of + timedelta(seconds=FACTS_RETRY_S)
+
+
+def _of_outcome(outcome: Outcome, tier: TrustTier, reasons: tuple[Reason, ...]) -> Verdict:
+    match outcome:
+        case Outcome.SERVE:
+            return Verdict(action=Action.SERVE, tier=tier, reasons=reasons)
+        case Outcome.HOLD:
+            return Verdict(action=Action.HOLD, hold=HoldKind.REVIEW, tier=tier, reasons=reasons)
+        case Outcome.DENY:
+            return Verdict(action=Action.DENY, tier=tier, reasons=reasons)
+        case _:
+            assert_never(outcome)
+
+
+def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    moments = [moment for moment in (one, other) if moment is not None]
+    return min(moments, default=None)

@@ -1,0 +1,40 @@
+"""Where a key stands in a TOML text: for messages only, so an odd layout costs a line number, no more."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+Path = tuple[str | int, ...]
+"""Keys from the root; an index for an entry of an array of tables."""
+
+_HEADER = re.compile(r"\s*\[(?P<array>\[)?\s*(?P<name>[A-Za-z0-9_.\"' -]+?)\s*\]")
+_KEY = re.compile(r"\s*(?P<key>[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')\s*=")
+_STATED_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+def locate(text: str) -> dict[Path, int]:
+    """The line (from 1) of every table header and every key that begins a line."""
+    places: dict[Path, int] = {}
+    arrays: Counter[str] = Counter()
+    table: Path = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = _HEADER.match(line)
+        if header:
+            name = header["name"]
+            table = tuple(part.strip(" \"'") for part in name.split("."))
+            if header["array"]:
+                table = (*table, arrays[name])
+                arrays[name] += 1
+            places.setdefault(table, number)
+            continue
+        key = _KEY.match(line)
+        if key:
+            places.setdefault((*table, key["key"].strip("\"'")), number)
+    return places
+
+
+def stated_line(message: str) -> int | None:
+    """The line that a tomllib message names; None where it names none (end of document)."""
+    found = _STATED_LINE.search(message)
+    return int(found[1]) if found else None

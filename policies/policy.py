@@ -1,0 +1,124 @@
+"""A policy as a value: what the document said, checked and frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from models.canonical import Digest, digest_of
+from models.decision import TrustTier
+from models.evidence import Layer, Shortfall
+from policies.case import Case
+from policies.rules.condition import Condition, Match
+
+EVALUATION_REVISION = 1
+"""Part of every policy's digest. It rises when `evaluate` comes to other answers than before."""
+
+_NOT_CONTENT = frozenset({"text", "source"})
+"""Fields that change no answer: a new comment must not make every decision stale."""
+
+
+class Mode(StrEnum):
+    """How the policy is applied."""
+
+    ENFORCE = "enforce"
+
+
+class Outcome(StrEnum):
+    """What a tier or a rule leads to, in the words of a policy document."""
+
+    SERVE = "serve"
+    HOLD = "hold"
+    DENY = "deny"
+
+    @property
+    def strictness(self) -> int:
+        """0 serves, 2 denies."""
+        return {"serve": 0, "hold": 1, "deny": 2}[self.value]
+
+
+class Unseen(StrEnum):
+    """What the index page says of files that nobody has judged yet."""
+
+    HOLD = "hold"
+    FALLBACK = "fallback"
+    """Marked as yanked where an approved release exists, so that open requirements fall back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of the operator: it applies where all its conditions hold; there is at least one."""
+
+    name: str
+    outcome: Outcome
+    conditions: tuple[Condition, ...]
+
+    def matches(self, case: Case) -> Match:
+        """NO where any condition is NO; else UNKNOWN where any is unknown."""
+        answers = {condition.matches(case) for condition in self.conditions}
+        if Match.NO in answers or not answers:
+            return Match.NO
+        return Match.UNKNOWN if Match.UNKNOWN in answers else Match.YES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything that `evaluate` asks a policy. Made by `policies.document.parse_policy` alone."""
+
+    text: str
+    """The document it was read from, kept so that a decision can be derived again."""
+    source: str
+    mode: Mode
+    tiers: tuple[tuple[TrustTier, Outcome], ...]
+    block_on_score: bool
+    unseen: Unseen
+    minimum_age_hours: int
+    layer_missing: tuple[tuple[Layer, TrustTier], ...]
+    layer_switched_off: TrustTier
+    incomplete: tuple[tuple[Shortfall, TrustTier], ...]
+    """For every shortfall, the best tier that a run with it may have."""
+    direct_url: TrustTier
+    sibling_blocked: TrustTier
+    unsupported: Outcome
+    override_days_max: int
+    override_above_proof: bool
+    rules: tuple[Rule, ...]
+    digest: Digest
+
+    @property
+    def fallback(self) -> bool:
+        """Whether pages mark unjudged files so that clients fall back to approved releases."""
+        return self.unseen is Unseen.FALLBACK
+
+    def outcome(self, tier: TrustTier) -> Outcome:
+        """What `tier` leads to."""
+        return dict(self.tiers)[tier]
+
+    def cap_missing(self, layer: Layer) -> TrustTier:
+        """The best tier without `layer`."""
+        return dict(self.layer_missing)[layer]
+
+    def cap_incomplete(self, shortfall: Shortfall) -> TrustTier:
+        """The best tier of a run with `shortfall`."""
+        return dict(self.incomplete)[shortfall]
+
+
+def content_digest(policy: Policy) -> Digest:
+    """The digest of what the policy means: comments, order of keys and source do not count."""
+    content = {
+        item.name: getattr(policy, item.name)
+        for item in fields(policy)
+        if item.name not in _NOT_CONTENT and item.name != "digest"
+    }
+    content["rules"] = [
+        {
+            "name": rule.name,
+            "outcome": rule.outcome,
+            "conditions": [
+                {"family": type(condition).__name__, "condition": condition}
+                for condition in rule.conditions
+            ],
+        }
+        for rule in policy.rules
+    ]
+    return digest_of({"revision": EVALUATION_REVISION, "content": content})

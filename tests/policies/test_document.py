@@ -1,0 +1,194 @@
+"""Policy documents: the default is the default, and every mistake is named with its line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from models.decision import TrustTier
+from models.errors import PolicyInvalid
+from models.evidence import Layer, Shortfall
+from policies.document import DEFAULT_POLICY_TOML, POLICY_CHARS_MAX, parse_policy
+from policies.policy import Outcome, Policy
+
+ENFORCE = 'mode = "enforce"\n'
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(PolicyInvalid) as caught:
+        parse_policy(text, source="policy.toml")
+    assert caught.value.next_step
+    return [str(problem) for problem in caught.value.problems]
+
+
+def default() -> Policy:
+    return parse_policy(DEFAULT_POLICY_TOML, source="default")
+
+
+def test_default__has_a_comment_on_every_line() -> None:
+    for number, line in enumerate(DEFAULT_POLICY_TOML.splitlines(), start=1):
+        assert not line.strip() or "#" in line, f"line {number} has no comment"
+
+
+def test_default__says_what_a_key_left_out_means() -> None:
+    assert default().digest == parse_policy(ENFORCE, source="short").digest
+
+
+def test_default__states_every_key() -> None:
+    stated = tomllib.loads(DEFAULT_POLICY_TOML)
+    shortfalls = {s.value.replace("-", "_") for s in Shortfall} - {"wrong_platform"}
+    assert set(stated["incomplete"]) == {*shortfalls, "default"}
+    assert set(stated["layers"]["missing"]) == {layer.value for layer in Layer}
+
+
+def test_default__example_rule_is_sound() -> None:
+    rule = DEFAULT_POLICY_TOML[DEFAULT_POLICY_TOML.index("# [[rule]]") :]
+    lines = [re.sub(r" #.*", "", line.removeprefix("# ")) for line in rule.splitlines()]
+    text = ENFORCE + "\n".join(lines).replace('"…"', f'"{"a" * 64}"')
+    assert len(parse_policy(text, source="x").rules[0].conditions) == 4
+
+
+def test_default__serves_the_upper_bands_only() -> None:
+    policy = default()
+    assert [policy.outcome(tier) for tier in TrustTier] == [
+        Outcome.SERVE,
+        Outcome.SERVE,
+        Outcome.HOLD,
+        Outcome.DENY,
+    ]
+    assert not policy.block_on_score
+    assert not policy.fallback
+    assert all(policy.cap_incomplete(s) is TrustTier.QUARANTINE for s in Shortfall)
+
+
+def test_parse_policy__keeps_its_text_and_source() -> None:
+    policy = parse_policy(ENFORCE, source="here.toml")
+    assert (policy.text, policy.source) == (ENFORCE, "here.toml")
+
+
+def test_digest__covers_meaning_and_not_comments_or_order() -> None:
+    one = parse_policy('mode = "enforce"\nunseen = "fallback"\n', source="a")
+    other = parse_policy('# why\nunseen = "fallback" # so\nmode = "enforce"', source="b")
+    assert one.digest == other.digest != default().digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "minimum_age_hours = 1",
+        'unseen = "fallback"',
+        "tiers.block_on_score = true",
+        'tiers.monitor = "hold"',
+        'layers.switched_off = "quarantine"',
+        'layers.missing.provenance = "monitor"',
+        'incomplete.crashed = "block"',
+        'incomplete.default = "block"',
+        'files.wrong_platform = "monitor"',
+        'files.direct_url = "monitor"',
+        'files.sibling_blocked = "block"',
+        'files.unsupported = "deny"',
+        "overrides.days_max = 7",
+        "overrides.above_proof = false",
+        '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = ["a"]',
+        '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = ["a", "b"]',
+        '[[rule]]\nname = "x"\noutcome = "hold"\nprojects = ["a"]',
+        '[[rule]]\nname = "x"\noutcome = "hold"\nfindings = ["reverse-shell"]',
+    ],
+)
+def test_digest__covers_every_key(change: str) -> None:
+    assert parse_policy(ENFORCE + change, source="x").digest != default().digest
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the document: is empty"),
+        ("# only a comment\n", "the document: is empty"),
+        ('unseen = "hold"', "mode: mode is missing"),
+        ("mode = enforce", "line 1: is not TOML"),
+        ('mode = "enforce', "is not TOML"),
+        ('mode = "observe"', "line 1: mode must be one of \"enforce\", not 'observe'"),
+        ('mode = "warn"', "must be one of"),
+        ("mode = 3", "must be one of"),
+        (
+            ENFORCE + 'unsen = "hold"',
+            'line 2: unsen is not a key of a policy here (did you mean "unseen"?)',
+        ),
+        (ENFORCE + 'unseen = "Hold"', '(did you mean "hold"?)'),
+        (ENFORCE + "minimum_age_hours = -1", "from 0 to 8760, not -1"),
+        (ENFORCE + "minimum_age_hours = 1.5", "must be a whole number"),
+        (ENFORCE + "minimum_age_hours = true", "must be a whole number"),
+        (ENFORCE + '[tiers]\nblock = "serve"', 'line 3: tiers.block must be one of "hold", "deny"'),
+        (ENFORCE + '[tiers]\nquarantine = "serve"', "tiers.quarantine must be one of"),
+        (ENFORCE + '[tiers]\napprove = "hold"', "tiers.monitor (serve) is more lenient"),
+        (
+            ENFORCE + '[tiers]\nquarantine = "deny"\nblock = "hold"',
+            "is more lenient than quarantine",
+        ),
+        (ENFORCE + '[tiers]\nblock_on_score = "yes"', "must be true or false"),
+        (ENFORCE + "tiers = 3", "tiers must be a table"),
+        (ENFORCE + '[layers.missing]\nbehaviour = "approve"', "line 3: layers.missing.behaviour"),
+        (ENFORCE + '[layers.missing]\nbehavior = "monitor"', 'did you mean "behaviour"?'),
+        (ENFORCE + '[incomplete]\nevents_dropped = "monitor"', "incomplete.events_dropped must be"),
+        (ENFORCE + '[incomplete]\ndefault = "monitor"', "incomplete.default must be"),
+        (ENFORCE + '[incomplete]\ntimedout = "block"', 'did you mean "timed_out"?'),
+        (ENFORCE + '[incomplete]\nwrong_platform = "block"', "is not a key"),
+        (ENFORCE + "[overrides]\ndays_max = 0", "from 1 to 3650"),
+        (ENFORCE + "[rule]\nname = 'x'", "must be written as [[rule]]"),
+        (ENFORCE + '[[rule]]\nname = "x"\nprojects = ["a"]', "rule[1].outcome is missing"),
+        (ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"', "has no condition"),
+        (ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = []', "1 to 10000 entries"),
+        (ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = "a"', "must be a list"),
+        (
+            ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = ["a b"]',
+            "not a project name",
+        ),
+        (ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nversions = "<2"', "needs projects"),
+        (
+            ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = ["a"]\nversions = "2"',
+            "is not a version specifier",
+        ),
+        (ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nsha256 = ["abc"]', "is not a sha256"),
+        (
+            ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nfindings = ["revers-shell"]',
+            'did you mean "reverse-shell"?',
+        ),
+        (
+            ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nseverity = "hgh"',
+            'did you mean "high"?',
+        ),
+        (
+            ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"\nrelease_younger_than_hours = 0',
+            "from 1 to 8760",
+        ),
+        (
+            ENFORCE + '[[rule]]\nname = "x"\noutcome = "serve"\nprojects = ["*"]',
+            "must not match every",
+        ),
+        (
+            ENFORCE + '[[rule]]\nname = "x"\noutcome = "serve"\nseverity = "low"',
+            "must name projects or sha256",
+        ),
+        (
+            ENFORCE + '[[rule]]\nname = "X!"\noutcome = "hold"\nprojects = ["a"]',
+            "rule[1].name must be",
+        ),
+        ("#" * (POLICY_CHARS_MAX + 1), "is longer than"),
+    ],
+)
+def test_parse_policy__refuses(text: str, said: str) -> None:
+    assert any(said in problem for problem in problems(text)), problems(text)
+
+
+def test_parse_policy__names_three_mistakes_at_once_in_the_order_of_the_document() -> None:
+    found = problems(
+        'mode = "enforce"\nunsen = "hold"\n\n[tiers]\nblock = "serve"\n\n[overrides]\ndays_max = "x"\n'
+    )
+    assert [problem.split(":")[0] for problem in found] == ["line 2", "line 5", "line 8"]
+
+
+def test_parse_policy__the_same_rule_name_twice_is_a_problem() -> None:
+    rule = '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = ["a"]\n'
+    assert problems(ENFORCE + rule + rule) == ["line 7: rule[2].name x stands twice"]
