@@ -243,6 +243,8 @@ class Decision:
         """One word for people: Approved, Monitored, Held, Blocked, Checking, Overridden."""
         match self.action:
             case Action.SERVE:
+                if self.override_id:
+                    return "Overridden"
                 return "Monitored" if self.tier is TrustTier.MONITOR else "Approved"
             case Action.DENY:
                 return "Blocked"
