@@ -1,0 +1,155 @@
+"""The folder of one run: a tmpfs of bounded size and number of files, laid out and thrown away.
+
+Everything a box can write to lies on it, so a full disk, a million files or a planted link end
+with the run. The daemon writes into it only before the first box starts, and reads nothing back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analyzer.sandbox import boxes, kernelcalls, layout
+from analyzer.sandbox.boxes import Mount
+
+FILES_MAX = 200_000
+"""Inodes of one run's tmpfs: the largest trees on PyPI unpack to some 60,000 files."""
+BYTES_MIN = 192 << 20
+"""Bytes of the smallest tmpfs: room for a package that writes, not for one that fills."""
+BYTES_MAX = 3 << 30
+UNPACKED_RATIO = 6
+"""Bytes unpacked for each byte of input that the tmpfs leaves room for; wheels average 3."""
+
+_RUNNER_SOURCE = Path(__file__).parent / "runner"
+RUNNER_FILES = ("unpack.py", "session.py", "imports.py", "module.py")
+_PYVENV = (
+    f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {layout.PYTHON_NAME[6:]}\n"
+)
+PTH_NAME = "_env.pth"
+"""Puts the dependencies behind the artifact on the path; ours, and known by name to the analyzer."""
+_PTH = (
+    "import os, site; [site.addsitedir(d) for d in "
+    f"('{layout.DEPS_SITE}', '{layout.BUILD_SITE}') if os.path.isdir(d)]\n"
+)
+"""`/build` is there only while an sdist is being built."""
+_ETC = {
+    "passwd": (
+        f"root:x:0:0:root:/root:/bin/bash\n"
+        f"{layout.USER}:x:{{uid}}:{{uid}}:{layout.USER}:{layout.HOME}:/bin/bash\n"
+        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+    ),
+    "group": f"root:x:0:\n{layout.USER}:x:{{uid}}:\nnogroup:x:65534:\n",
+    "hosts": f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {boxes.HOSTNAME}\n",
+    "hostname": f"{boxes.HOSTNAME}\n",
+    "resolv.conf": "nameserver 10.0.2.3\noptions timeout:2 attempts:1\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "ld.so.cache": "",
+    "localtime": "",
+}
+_ETC_FROM_HOST = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/localtime")
+
+
+def size_for(inputs_bytes: int) -> int:
+    """Bytes of the tmpfs for inputs of that size."""
+    return min(BYTES_MAX, max(BYTES_MIN, inputs_bytes * (1 + UNPACKED_RATIO)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A run's folder at `root`; `owner` is the box's uid on the host, `inside` the one it sees."""
+
+    root: Path
+    owner: int
+    inside: int
+    sdist: bool = False
+    harness: bool = False
+
+    def make(self, size_bytes: int) -> None:
+        """Mount the tmpfs and lay out what every box needs."""
+        self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+        options = f"size={size_bytes},nr_inodes={FILES_MAX},mode=0755"
+        flags = kernelcalls.MS_NOSUID | kernelcalls.MS_NODEV
+        kernelcalls.mount("tmpfs", str(self.root), "tmpfs", flags, options)
+        for name in ("in/run", "in/build", "opt/runner", "opt/pip", "run"):
+            (self.root / name).mkdir(parents=True)
+        for name in ("tmp", "shm"):
+            self._folder(name, 0o1777, root=True)
+        self._etc()
+        self._env()
+        for name in ("home", "home/project", "deps", "build"):
+            self._folder(name, 0o755)
+        for name in RUNNER_FILES:
+            shutil.copyfile(_RUNNER_SOURCE / name, self.root / "opt/runner" / name)
+        if self.harness:
+            (self.root / "run" / Path(layout.HARNESS_FILE).name).write_text("1\n")
+
+    def _folder(self, name: str, mode: int, *, root: bool = False) -> None:
+        path = self.root / name
+        path.mkdir(parents=True)
+        path.chmod(mode)
+        if not root:
+            os.chown(path, self.owner, self.owner)
+
+    def _etc(self) -> None:
+        etc = self.root / "etc"
+        for name in ("alternatives", "ssl/certs"):
+            (etc / name).mkdir(parents=True)
+        for name, text in _ETC.items():
+            (etc / name).write_text(text.format(uid=self.inside))
+
+    def _env(self) -> None:
+        env = self.root / "env"
+        self._folder("env", 0o755)
+        self._folder("env/bin", 0o755)
+        for name in ("python", "python3", layout.PYTHON_NAME):
+            (env / "bin" / name).symlink_to(layout.PYTHON)
+        (env / "pyvenv.cfg").write_text(_PYVENV)
+        self._folder("env/lib", 0o755)
+        self._folder(f"env/lib/{layout.PYTHON_NAME}", 0o755)
+        site = f"env/lib/{layout.PYTHON_NAME}/site-packages"
+        self._folder(site, 0o755)
+        (self.root / site / PTH_NAME).write_text(_PTH)
+
+    def plant(self, files: Mapping[str, bytes]) -> None:
+        """Put decoys under the home folder, owned by the box's user like a person's own files."""
+        home = self.root / "home"
+        for name, content in files.items():
+            path = home / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            for made in (path, *path.relative_to(home).parents):
+                os.chown(home / made, self.owner, self.owner)
+            path.chmod(0o600)
+
+    def mounts(
+        self, *, deps: bool = False, build: bool = False, build_writable: bool = False
+    ) -> tuple[Mount, ...]:
+        """The binds of a box; `deps` and `build`: whether those prefixes are writable, or there."""
+        root = str(self.root)
+        mounts = [
+            Mount(source=f"{root}/etc", target="/etc"),
+            *(Mount(source=p, target=p) for p in _ETC_FROM_HOST if Path(p).exists()),
+            Mount(source=f"{root}/in", target=layout.IN),
+            Mount(source=f"{root}/opt", target="/opt"),
+            Mount(source=f"{root}/run", target="/run"),
+            Mount(source=f"{root}/tmp", target="/tmp", writable=True),
+            Mount(source=f"{root}/shm", target="/dev/shm", writable=True),
+            Mount(source=f"{root}/home", target=layout.HOME, writable=True),
+            Mount(source=f"{root}/env", target=layout.ENV, writable=True),
+            Mount(source=f"{root}/deps", target=layout.DEPS, writable=deps),
+        ]
+        if build:
+            source = f"{root}/build"
+            mounts.append(Mount(source=source, target=layout.BUILD, writable=build_writable))
+        return tuple(mounts)
+
+    def destroy(self) -> None:
+        """Unmount and remove; what still has it open keeps it alive unseen, and no longer."""
+        with contextlib.suppress(OSError):  # never mounted
+            kernelcalls.unmount(str(self.root))
+        with contextlib.suppress(OSError):  # never made
+            self.root.rmdir()

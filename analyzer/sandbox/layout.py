@@ -1,0 +1,44 @@
+"""Where things are inside a box. One place, so that the trace's reader can tell whose a path is."""
+
+from __future__ import annotations
+
+import sys
+
+PYTHON_NAME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+"""The daemon runs under the interpreter that boxes get (`/usr/bin/python3`)."""
+
+PYTHON = "/usr/bin/python3"
+ENV = "/env"
+ENV_PYTHON = "/env/bin/python"
+
+
+def site_dir(python_name: str = PYTHON_NAME) -> str:
+    """The folder in a box that holds the artifact, and nothing but the artifact."""
+    return f"{ENV}/lib/{python_name}/site-packages"
+
+
+SITE = site_dir()
+DEPS = "/deps"
+"""Prefix of the run-time dependencies, read-only once the phases begin."""
+DEPS_SITE = "/deps/site-packages"
+BUILD = "/build"
+"""Prefix of the build requirements; there only in P1 of an sdist."""
+BUILD_SITE = "/build/site-packages"
+IN = "/in"
+"""Inputs, read-only: `/in/<artifact>`, `/in/run/…`, `/in/build/…`."""
+RUNNER = "/opt/runner"
+PIP = "/opt/pip"
+APP = "/app"
+"""Reader boxes only: our packages and the site-packages of the environment."""
+USER = "dev"
+HOME = "/home/dev"
+WORK = "/home/dev/project"
+HARNESS_FILE = "/run/pratique-harness"
+HARNESS_VARIABLE = "PRATIQUE_HARNESS"
+BOX_UID = 1000
+"""The uid that a process in a box sees as its own where user namespaces are to be had."""
+REPORT_FD = 3
+ARGS_FD = 4
+SECCOMP_FD = 5
+DATA_FD = 6
+"""Descriptors of a box: its report, and bwrap's own arguments, filter, files."""

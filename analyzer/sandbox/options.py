@@ -1,0 +1,77 @@
+"""The daemon's options, as one value."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+UID_BASE = 64900
+"""First uid of boxes: above those that Debian gives out (Policy 9.2.2: 64000 to 64999 on request)."""
+BOXES_MAX = 16
+"""Slots that the tracer knows (analyzer.trace)."""
+SINKHOLE_UID_OFFSET = 50
+"""Sinkholes get uid_base + 50 + slot, so that no box shares a uid with one."""
+MEMORY_BYTES = 1 << 30
+"""Bytes of memory of one box, beside its files: importing torch takes 400 MiB."""
+PIDS = 128
+"""Processes and threads of one box; a parallel build on four processors takes some 40."""
+CPU_PERCENT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """See `parser`."""
+
+    socket: Path
+    client_uid: int
+    run_dir: Path
+    uid_base: int = UID_BASE
+    boxes: int = 1
+    harness: bool = False
+    trace: bool = True
+    site: tuple[Path, ...] = ()
+    pip_dir: Path | None = None
+    memory_bytes: int = MEMORY_BYTES
+    pids: int = PIDS
+    cpu_percent: int = CPU_PERCENT
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line that `launch.daemon_argv` builds."""
+    made = argparse.ArgumentParser(prog="pratique-sandbox")
+    made.add_argument("--socket", type=Path, required=True)
+    made.add_argument("--client-uid", type=int, required=True)
+    made.add_argument("--run-dir", type=Path, default=Path("/run/pratique"))
+    made.add_argument("--uid-base", type=int, default=UID_BASE)
+    made.add_argument("--boxes", type=int, default=1, choices=range(1, BOXES_MAX + 1))
+    made.add_argument("--harness", action="store_true", help="boxes show the harness marker")
+    made.add_argument("--no-trace", action="store_true", help="run boxes without the tracer")
+    made.add_argument("--site", type=Path, action="append", default=[])
+    made.add_argument("--pip-dir", type=Path, help="folder that holds the package pip")
+    made.add_argument("--memory-bytes", type=int, default=MEMORY_BYTES)
+    made.add_argument("--pids", type=int, default=PIDS)
+    made.add_argument("--cpu-percent", type=int, default=CPU_PERCENT)
+    return made
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Options from arguments; exits with a message where they are wrong."""
+    given = parser().parse_args(argv)
+    if given.uid_base < 1000:
+        parser().error("--uid-base: uids of boxes begin at 1000 or above")
+    return Options(
+        socket=given.socket,
+        client_uid=given.client_uid,
+        run_dir=given.run_dir,
+        uid_base=given.uid_base,
+        boxes=given.boxes,
+        harness=given.harness,
+        trace=not given.no_trace,
+        site=tuple(given.site),
+        pip_dir=given.pip_dir,
+        memory_bytes=given.memory_bytes,
+        pids=given.pids,
+        cpu_percent=given.cpu_percent,
+    )

@@ -1,0 +1,1 @@
+"""Scripts that run inside boxes. Whoever wrote the package can read them: nothing here is secret."""

@@ -1,0 +1,90 @@
+"""Import what a package installed: one process for each top-level module (`module.py`).
+
+    imports.py SITE BUDGET_MS LINGER_MS SUBMODULES_MAX [MODULE…]
+
+Without names, every importable thing at the top of SITE is taken. Reports one JSON line for each
+module, and a last one with the coverage. Runs as `python3 -I -S`.
+"""
+
+# Start-up time counts in here; pathlib alone costs as much as the rest.
+# ruff: noqa: PTH112, PTH113, PTH118, PTH208
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+
+sys.path.append("/opt/runner")
+
+if TYPE_CHECKING:
+    from analyzer.sandbox.runner import session
+else:
+    import session
+
+PYTHON = "/env/bin/python"
+MODULE = "/opt/runner/module.py"
+MODULES_MAX = 40
+"""Top-level modules of one run; nearly all distributions have one."""
+MODULE_MS_MAX = 30_000
+"""Milliseconds of one top-level module with its submodules."""
+_SKIPPED = ("__pycache__", "bin", "include", "share")
+
+
+def find_modules(site: str) -> list[str]:
+    """Names at the top of `site` that `import` would find."""
+    found = set()
+    for name in os.listdir(site):
+        stem, _, rest = name.partition(".")
+        if not stem.isidentifier() or stem in _SKIPPED:
+            continue
+        path = os.path.join(site, name)
+        if (os.path.isdir(path) and not rest and has_modules(path)) or (
+            name.endswith((".py", ".so")) and os.path.isfile(path)
+        ):
+            found.add(stem)
+    return sorted(found)
+
+
+def has_modules(path: str) -> bool:
+    """Whether a folder holds anything to import, at any depth."""
+    return any(name.endswith((".py", ".so")) for _, _, names in os.walk(path) for name in names)
+
+
+def import_one(name: str, budget_ms: int, submodules_max: int) -> str:
+    """Run one module's process to its end; returns `exit`, `failed`, `timeout`."""
+    command = [PYTHON, "-P", MODULE, name, str(budget_ms), str(submodules_max)]
+    code = session.wait(session.start(command), budget_ms / 1000)
+    if code is None:
+        return "timeout"
+    return "exit" if code == 0 else "failed"
+
+
+def main(argv: list[str]) -> int:
+    """Import all; exit code 0 where every module's process ended by itself, 3 where one had to be killed."""
+    site, budget, linger, submodules, *names = argv
+    end = time.monotonic() + int(budget) / 1000
+    found = names or find_modules(site)
+    ended = []
+    for name in found[:MODULES_MAX]:
+        left_ms = int((end - time.monotonic()) * 1000)
+        if left_ms <= 0:
+            break
+        how = import_one(name, min(left_ms, MODULE_MS_MAX), int(submodules))
+        ended.append(how)
+        if how != "exit":
+            session.report(f'{{"kind":"module","name":"{name}","ok":false,"error":"{how}"}}')
+    left = session.linger(min(int(linger) / 1000, max(0.0, end - time.monotonic())))
+    if left:
+        session.report(f'{{"kind":"lingering","processes":{left}}}')
+    session.report(
+        f'{{"kind":"coverage","modules_found":{len(found)},"modules_run":{len(ended)},'
+        f'"timeouts":{ended.count("timeout")}}}'
+    )
+    return 3 if "timeout" in ended else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

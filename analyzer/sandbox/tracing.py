@@ -1,0 +1,207 @@
+"""Between the tracer and the runs: one thread drains the ring, each slot keeps what is its own.
+
+The daemon knows the tracer only by the protocol below, so that it runs (and is tested) without one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from analyzer.sandbox.protocol import BLOB_BYTES_MAX
+
+EVENTS_STORED_MAX = 200_000
+"""Stored events of one run (DESIGN.md, Bounds); further ones are counted only."""
+DRAIN_EVERY_S = 0.005
+"""Seconds between two looks at the ring: an 8 MB ring holds 150,000 events a second that long."""
+IDLE_AFTER_S = 10.0
+"""Seconds without a box after which the probes are taken off every other process's path."""
+_LENGTH = struct.Struct("<I")
+_BUFFER_BYTES = 1 << 20
+
+
+class Tracer(Protocol):
+    """What the daemon needs of `analyzer.trace.kernel.Tracer`."""
+
+    def open_box(self, *, cgroup_id: int, slot: int) -> None:
+        """Begin to watch a cgroup; clears the slot's counters."""
+
+    def begin_phase(
+        self, slot: int, phase: int, *, arm_at_exec: int = 2, drops_to_simulate: int = 0
+    ) -> None:
+        """Count from here; events begin with the n-th exec."""
+
+    def syscalls(self, slot: int) -> dict[str, int]:
+        """Counts since begin_phase."""
+
+    def denied(self, slot: int) -> dict[str, int]:
+        """Refused calls since begin_phase."""
+
+    def drain(self) -> list[tuple[int, bytes]]:
+        """Records since the last call, each with its slot."""
+
+    def account(self, slot: int) -> dict[str, int]:
+        """emitted, dropped, map_overflows, recursion_misses since open_box."""
+
+    def close_box(self, slot: int) -> None:
+        """Stop watching."""
+
+    def idle(self) -> None:
+        """Take the probes off."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+class Store:
+    """The records of one run, on their way into a memfd."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("trace", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.received = 0
+        self.stored = 0
+        self.truncated = False
+        self._bytes = 0
+        self._buffer = bytearray()
+
+    def add(self, record: bytes) -> None:
+        """Keep one record, or only count it."""
+        self.received += 1
+        size = _LENGTH.size + len(record)
+        if self.stored >= EVENTS_STORED_MAX or self._bytes + size > BLOB_BYTES_MAX:
+            self.truncated = True
+            return
+        self.stored += 1
+        self._bytes += size
+        self._buffer += _LENGTH.pack(len(record))
+        self._buffer += record
+        if len(self._buffer) >= _BUFFER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        view = memoryview(self._buffer)
+        while view:
+            view = view[os.write(self.descriptor, view) :]
+        view.release()
+        self._buffer = bytearray()
+
+
+class Watch:
+    """The tracer's view of one run; without a tracer everything is empty."""
+
+    def __init__(self, slot: int, tracer: Tracer | None) -> None:
+        self.slot = slot
+        self.store = Store() if tracer is not None else None
+        self._tracer = tracer
+
+    def begin_phase(self, phase: int, *, arm_at_exec: int, simulate_drops: int = 0) -> None:
+        """Count and record from here."""
+        if self._tracer is not None:
+            self._tracer.begin_phase(
+                self.slot, phase, arm_at_exec=arm_at_exec, drops_to_simulate=simulate_drops
+            )
+
+    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """System calls and refused ones of this phase."""
+        if self._tracer is None:
+            return {}, {}
+        return self._tracer.syscalls(self.slot), self._tracer.denied(self.slot)
+
+
+class Drainer:
+    """Owner of the tracer and of the thread that empties its ring while boxes run."""
+
+    def __init__(self, tracer: Tracer | None) -> None:
+        self._tracer = tracer
+        self._stores: dict[int, Store] = {}
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._closing = False
+        self._asleep = True
+        self.failure = ""
+        self._thread = threading.Thread(target=self._run, name="drainer", daemon=True)
+        if tracer is not None:
+            self._thread.start()
+
+    @property
+    def traced(self) -> bool:
+        """Whether there is a tracer that works."""
+        return self._tracer is not None and not self.failure
+
+    @contextlib.contextmanager
+    def watch(self, slot: int, cgroup_id: int) -> Iterator[Watch]:
+        """Watch one run's cgroup."""
+        watch = Watch(slot, self._tracer)
+        if self._tracer is None or watch.store is None:
+            yield watch
+            return
+        with self._lock:
+            self._asleep = False
+            self._tracer.open_box(cgroup_id=cgroup_id, slot=slot)
+            self._stores[slot] = watch.store
+            self._changed.notify()
+        try:
+            yield watch
+        finally:
+            with self._lock:
+                self._stores.pop(slot, None)
+                self._tracer.close_box(slot)
+
+    def finish(self, watch: Watch) -> dict[str, int]:
+        """Empty the ring once more; returns the run's account."""
+        if self._tracer is None or watch.store is None:
+            return {}
+        with self._lock:
+            self._drain()
+            account = self._tracer.account(watch.slot)
+        watch.store.flush()
+        return {**account, "received": watch.store.received, "stored": watch.store.stored}
+
+    def _drain(self) -> None:
+        if self._tracer is None:
+            return
+        for slot, record in self._tracer.drain():
+            store = self._stores.get(slot)
+            if store is not None:
+                store.add(record)
+
+    def _run(self) -> None:
+        try:
+            self._loop()
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: the daemon says so in Hello
+            self.failure = f"the trace reader failed: {type(error).__name__}"
+
+    def _loop(self) -> None:
+        last_busy = time.monotonic()
+        while True:
+            with self._lock:
+                if self._closing:
+                    return
+                if self._stores:
+                    self._drain()
+                    last_busy = time.monotonic()
+                elif self._asleep:
+                    self._changed.wait()
+                    last_busy = time.monotonic()
+                elif time.monotonic() - last_busy > IDLE_AFTER_S and self._tracer is not None:
+                    self._tracer.idle()
+                    self._asleep = True
+                else:
+                    self._changed.wait(IDLE_AFTER_S)
+            time.sleep(DRAIN_EVERY_S)
+
+    def close(self) -> None:
+        """End the thread and the tracer."""
+        if self._tracer is None:
+            return
+        with self._lock:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(timeout=5)
+        self._tracer.close()
