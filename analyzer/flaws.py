@@ -37,7 +37,7 @@ FLAWS: dict[str, FlawKind] = {
     "archive-member-too-large": FlawKind("A member is larger than the bound", "medium", True),
     "archive-too-large": FlawKind("Unpacked, the archive exceeds the bound", "medium", True),
     "archive-bomb": FlawKind("The archive unpacks to a multiple beyond the bound", "high", True),
-    "archive-path-traversal": FlawKind(
+    "archive-traversal": FlawKind(
         "A member's name climbs out of the tree", "high", True, _TRAVERSAL
     ),
     "archive-absolute-name": FlawKind("A member's name is absolute", "high", True, _TRAVERSAL),
@@ -50,7 +50,7 @@ FLAWS: dict[str, FlawKind] = {
     ),
     "archive-name-too-long": FlawKind("A member's name exceeds the bound", "medium", True),
     "archive-too-deep": FlawKind("A member lies deeper than the bound", "medium", True),
-    "archive-duplicate-name": FlawKind("Two members have one name", "high", True, _HIDDEN),
+    "archive-duplicate": FlawKind("Two members have one name", "high", True, _HIDDEN),
     "archive-name-collision": FlawKind(
         "Two names differ only in case or Unicode form", "low", False, _HIDDEN
     ),
@@ -63,7 +63,7 @@ FLAWS: dict[str, FlawKind] = {
     "archive-unusual-compression": FlawKind(
         "A member uses a compression that installers need not know", "medium", True
     ),
-    "archive-headers-differ": FlawKind(
+    "archive-confusion": FlawKind(
         "Local and central headers of the zip disagree", "high", True, _HIDDEN
     ),
     "archive-members-overlap": FlawKind("Members share bytes", "high", True, _HIDDEN),
@@ -85,10 +85,10 @@ FLAWS: dict[str, FlawKind] = {
     "metadata-several": FlawKind("There are several .dist-info folders", "high", True, _HIDDEN),
     "metadata-too-large": FlawKind("The core metadata exceed the bound", "medium", True),
     "metadata-invalid": FlawKind("The core metadata do not parse cleanly", "low"),
-    "metadata-name-differs": FlawKind(
+    "name-mismatch": FlawKind(
         "Metadata name another project than the filename", "high", False, _MASQUERADE
     ),
-    "metadata-version-differs": FlawKind(
+    "version-mismatch": FlawKind(
         "Metadata name another version than the filename", "medium", False, _MASQUERADE
     ),
     "wheel-tags-differ": FlawKind("The WHEEL file's tags are not the filename's", "low"),
@@ -98,14 +98,12 @@ FLAWS: dict[str, FlawKind] = {
         "The wheel holds files that RECORD does not list", "medium", False, _HIDDEN
     ),
     "record-missing-file": FlawKind("RECORD lists files that are not there", "low"),
-    "record-hash-mismatch": FlawKind(
-        "A file's content is not what RECORD says", "high", False, _HIDDEN
-    ),
+    "record-mismatch": FlawKind("A file's content is not what RECORD says", "high", False, _HIDDEN),
     "record-no-hash": FlawKind("RECORD gives a file no usable hash", "low"),
-    "dependency-direct-url": FlawKind(
+    "direct-url-dependency": FlawKind(
         "A requirement names a direct URL, past any index", "high", False, _SUPPLY
     ),
-    "build-requirement-direct-url": FlawKind(
+    "direct-url-build-requirement": FlawKind(
         "A build requirement names a direct URL, past any index", "high", False, _SUPPLY
     ),
     "requirement-invalid": FlawKind("A requirement does not parse", "low"),

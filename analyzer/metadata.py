@@ -81,11 +81,11 @@ def check_identity(
 ) -> None:
     """Metadata, and the .dist-info folder's name, must name what the filename names."""
     if canonicalize_name(found.name) != canonicalize_name(name):
-        note("metadata-name-differs", "", f"{found.name} instead of {name}")
+        note("name-mismatch", "", f"{found.name} instead of {name}")
     elif folder and canonicalize_name(folder.partition("-")[0]) != canonicalize_name(name):
-        note("metadata-name-differs", "", f"folder {folder}")
+        note("name-mismatch", "", f"folder {folder}")
     if not _same_version(found.version, version):
-        note("metadata-version-differs", "", f"{found.version} instead of {version}")
+        note("version-mismatch", "", f"{found.version} instead of {version}")
 
 
 def check_requirements(lines: Iterable[str], flaw_id: str, note: Note) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ def check_record(
     for flaw_id, names in (
         ("record-unlisted-file", unlisted),
         ("record-missing-file", missing),
-        ("record-hash-mismatch", mismatched),
+        ("record-mismatch", mismatched),
         ("record-no-hash", unhashed),
     ):
         if names:

@@ -175,7 +175,7 @@ def _describe_wheel(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
     modules = metadata.top_level_modules(stock.files, suffixes)
     record = _check_record(stock, folder, archive)
     entry_points = metadata.read_entry_points(stock.kept.get(f"{folder}/entry_points.txt") or b"")
-    requires = metadata.check_requirements(core.requires_dist, "dependency-direct-url", note)
+    requires = metadata.check_requirements(core.requires_dist, "direct-url-dependency", note)
     return _report(
         stock,
         archive,
@@ -209,9 +209,9 @@ def _describe_sdist(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
         stock.kept.get(f"{top}/pyproject.toml"), stock.kept.get(f"{top}/setup.cfg"), note
     )
     requires = core.requires_dist or _egg_requires(stock)
-    requires = metadata.check_requirements(requires, "dependency-direct-url", note)
+    requires = metadata.check_requirements(requires, "direct-url-dependency", note)
     build_requires = metadata.check_requirements(
-        build.requires, "build-requirement-direct-url", note
+        build.requires, "direct-url-build-requirement", note
     )
     return _report(
         stock,

@@ -146,7 +146,7 @@ class NameBook:
     def _enter_file(self, path: str) -> None:
         folded = unicodedata.normalize("NFC", path).casefold()
         if path in self._files:
-            self._notes.add("archive-duplicate-name", path)
+            self._notes.add("archive-duplicate", path)
         elif folded in self._folded:
             self._notes.add("archive-name-collision", path)
         if path in self._folders:
@@ -163,7 +163,7 @@ class NameBook:
         if raw.startswith(("/", "\\")):
             raise notes.refuse("archive-absolute-name", raw)
         if ".." in raw.replace("\\", "/").split("/"):
-            raise notes.refuse("archive-path-traversal", raw)
+            raise notes.refuse("archive-traversal", raw)
         if "\\" in raw:
             notes.add("archive-name-backslash", raw)
         if not raw.isprintable():

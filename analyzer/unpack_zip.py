@@ -140,24 +140,24 @@ def _check_local(file: BinaryIO, info: zipfile.ZipInfo, notes: Notes) -> int:
     file.seek(info.header_offset)
     raw = file.read(_LOCAL.size)
     if len(raw) < _LOCAL.size or not raw.startswith(_LOCAL_MAGIC):
-        raise notes.refuse("archive-headers-differ", info.filename, "no local header")
+        raise notes.refuse("archive-confusion", info.filename, "no local header")
     _, _, flags, method, _, _, crc, packed, unpacked, name_len, extra_len = _LOCAL.unpack(raw)
     name = file.read(name_len).decode("utf-8" if flags & _FLAG_UTF8 else "cp437", "replace")
     extra = file.read(extra_len)
     if name != info.orig_filename or flags & _FLAG_UTF8 != info.flag_bits & _FLAG_UTF8:
-        raise notes.refuse("archive-headers-differ", info.filename, f"local name {name}")
+        raise notes.refuse("archive-confusion", info.filename, f"local name {name}")
     if _has_second_name(extra) or _has_second_name(info.extra):
-        raise notes.refuse("archive-headers-differ", info.filename, "a second name in extra")
+        raise notes.refuse("archive-confusion", info.filename, "a second name in extra")
     if method != info.compress_type or (flags ^ info.flag_bits) & (
         _FLAG_ENCRYPTED | _FLAG_DESCRIPTOR
     ):
-        raise notes.refuse("archive-headers-differ", info.filename, "method or flags")
+        raise notes.refuse("archive-confusion", info.filename, "method or flags")
     stated = (crc, packed, unpacked)
     central = (info.CRC, info.compress_size, info.file_size)
     for mine, theirs in zip(stated, central, strict=True):
         deferred = bool(flags & _FLAG_DESCRIPTOR) and mine == 0
         if mine != theirs and not deferred and mine != _SIZE_ELSEWHERE:
-            raise notes.refuse("archive-headers-differ", info.filename, "size or checksum")
+            raise notes.refuse("archive-confusion", info.filename, "size or checksum")
     return info.header_offset + _LOCAL.size + int(name_len) + int(extra_len)
 
 

@@ -1,0 +1,61 @@
+"""What a detector is: a definition, and a pure function that gives matches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from analyzer.detectors.view import RunView
+from models.evidence import Phase, Place, ProofKind, Severity
+from models.trace import Event, EventKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What a detector stands for. `needs`: the kinds of events without which it can say nothing."""
+
+    id: str
+    title: str
+    rationale: str
+    severity: Severity
+    technique: str
+    needs: frozenset[EventKind]
+    proof: ProofKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One match, charged to the artifact. `severity` None: the definition's."""
+
+    phase: Phase
+    at_us: int
+    what: str = ""
+    place: Place = field(default_factory=Place)
+    severity: Severity | None = None
+
+    @classmethod
+    def of(
+        cls, event: Event, run: RunView, *, what: str = "", severity: Severity | None = None
+    ) -> Match:
+        """A match at one event, with everything the event says about the place."""
+        return cls(
+            phase=event.phase,
+            at_us=event.at_us,
+            what=what,
+            severity=severity,
+            place=Place(
+                path=event.path,
+                host=event.host,
+                address=event.address,
+                port=event.port,
+                process=run.command_of(event),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """A definition with its function."""
+
+    definition: Definition
+    detect: Callable[[RunView], Iterator[Match]]

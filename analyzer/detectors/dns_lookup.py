@@ -1,0 +1,42 @@
+"""A host name was looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.detectors.definition import Definition, Match
+from analyzer.detectors.metadata_service import NAMES
+from analyzer.detectors.view import RunView
+from models.evidence import Phase, Severity
+from models.trace import Event, EventKind
+
+DEFINITION = Definition(
+    id="dns-lookup",
+    title="A host name was looked up",
+    rationale=(
+        "The first half of a connection, and at times all of it (T16). Libraries that look up the "
+        "machine's own name on import do no harm, so it weighs little there."
+    ),
+    severity=Severity.MEDIUM,
+    technique="T1071.004",
+    needs=frozenset({EventKind.DNS}),
+)
+
+
+def lookups(run: RunView) -> Iterator[Event]:
+    """Look-ups of names with a dot: a bare name is the box's own (socket.getfqdn)."""
+    for event in run.events(EventKind.DNS):
+        name = event.host.rstrip(".").lower()
+        if "." in name and name not in NAMES and not name.endswith((".localhost", ".local")):
+            yield event
+
+
+def detect(run: RunView) -> Iterator[Match]:
+    """One match for each phase and name."""
+    seen = set()
+    for event in lookups(run):
+        key = (event.phase, event.host.lower())
+        if key not in seen:
+            seen.add(key)
+            mild = event.phase is Phase.IMPORT
+            yield Match.of(event, run, severity=Severity.LOW if mild else None)

@@ -1,0 +1,35 @@
+"""A shell was started at interpreter start or on import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.detectors.commands import is_harmless_question, is_shell
+from analyzer.detectors.definition import Definition, Match
+from analyzer.detectors.view import RunView
+from models.evidence import Phase, Severity
+from models.trace import EventKind
+
+DEFINITION = Definition(
+    id="exec-shell",
+    title="A shell was run",
+    rationale=(
+        "Builds live on shells, so P1 is left out. At start and on import a shell is rare, but for "
+        "the questions that libraries ask of the system (uname, ldconfig)."
+    ),
+    severity=Severity.MEDIUM,
+    technique="T1059.004",
+    needs=frozenset({EventKind.EXEC}),
+)
+
+
+def detect(run: RunView) -> Iterator[Match]:
+    """One match for each phase and command."""
+    seen = set()
+    for event in run.executed(phases=(Phase.START, Phase.IMPORT)):
+        if not is_shell(event.path, event.argv) or is_harmless_question(event.path, event.argv):
+            continue
+        if (event.phase, event.argv) not in seen:
+            seen.add((event.phase, event.argv))
+            severe = event.phase is Phase.START
+            yield Match.of(event, run, severity=Severity.HIGH if severe else None)

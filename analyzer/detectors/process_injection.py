@@ -1,0 +1,35 @@
+"""Another process's memory was reached for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from analyzer.detectors.definition import Definition, Match
+from analyzer.detectors.denied_calls import INJECTION
+from analyzer.detectors.view import RunView
+from models.evidence import Severity
+from models.trace import EventKind
+
+DEFINITION = Definition(
+    id="process-injection",
+    title="It reached into another process",
+    rationale="Debuggers do so when they are used (debugpy, py-spy), nobody at install or import (T26).",
+    severity=Severity.HIGH,
+    technique="T1055.008",
+    needs=frozenset({EventKind.DENIED, EventKind.OPEN}),
+)
+_MEMORY = re.compile(r"/proc/(?P<pid>[0-9]+)/mem\Z")
+
+
+def detect(run: RunView) -> Iterator[Match]:
+    """One match for each call, and one for opening another process's memory."""
+    seen = set()
+    for event in run.events(EventKind.DENIED, EventKind.CALL, EventKind.OPEN):
+        if event.kind is EventKind.OPEN:
+            what = "proc-mem" if _MEMORY.match(event.path) else ""
+        else:
+            what = event.syscall if event.syscall in INJECTION else ""
+        if what and what not in seen:
+            seen.add(what)
+            yield Match.of(event, run, what=what)

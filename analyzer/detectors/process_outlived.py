@@ -1,0 +1,47 @@
+"""A process cut itself loose and was still there when the phase was over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.clean import printable
+from analyzer.detectors.definition import Definition, Match
+from analyzer.detectors.view import RunView
+from analyzer.lineage import ARTIFACT, Process
+from models.evidence import Phase, Place, Severity
+from models.trace import EventKind
+
+DEFINITION = Definition(
+    id="process-outlived",
+    title="A process was left behind",
+    rationale=(
+        "Payloads detach so that the installer's end does not end them (T21). Helpers of the "
+        "standard library (resource trackers) begin no session of their own."
+    ),
+    severity=Severity.MEDIUM,
+    technique="T1543",
+    needs=frozenset({EventKind.FORK, EventKind.EXIT, EventKind.CALL}),
+)
+
+
+def detect(run: RunView) -> Iterator[Match]:
+    """One match for each detached process that was there when the runner gave up waiting."""
+    ends: dict[Phase, int] = {}
+    for process in run.processes.values():
+        if process.before and process.exited_us is not None:
+            end = ends.get(process.phase, process.exited_us)
+            ends[process.phase] = min(end, process.exited_us)
+    for process in run.processes.values():
+        if process.owner == ARTIFACT and process.detached and _outlived(process, ends):
+            yield Match(
+                phase=process.phase,
+                at_us=process.started_us,
+                place=Place(process=printable(process.command)),
+            )
+
+
+def _outlived(process: Process, ends: dict[Phase, int]) -> bool:
+    """Whether the box ended it: the runner's end is the end of every process in it."""
+    if process.exited_us is None:
+        return True
+    return process.phase in ends and process.exited_us >= ends[process.phase]

@@ -1,0 +1,36 @@
+"""Files were written outside of the package's own folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.boxpaths import CACHE_DIR, SCRATCH, in_dependencies, in_site, is_bytecode, within
+from analyzer.detectors.definition import Definition, Match
+from analyzer.detectors.persistence_write import place_of
+from analyzer.detectors.view import RunView
+from models.evidence import Phase, Severity
+from models.trace import EventKind
+
+DEFINITION = Definition(
+    id="writes-outside",
+    title="Files were written outside of its own folders",
+    rationale="Settings folders made on import are common enough, so this weighs little by itself.",
+    severity=Severity.LOW,
+    technique="T1074.001",
+    needs=frozenset({EventKind.OPEN, EventKind.RENAME, EventKind.LINK}),
+)
+FILES_MAX = 5
+"""Matches; more files say no more."""
+
+
+def detect(run: RunView) -> Iterator[Match]:
+    """One match for each file, up to FILES_MAX. Start-up hooks have a detector of their own."""
+    seen: set[str] = set()
+    for event, path in run.written(phases=(Phase.START, Phase.IMPORT)):
+        if event.result < 0 or path in seen or len(seen) >= FILES_MAX or is_bytecode(path):
+            continue
+        if in_site(path) or in_dependencies(path) or within(path, CACHE_DIR, *SCRATCH):
+            continue
+        if not place_of(path):
+            seen.add(path)
+            yield Match.of(event, run)

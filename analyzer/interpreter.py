@@ -1,0 +1,148 @@
+"""The interpreter that boxes run, as a resolver and a wheel's tags see it.
+
+Asked once of the interpreter itself; what follows from the answer (PEP 425 tags, PEP 508 markers)
+is computed here, with explicit arguments, since the worker may run under another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from models.errors import SandboxUnavailable
+from models.work import Target
+
+EXECUTABLE = "/usr/bin/python3"
+"""What boxes run (`analyzer.sandbox.layout.PYTHON`)."""
+_ANSWER_S = 30
+"""Seconds the question may take; it takes 0.05."""
+_QUESTION = """\
+import json, os, platform, sys, sysconfig
+v = sys.implementation.version
+full = "%d.%d.%d" % v[:3] + ("" if v.releaselevel == "final" else v.releaselevel[0] + str(v.serial))
+libc = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else ""
+print(json.dumps({
+    "markers": {
+        "implementation_name": sys.implementation.name,
+        "implementation_version": full,
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_full_version": platform.python_version(),
+        "python_version": "%d.%d" % sys.version_info[:2],
+        "sys_platform": sys.platform,
+    },
+    "version": sys.version_info[:2],
+    "platform": sysconfig.get_platform(),
+    "libc": libc or "",
+}))
+"""
+_LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
+"""PEP 600: the names that came before `manylinux_x_y`."""
+_OLDEST_GLIBC_MINOR = {"x86_64": 5, "i686": 5}
+"""PEP 513; every other architecture begins at 2.17 (PEP 599)."""
+_OLDEST_GLIBC_MINOR_ELSE = 17
+
+
+class _Answer(msgspec.Struct, forbid_unknown_fields=True):
+    markers: dict[str, str]
+    version: tuple[int, int]
+    platform: str
+    libc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """An interpreter by what it supports."""
+
+    target: Target
+
+    @property
+    def version(self) -> str:
+        """The full version, such as `3.11.2`."""
+        return self.target.markers["python_full_version"]
+
+    @property
+    def platform(self) -> str:
+        """Such as `linux-x86_64`."""
+        markers = self.target.markers
+        return f"{markers['sys_platform']}-{markers['platform_machine']}"
+
+    def runs_wheel(self, filename: str) -> bool:
+        """Whether one of the wheel's tags is one of ours."""
+        try:
+            tags = parse_wheel_filename(filename)[3]
+        except InvalidWheelFilename:
+            return False
+        return not {str(tag) for tag in tags}.isdisjoint(self.target.tags)
+
+    def satisfies(self, requires_python: str) -> bool:
+        """Whether `Requires-Python` admits us; what does not parse admits everybody, as in pip."""
+        try:
+            return SpecifierSet(requires_python).contains(self.version, prereleases=True)
+        except InvalidSpecifier:
+            return True
+
+
+async def describe_interpreter(executable: str = EXECUTABLE) -> Interpreter:
+    """Ask `executable` what it is. Raises SandboxUnavailable where it does not say."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            executable,
+            "-I",
+            "-c",
+            _QUESTION,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(_ANSWER_S):
+            out, _ = await process.communicate()
+        answer = msgspec.json.decode(out, type=_Answer)
+    except (OSError, TimeoutError, msgspec.MsgspecError) as error:
+        raise SandboxUnavailable(
+            f"The interpreter {executable} does not say what it is.",
+            next_step="Install python3 from the distribution; boxes run it.",
+        ) from error
+    return from_answer(
+        answer.markers, version=answer.version, platform=answer.platform, libc=answer.libc
+    )
+
+
+def from_answer(
+    markers: dict[str, str], *, version: tuple[int, int], platform: str, libc: str
+) -> Interpreter:
+    """Markers and tags of a CPython of `version` on `platform` with `libc` (`glibc 2.36`)."""
+    short = f"cp{version[0]}{version[1]}"
+    platforms = list(platform_tags(platform, libc))
+    tags = [
+        *cpython_tags(python_version=version, abis=[short], platforms=platforms),
+        *compatible_tags(python_version=version, interpreter=short, platforms=platforms),
+    ]
+    return Interpreter(
+        target=Target(markers=markers, tags=tuple(dict.fromkeys(str(tag) for tag in tags)))
+    )
+
+
+def platform_tags(platform: str, libc: str) -> Iterator[str]:
+    """PEP 600 platform tags, best first; only the plain one where libc is not glibc."""
+    plain = platform.replace("-", "_").replace(".", "_")
+    architecture = plain.removeprefix("linux_")
+    name, _, number = libc.partition(" ")
+    major, _, minor = number.partition(".")
+    if name == "glibc" and major == "2" and minor.isdigit() and plain != architecture:
+        oldest = _OLDEST_GLIBC_MINOR.get(architecture, _OLDEST_GLIBC_MINOR_ELSE)
+        for at in range(int(minor), oldest - 1, -1):
+            yield f"manylinux_2_{at}_{architecture}"
+            if (2, at) in _LEGACY_MANYLINUX:
+                yield f"{_LEGACY_MANYLINUX[2, at]}_{architecture}"
+    yield plain

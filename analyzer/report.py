@@ -1,0 +1,152 @@
+"""The reader's report as the worker receives it: parsed strictly, bounded again, never trusted.
+
+The reader read hostile bytes; whoever took it over writes this report. So ids must come out of the
+closed table, everything else is text to be cut, and names that steer a run are checked for form.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import cast
+
+import msgspec
+
+from analyzer.clean import printable
+from analyzer.flaws import FLAWS
+from analyzer.inventory import (
+    METADATA_BYTES_MAX,
+    MODULES_MAX,
+    NAMES_MAX,
+    REPORT_BYTES_MAX,
+    REPORT_SCHEMA_VERSION,
+    REQUIREMENT_CHARS_MAX,
+    REQUIREMENTS_MAX,
+    ReaderReport,
+)
+from analyzer.unpack import FLAWS_MAX, Flaw
+from models.evidence import Finding, Layer, Phase, Place, Severity, Signal
+
+_MODULE = re.compile(r"[^\W\d]\w{0,99}\Z")
+
+
+def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | None:
+    """The report, bounded; None where it is missing, too long, or not of its form."""
+    if not 0 < len(blob) <= REPORT_BYTES_MAX:
+        return None
+    try:
+        report = msgspec.json.decode(blob, type=ReaderReport)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    if report.schema_version != REPORT_SCHEMA_VERSION:
+        return None
+    if (report.filename, report.kind) != (filename, kind):
+        return None
+    if any(flaw.id not in FLAWS for flaw in report.flaws) or _negative(report):
+        return None
+    refused = report.refused or any(FLAWS[flaw.id].refuses for flaw in report.flaws)
+    return replace(
+        report,
+        refused=refused,
+        flaws=tuple(
+            Flaw(id=flaw.id, path=printable(flaw.path), detail=printable(flaw.detail))
+            for flaw in report.flaws[:FLAWS_MAX]
+        ),
+        name=printable(report.name),
+        version=printable(report.version),
+        requires_python=printable(report.requires_python),
+        requires_dist=_requirements(report.requires_dist),
+        build=replace(
+            report.build,
+            backend=printable(report.build.backend),
+            requires=_requirements(report.build.requires),
+        )
+        if report.build
+        else None,
+        modules=tuple(name for name in report.modules[:MODULES_MAX] if _MODULE.match(name)),
+        start_hooks=tuple(map(printable, report.start_hooks[:NAMES_MAX])),
+        entry_points=report.entry_points[:NAMES_MAX],
+        native=tuple(map(printable, report.native[:NAMES_MAX])),
+        tags=tuple(map(printable, report.tags[:NAMES_MAX])),
+        cut=tuple(printable(name, 40) for name in report.cut[:NAMES_MAX]),
+    )
+
+
+def core_metadata(report: ReaderReport) -> bytes:
+    """The core metadata file out of a wheel; empty where there is none to keep."""
+    if report.kind != "wheel" or report.refused:
+        return b""
+    try:
+        data = base64.b64decode(report.metadata, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return data if len(data) <= METADATA_BYTES_MAX else b""
+
+
+def report_findings(report: ReaderReport) -> tuple[Finding, ...]:
+    """One finding for each flaw, in words out of the table."""
+    return tuple(
+        Finding(
+            id=flaw.id,
+            title=FLAWS[flaw.id].title,
+            severity=Severity(FLAWS[flaw.id].severity),
+            layer=Layer.METADATA,
+            phase=Phase.INVENTORY,
+            technique=FLAWS[flaw.id].technique,
+            place=Place(path=printable(flaw.path or flaw.detail)),
+        )
+        for flaw in report.flaws
+    )
+
+
+def report_signals(report: ReaderReport) -> tuple[Signal, ...]:
+    """The facts of the metadata layer, under `metadata.…`."""
+    return tuple(
+        Signal(name=f"metadata.{name}", layer=Layer.METADATA, value=value, phase=Phase.INVENTORY)
+        for name, value in _facts(report)
+    )
+
+
+def _facts(report: ReaderReport) -> Iterator[tuple[str, int | bool | str | None]]:
+    counts = report.counts
+    yield "refused", report.refused
+    yield "flaws", counts.flaws
+    yield "members", counts.members
+    yield "unpacked_bytes", counts.unpacked_bytes
+    yield "python_files", counts.python_files
+    yield "native_files", counts.native_files
+    yield "bytecode_files", counts.bytecode_files
+    yield "links", counts.links
+    yield "requirements", len(report.requires_dist)
+    yield "requires_python", report.requires_python or None
+    yield "modules", len(report.modules) if report.kind == "wheel" else None
+    yield "start_hooks", len(report.start_hooks)
+    yield "entry_points", len(report.entry_points)
+    build = report.build
+    yield "build_backend", build.backend if build else None
+    yield "build_requirements", len(build.requires) if build else None
+    yield "build_backend_in_tree", build.in_tree if build else None
+    yield "build_system_stated", build.stated if build else None
+    record = report.record
+    yield "record_present", record.present if record else None
+    for name in ("listed", "unlisted", "missing", "mismatched", "unhashed"):
+        yield f"record_{name}", cast("int", getattr(record, name)) if record else None
+    yield "report_cut", len(report.cut)
+
+
+def _requirements(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Lines as they are, or not at all: half a requirement would be another requirement."""
+    fits: Callable[[str], bool] = lambda line: (  # noqa: E731 - one use, one line
+        0 < len(line) <= REQUIREMENT_CHARS_MAX and line.isprintable()
+    )
+    return tuple(filter(fits, lines))[:REQUIREMENTS_MAX]
+
+
+def _negative(report: ReaderReport) -> bool:
+    record = report.record
+    numbers = [getattr(report.counts, name) for name in report.counts.__slots__]
+    numbers += [getattr(record, name) for name in record.__slots__] if record else []
+    return any(number < 0 or number > 2**53 for number in numbers)
