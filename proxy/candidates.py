@@ -1,0 +1,224 @@
+"""Which files of a project page may stand for which requirement, on a given interpreter. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.metadata import parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import (
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from models.artifact import ArtifactKind, parse_project
+from models.errors import ResolutionFailed, ValueInvalid
+from models.work import Target
+from proxy.simple.page import IndexFile, ProjectPage
+
+SIBLINGS_MAX = 3
+"""Other wheels of a release whose metadata is tried where the chosen file has none."""
+REQUIREMENTS_OF_FILE_MAX = 500
+"""Requires-Dist lines of one file that are read; the largest extras tables have about 300."""
+LINE_CHARS_MAX = 200
+"""Characters kept of a requirement line where it is shown."""
+
+_EXACT = frozenset({"==", "==="})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A requirement without its marker, which was true."""
+
+    name: NormalizedName
+    extras: frozenset[str] = frozenset()
+    specifier: SpecifierSet = field(default_factory=SpecifierSet)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it names one version (PEP 592: then a yanked file may be used)."""
+        return any(
+            part.operator in _EXACT and not part.version.endswith(".*") for part in self.specifier
+        )
+
+    def __str__(self) -> str:
+        extras = f"[{','.join(sorted(self.extras))}]" if self.extras else ""
+        return printable(f"{self.name}{extras}{self.specifier}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One release of a project by its best file for the target."""
+
+    name: NormalizedName
+    version: Version
+    file: IndexFile
+    extras: frozenset[str] = frozenset()
+    described_by: tuple[IndexFile, ...] = ()
+    """Wheels whose metadata says what the release requires, the best first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What requirement lines come to on the target."""
+
+    needs: tuple[Need, ...] = ()
+    direct_urls: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+class Interpreter:
+    """The target of a resolution: marker values, wheel tags and the Python version."""
+
+    def __init__(self, target: Target) -> None:
+        """Raises ResolutionFailed where the target names no Python version."""
+        self._markers = dict(target.markers)
+        self._ranks = {tag: rank for rank, tag in reversed(list(enumerate(target.tags)))}
+        stated = target.markers.get("python_full_version") or target.markers.get("python_version")
+        try:
+            self._python = Version(stated or "")
+        except InvalidVersion as error:
+            raise ResolutionFailed(
+                "The worker's target names no Python version.",
+                next_step="Update the worker; it must send `python_full_version`.",
+            ) from error
+
+    def rank(self, file: IndexFile) -> tuple[int, int] | None:
+        """How well a wheel fits, smaller is better; None where it does not run here."""
+        try:
+            _, _, build, tags = parse_wheel_filename(file.filename)
+        except InvalidWheelFilename:
+            return None
+        ranks = [self._ranks[str(tag)] for tag in tags if str(tag) in self._ranks]
+        return (min(ranks), -build[0] if build else 0) if ranks else None
+
+    def admits(self, file: IndexFile) -> bool:
+        """Whether the file's requires-python allows this Python; an unreadable one allows it."""
+        if file.requires_python is None:
+            return True
+        try:
+            return SpecifierSet(file.requires_python).contains(self._python, prereleases=True)
+        except InvalidSpecifier:
+            return True
+
+    def applies(self, requirement: Requirement, extras: Iterable[str] = ()) -> bool:
+        """Whether the marker is true, for any of the extras. Raises ValueError where it has none."""
+        if requirement.marker is None:
+            return True
+        try:
+            return any(
+                requirement.marker.evaluate({**self._markers, "extra": extra})
+                for extra in (extras or ("",))
+            )
+        except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
+            raise ValueError("the marker cannot be evaluated") from error
+
+
+def candidates_of(page: ProjectPage, interpreter: Interpreter) -> tuple[Candidate, ...]:
+    """Every release that can be used, best first.
+
+    Those with a fitting wheel come first, newest first, then those with an sdist only: an sdist
+    must be built, so that a wheel is worth more than a newer version.
+    """
+    releases: dict[str, list[IndexFile]] = {}
+    for file in page.files:
+        if file.sha256 is not None and file.version and interpreter.admits(file):
+            releases.setdefault(file.version, []).append(file)
+    found = [
+        candidate
+        for version, files in releases.items()
+        if (candidate := _best(page.name, Version(version), files, interpreter)) is not None
+    ]
+    found.sort(key=lambda candidate: candidate.version, reverse=True)
+    found.sort(key=lambda candidate: candidate.file.kind is not ArtifactKind.WHEEL)
+    return tuple(found)
+
+
+def matching(candidates: Iterable[Candidate], needs: Iterable[Need]) -> Iterator[Candidate]:
+    """Those that meet every need, in their order; yanked and pre-releases as PEP 592, 440 say."""
+    wanted = list(needs)
+    specifier = SpecifierSet()
+    for need in wanted:
+        specifier &= need.specifier
+    pinned = any(need.pinned for need in wanted)
+    usable = [c for c in candidates if pinned or not c.file.is_yanked]
+    allowed = set(specifier.filter(c.version for c in usable))
+    return (candidate for candidate in usable if candidate.version in allowed)
+
+
+def read_requirements(
+    lines: Iterable[str], interpreter: Interpreter, *, extras: Iterable[str] = ()
+) -> Reading:
+    """Untrusted requirement lines (PEP 508), sorted into what can be asked for and what cannot."""
+    needs: list[Need] = []
+    direct: list[str] = []
+    unreadable: list[str] = []
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+            parse_project(requirement.name)
+            if not interpreter.applies(requirement, extras):
+                continue
+        except (InvalidRequirement, ValueInvalid):
+            unreadable.append(f"{printable(line)}: not a requirement by PEP 508")
+        except ValueError as error:
+            unreadable.append(f"{printable(line)}: {error}")
+        else:
+            if requirement.url is not None:
+                direct.append(printable(f"{requirement.name} @ {requirement.url}"))
+            else:
+                needs.append(_need(requirement))
+    return Reading(needs=tuple(needs), direct_urls=tuple(direct), unreadable=tuple(unreadable))
+
+
+def requires_dist(metadata: bytes) -> tuple[str, ...] | None:
+    """The Requires-Dist lines of core metadata; None where the bytes are no such document."""
+    try:
+        raw, _ = parse_email(metadata)
+    except (ValueError, LookupError, TypeError):
+        return None
+    if "metadata_version" not in raw:
+        return None
+    return tuple(raw.get("requires_dist", ())[:REQUIREMENTS_OF_FILE_MAX])
+
+
+def printable(text: str) -> str:
+    """A line out of an artifact, for evidence and pages: printable ASCII, cut."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text[:LINE_CHARS_MAX])
+
+
+def _need(requirement: Requirement) -> Need:
+    return Need(
+        name=canonicalize_name(requirement.name),
+        extras=frozenset(canonicalize_name(extra) for extra in requirement.extras),
+        specifier=requirement.specifier,
+    )
+
+
+def _best(
+    name: NormalizedName, version: Version, files: list[IndexFile], interpreter: Interpreter
+) -> Candidate | None:
+    kept = [file for file in files if not file.is_yanked] or files
+    wheels = [file for file in kept if file.kind is ArtifactKind.WHEEL]
+    fitting = [(rank, file) for file in wheels if (rank := interpreter.rank(file)) is not None]
+    sdists = [file for file in kept if file.kind is ArtifactKind.SDIST]
+    if fitting:
+        best = min(fitting, key=lambda pair: pair[0])[1]
+    elif sdists:
+        best = sdists[0]
+    else:
+        return None
+    others = [file for file in wheels if file is not best][:SIBLINGS_MAX]
+    announced = best.kind is ArtifactKind.WHEEL or best.core_metadata is not False
+    return Candidate(
+        name=name,
+        version=version,
+        file=best,
+        described_by=(best, *others) if announced else tuple(others),
+    )

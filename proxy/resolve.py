@@ -1,0 +1,432 @@
+"""Requirement lines out of an artifact to a closed set of files, chosen by metadata alone.
+
+The proxy faces the network, so it never unpacks (invariant 5): what has no metadata on the index
+is used with its dependencies unknown, and says so. A set that cannot be met as a whole is met as
+far as it goes. resolvelib is synchronous and runs in a thread; pages and metadata are fetched on
+the event loop, ahead of their use where that can be foreseen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
+from resolvelib import Resolver as Solver
+from resolvelib.structs import RequirementInformation, State
+
+from models.artifact import ArtifactKind, Sha256
+from models.errors import PratiqueError, UpstreamNotFound
+from models.evidence import ResolvedFile
+from models.work import RESOLVED_FILES_MAX, ResolvedSet, ResolveRequest
+from proxy.candidates import (
+    Candidate,
+    Interpreter,
+    Need,
+    Reading,
+    candidates_of,
+    matching,
+    read_requirements,
+    requires_dist,
+)
+from proxy.simple.page import IndexFile, ProjectPage
+
+LOG = structlog.get_logger()
+
+RESOLVE_S = 40.0
+"""Seconds one resolution may take; a third of an analysis (`analysis_s` 120)."""
+ROUNDS_MAX = 1_500
+"""Rounds of the solver; one pins one project, and a conflict costs a few."""
+PROJECTS_MAX = 400
+"""Projects one resolution may look at; more than the 250 files it may yield."""
+METADATA_MAX = 600
+"""Metadata files one resolution may read; a solver that backtracks reads one a version."""
+RESOLUTIONS_MAX = 4
+"""Resolutions that run at once; the others wait."""
+NOTES_MAX = 200
+"""Lines of `unresolved`, and of `direct_urls`."""
+
+T = TypeVar("T")
+Where = tuple[str, int]
+Key = tuple[NormalizedName, frozenset[str]]
+_Pinned = Mapping[Key, Candidate]
+
+
+class Pages(Protocol):
+    """Where project pages come from: an Index."""
+
+    async def project(self, project: NormalizedName) -> ProjectPage:
+        """A project's page. Raises UpstreamError."""
+
+
+class MetadataSource(Protocol):
+    """Where core metadata comes from: the Fetcher."""
+
+    async def metadata_for_resolution(self, file: IndexFile) -> bytes | None:
+        """Core metadata good enough to choose by. Raises UpstreamError."""
+
+
+class Resolver:
+    """Resolves for any number of leases. Call `close` at the end."""
+
+    def __init__(self, index: Pages, metadata: MetadataSource, *, resolve_s: float = RESOLVE_S):
+        """`resolve_s` bounds one resolution."""
+        self._index = index
+        self._metadata = metadata
+        self._resolve_s = resolve_s
+        self._threads = ThreadPoolExecutor(RESOLUTIONS_MAX, thread_name_prefix="resolve")
+
+    async def resolve(self, request: ResolveRequest) -> tuple[ResolvedSet, dict[Sha256, Where]]:
+        """The set, and for each of its files the upstream URL and the size (0: not announced).
+
+        Never fails for what the requirements say or upstream lacks; that stands in `unresolved`.
+        Raises ResolutionFailed where the request itself is no use.
+        """
+        interpreter = Interpreter(request.target)
+        fetches = _Fetches(
+            self._index, self._metadata, asyncio.get_running_loop(), resolve_s=self._resolve_s
+        )
+        job = _Job(request, interpreter, fetches)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, job.run)
+        finally:
+            fetches.stop()
+
+    async def close(self) -> None:
+        """Let no further resolution begin."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Stopped(Exception):
+    """A bound is reached; what is resolved so far is the answer."""
+
+
+class _Fetches:
+    """The event loop's side of one resolution: asked from a thread, bounded in number and time."""
+
+    def __init__(
+        self,
+        index: Pages,
+        metadata: MetadataSource,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        resolve_s: float,
+    ) -> None:
+        self._index = index
+        self._metadata = metadata
+        self._loop = loop
+        self._resolve_s = resolve_s
+        self._deadline: float | None = None
+        self._pages: dict[NormalizedName, Future[ProjectPage]] = {}
+        self._files: dict[str, Future[bytes | None]] = {}
+        self._stopped = False
+
+    def begin(self) -> None:
+        """The time runs from here."""
+        self._deadline = time.monotonic() + self._resolve_s
+
+    def page(self, name: NormalizedName) -> ProjectPage:
+        """A page. Raises UpstreamError, _Stopped."""
+        self.expect(name)
+        if name not in self._pages:
+            raise _Stopped(f"more than {PROJECTS_MAX} projects are involved")
+        return self._wait(self._pages[name])
+
+    def expect(self, name: NormalizedName) -> None:
+        """Begin to fetch a page that will be asked for."""
+        if name not in self._pages and len(self._pages) < PROJECTS_MAX:
+            self._pages[name] = self._begin(self._index.project(name))
+
+    def metadata(self, file: IndexFile) -> bytes | None:
+        """A file's metadata. Raises UpstreamError, _Stopped."""
+        if file.url not in self._files:
+            if len(self._files) >= METADATA_MAX:
+                raise _Stopped(f"more than {METADATA_MAX} releases were looked at")
+            self._files[file.url] = self._begin(self._metadata.metadata_for_resolution(file))
+        return self._wait(self._files[file.url])
+
+    def check(self) -> None:
+        """Raises _Stopped once the time is up or nobody waits any more."""
+        if self._stopped or self._left() <= 0:
+            raise _Stopped(f"it took longer than {self._resolve_s:g} s")
+
+    def stop(self) -> None:
+        """Cancel what is under way."""
+        self._stopped = True
+        for page in self._pages.values():
+            page.cancel()
+        for file in self._files.values():
+            file.cancel()
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        if self._stopped:
+            work.close()
+            raise _Stopped("nobody waits for it any more")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _wait(self, future: Future[T]) -> T:
+        self.check()
+        try:
+            return future.result(timeout=max(self._left(), 0.0))
+        except (TimeoutError, CancelledError) as error:
+            raise _Stopped(f"it took longer than {self._resolve_s:g} s") from error
+
+    def _left(self) -> float:
+        return self._resolve_s if self._deadline is None else self._deadline - time.monotonic()
+
+
+class _Catalogue:
+    """Candidates and their requirements, each worked out once in a resolution."""
+
+    def __init__(self, interpreter: Interpreter, fetches: _Fetches) -> None:
+        self._interpreter = interpreter
+        self._fetches = fetches
+        self._candidates: dict[NormalizedName, tuple[Candidate, ...]] = {}
+        self._lines: dict[tuple[NormalizedName, str], tuple[str, ...] | None] = {}
+        self._readings: dict[tuple[Key, str], Reading] = {}
+        self.failures: dict[NormalizedName, str] = {}
+        """Projects without a usable page, and why."""
+
+    def candidates(self, name: NormalizedName) -> tuple[Candidate, ...]:
+        """The releases of a project that can be used, best first."""
+        if name not in self._candidates:
+            found: tuple[Candidate, ...] = ()
+            try:
+                found = candidates_of(self._fetches.page(name), self._interpreter)
+            except UpstreamNotFound:
+                self.failures[name] = "the index has no such project"
+            except PratiqueError:
+                self.failures[name] = "the index did not give its page"
+            if not found:
+                self.failures.setdefault(name, "no file of it fits the interpreter")
+            self._candidates[name] = found
+        return self._candidates[name]
+
+    def meets(self, need: Need) -> bool:
+        """Whether any release meets this one need."""
+        return next(matching(self.candidates(need.name), [need]), None) is not None
+
+    def why_not(self, need: Need) -> str:
+        """Why none does."""
+        return self.failures.get(need.name, "no release of it that can be used matches")
+
+    def requirements(self, candidate: Candidate) -> Reading:
+        """What a candidate requires with its extras."""
+        key = ((candidate.name, candidate.extras), str(candidate.version))
+        if key not in self._readings:
+            lines = self.lines(candidate)
+            reading = read_requirements(lines or (), self._interpreter, extras=candidate.extras)
+            for need in reading.needs:
+                self._fetches.expect(need.name)
+            self._readings[key] = reading
+        return self._readings[key]
+
+    def lines(self, candidate: Candidate) -> tuple[str, ...] | None:
+        """Its Requires-Dist lines; None where no metadata of the release is to be had."""
+        key = (candidate.name, str(candidate.version))
+        if key not in self._lines:
+            self._lines[key] = self._read(candidate.described_by)
+        return self._lines[key]
+
+    def _read(self, files: Iterable[IndexFile]) -> tuple[str, ...] | None:
+        for file in files:
+            try:
+                metadata = self._fetches.metadata(file)
+            except PratiqueError:
+                continue
+            lines = None if metadata is None else requires_dist(metadata)
+            if lines is not None:
+                return lines
+        return None
+
+
+class _Provider(AbstractProvider[Need, Candidate, Key]):
+    """resolvelib's view of the catalogue."""
+
+    def __init__(self, catalogue: _Catalogue, fetches: _Fetches, *, lenient: bool) -> None:
+        self._catalogue = catalogue
+        self._fetches = fetches
+        self._lenient = lenient
+
+    def identify(self, requirement_or_candidate: Need | Candidate) -> Key:
+        """A project with some extras is a thing of its own, which requires the project."""
+        return requirement_or_candidate.name, requirement_or_candidate.extras
+
+    def get_preference(
+        self,
+        identifier: Key,
+        resolutions: Mapping[Key, Candidate],
+        candidates: Mapping[Key, Iterator[Candidate]],
+        information: Mapping[Key, Iterator[RequirementInformation[Need, Candidate]]],
+        backtrack_causes: Sequence[RequirementInformation[Need, Candidate]],
+    ) -> tuple[bool, bool, bool, NormalizedName, int]:
+        """Causes of a conflict first, then pins, then whatever has bounds; then by name."""
+        del resolutions, candidates
+        needs = [info.requirement for info in information[identifier]]
+        causes = {cause.requirement.name for cause in backtrack_causes}
+        name, extras = identifier
+        return (
+            name not in causes,
+            not any(need.pinned for need in needs),
+            not any(need.specifier for need in needs),
+            name,
+            len(extras),
+        )
+
+    def find_matches(
+        self,
+        identifier: Key,
+        requirements: Mapping[Key, Iterator[Need]],
+        incompatibilities: Mapping[Key, Iterator[Candidate]],
+    ) -> Iterable[Candidate]:
+        """Best first."""
+        self._fetches.check()
+        name, extras = identifier
+        bad = {candidate.version for candidate in incompatibilities[identifier]}
+        found = matching(self._catalogue.candidates(name), list(requirements[identifier]))
+        return [replace(each, extras=extras) for each in found if each.version not in bad]
+
+    def is_satisfied_by(self, requirement: Need, candidate: Candidate) -> bool:
+        """By version alone; the rest was looked at when it became a candidate."""
+        return requirement.specifier.contains(candidate.version, prereleases=True)
+
+    def get_dependencies(self, candidate: Candidate) -> Iterable[Need]:
+        """What its metadata says; where lenient, only what can be met at all."""
+        self._fetches.check()
+        needs = list(self._catalogue.requirements(candidate).needs)
+        if candidate.extras:
+            same = SpecifierSet(f"==={candidate.version}")
+            needs.append(Need(name=candidate.name, specifier=same))
+        return [need for need in needs if not self._lenient or self._catalogue.meets(need)]
+
+
+class _Progress(BaseReporter[Need, Candidate, Key]):
+    """Remembers the fullest state, for when a bound ends the search."""
+
+    def __init__(self) -> None:
+        self.fullest: dict[Key, Candidate] = {}
+
+    def ending_round(self, index: int, state: State[Need, Candidate, Key]) -> None:
+        """Called by the solver."""
+        del index
+        if len(state.mapping) >= len(self.fullest):
+            self.fullest = dict(state.mapping)
+
+
+class _Job:
+    """One resolution, in its thread."""
+
+    def __init__(
+        self, request: ResolveRequest, interpreter: Interpreter, fetches: _Fetches
+    ) -> None:
+        self._request = request
+        self._interpreter = interpreter
+        self._fetches = fetches
+        self._catalogue = _Catalogue(interpreter, fetches)
+        self._progress = _Progress()
+        self._notes: list[str] = []
+
+    def run(self) -> tuple[ResolvedSet, dict[Sha256, Where]]:
+        """The answer."""
+        self._fetches.begin()
+        reading = read_requirements(self._request.requirements, self._interpreter)
+        self._notes += reading.unreadable
+        direct = list(reading.direct_urls)
+        pinned: _Pinned = {}
+        try:
+            for need in reading.needs:
+                self._fetches.expect(need.name)
+            pinned = self._pin(reading.needs)
+            direct += self._describe(pinned)
+        except _Stopped as stopped:
+            LOG.warning("resolution_stopped", why=str(stopped))
+            pinned = pinned or self._progress.fullest
+            self._notes.append(f"the rest: the resolution was stopped, for {stopped}")
+        return self._answer(pinned, direct)
+
+    def _pin(self, needs: Sequence[Need]) -> _Pinned:
+        """The whole set; else what of it can be met at all; else need by need."""
+        try:
+            return self._solve(needs, lenient=False)
+        except (ResolutionImpossible, ResolutionTooDeep):
+            pass
+        possible = [need for need in needs if self._catalogue.meets(need)]
+        self._notes += [
+            f"{need}: {self._catalogue.why_not(need)}" for need in needs if need not in possible
+        ]
+        try:
+            return self._solve(possible, lenient=True)
+        except (ResolutionImpossible, ResolutionTooDeep):
+            return self._one_by_one(possible)
+
+    def _one_by_one(self, needs: Sequence[Need]) -> _Pinned:
+        kept: list[Need] = []
+        pinned: _Pinned = {}
+        for need in needs:
+            try:
+                pinned = self._solve([*kept, need], lenient=True)
+            except (ResolutionImpossible, ResolutionTooDeep):
+                self._notes.append(f"{need}: it conflicts with another requirement")
+            else:
+                kept.append(need)
+        return pinned
+
+    def _solve(self, needs: Sequence[Need], *, lenient: bool) -> _Pinned:
+        provider = _Provider(self._catalogue, self._fetches, lenient=lenient)
+        result = Solver(provider, self._progress).resolve(needs, max_rounds=ROUNDS_MAX)
+        return result.mapping
+
+    def _describe(self, pinned: _Pinned) -> list[str]:
+        """Note what the chosen files leave open; their requirements by direct URL."""
+        direct: list[str] = []
+        for candidate in pinned.values():
+            label = f"{candidate.name}=={candidate.version}"
+            reading = self._catalogue.requirements(candidate)
+            direct += reading.direct_urls
+            self._notes += reading.unreadable
+            self._notes += [
+                f"{need} (of {label}): {self._catalogue.why_not(need)}"
+                for need in reading.needs
+                if (need.name, need.extras) not in pinned
+            ]
+            if not candidate.extras and self._catalogue.lines(candidate) is None:
+                kind = "wheel" if candidate.file.kind is ArtifactKind.WHEEL else "sdist"
+                self._notes.append(f"{label}: what this {kind} requires is not known to the index")
+        return direct
+
+    def _answer(
+        self, pinned: _Pinned, direct: Sequence[str]
+    ) -> tuple[ResolvedSet, dict[Sha256, Where]]:
+        chosen = {candidate.name: candidate for candidate in pinned.values()}
+        ordered = [chosen[name] for name in sorted(chosen)]
+        if len(ordered) > RESOLVED_FILES_MAX:
+            self._notes.append(f"the rest: the set has more than {RESOLVED_FILES_MAX} files")
+        files: list[ResolvedFile] = []
+        where: dict[Sha256, Where] = {}
+        for candidate in ordered[:RESOLVED_FILES_MAX]:
+            file = candidate.file
+            if file.sha256 is None:
+                continue
+            where[file.sha256] = (file.url, file.size or 0)
+            files.append(
+                ResolvedFile(
+                    project=candidate.name,
+                    version=str(candidate.version),
+                    filename=file.filename,
+                    sha256=file.sha256,
+                    role=self._request.role,
+                )
+            )
+        resolved = ResolvedSet(
+            files=tuple(files),
+            unresolved=tuple(dict.fromkeys(self._notes))[:NOTES_MAX],
+            direct_urls=tuple(dict.fromkeys(direct))[:NOTES_MAX],
+        )
+        return resolved, where
