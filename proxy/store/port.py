@@ -113,7 +113,9 @@ class Store(Protocol):
         """Append to the history, make it the ref's current one, audit it, raise the generation.
 
         In the same transaction the ref's job, if any is OBSERVED (or the decision is final for
-        an unseen ref), becomes DECIDED. Putting the current decision again is a no-op.
+        an unseen ref: it serves or denies, and rests on no evidence), becomes DECIDED; but an
+        OBSERVED job waits on where the decision was made before the job's evidence came. Putting
+        the current decision again makes no history, no audit row and no generation.
         """
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
@@ -133,10 +135,13 @@ class Store(Protocol):
     async def decisions_not_resting_on(
         self, policy_digest: Digest, model_digest: Digest, *, limit: int
     ) -> tuple[Decision, ...]:
-        """Current decisions whose policy or model digest is another one: they are stale."""
+        """Current decisions whose policy or model digest is another one: they are stale.
+
+        In no particular order. A decision without a score rests on no model.
+        """
 
     async def decisions_by_worker(self, worker: str) -> tuple[Decision, ...]:
-        """Current decisions that rest on evidence which `worker` posted."""
+        """Current decisions that rest on evidence which `worker` posted, all of them."""
 
     async def decisions_expired(self, as_of: datetime, *, limit: int) -> tuple[Decision, ...]:
         """Current decisions whose `expires_at` lies at or before `as_of`."""
@@ -148,7 +153,7 @@ class Store(Protocol):
         """Every (index, project) that changed after `generation`, oldest first."""
 
     async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
-        """Raise the generation for a project whose page or overrides changed."""
+        """Raise the generation for a project whose page or overrides changed; the new one."""
 
     # -- evidence and facts ------------------------------------------------------------------
     async def put_facts(self, facts: Facts) -> Digest:
@@ -163,21 +168,36 @@ class Store(Protocol):
     async def latest_evidence(self, sha256: Sha256, filename: str) -> Evidence | None:
         """The newest evidence of these bytes under this filename, by a worker not distrusted."""
 
-    async def distrust_worker(self, worker: str) -> None:
-        """Leave all evidence that `worker` posted out of `latest_evidence` from now on."""
+    async def distrust_worker(self, worker: str, *, actor: str = "operator") -> None:
+        """Leave all evidence that `worker` posted out of `latest_evidence` from now on.
+
+        What it has leased, or what waits for the judge by its hand, is queued anew; it gets no
+        lease, and its live ones are lost. The name stays distrusted: no new worker token takes it.
+        """
 
     async def put_blob(self, digest: Digest, data: bytes) -> None:
-        """Keep a small blob (compressed trace, core metadata) by its digest."""
+        """Keep a small blob (compressed trace, core metadata) by its digest.
+
+        Raises StoreConflict where the bytes are not of that digest, StoreError where too many.
+        """
 
     async def blob(self, digest: Digest) -> bytes | None:
         """A blob by digest."""
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:
-        """Keep a new override, audit it, raise the generation of every project it touches."""
+        """Keep a new override, audit it, raise the generation of every project it touches.
+
+        One that names a project touches it on every index seen; one that names only a sha256,
+        every project that has it in a decision, a job or a stored page. The same override again
+        is a no-op, another under its id a StoreConflict.
+        """
 
     async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
-        """End an override. Raises StoreError where there is none of that id."""
+        """End an override. Raises StoreError where there is none of that id.
+
+        One that is ended already stays as it is.
+        """
 
     async def overrides(
         self, *, project: NormalizedName | None = None, active_at: datetime | None = None
@@ -191,7 +211,8 @@ class Store(Protocol):
         """The ref's open job, made if there is none; its priority only ever rises.
 
         A job that is DECIDED is opened anew (attempts 0) by priority RESCAN, and otherwise only
-        where the ref has no current decision. Raises Overloaded at the bound on open jobs.
+        where the ref has no current decision, or one that itself waits for analysis. Raises
+        Overloaded at the bound on open jobs.
         """
 
     async def job_of(self, ref: ArtifactRef) -> Job | None:
@@ -204,7 +225,10 @@ class Store(Protocol):
         """Open jobs (not DECIDED) in the order in which they would be leased."""
 
     async def lease(self, *, worker: str, lease_id: str, now: datetime) -> Lease | None:
-        """Give `worker` the next QUEUED job whose `not_before` has come; None where none waits."""
+        """Give `worker` the next QUEUED job whose `not_before` has come; None where none waits.
+
+        Raises StoreConflict where `lease_id` is that of a live lease.
+        """
 
     async def lease_of(self, lease_id: str, *, worker: str, now: datetime) -> Lease:
         """A live lease. Raises LeaseLost unless it is that worker's and has not expired."""
@@ -221,12 +245,16 @@ class Store(Protocol):
         blobs: Sequence[tuple[Digest, bytes]],
         now: datetime,
     ) -> Job:
-        """Evidence, blobs and the job's state OBSERVED in one transaction. Raises LeaseLost."""
+        """Evidence, blobs and the job's state OBSERVED in one transaction. Raises LeaseLost.
+
+        Raises StoreConflict where the evidence is about another file, or a blob is not of its
+        digest; the lease then lives on.
+        """
 
     async def fail(self, lease_id: str, *, worker: str, error: str, now: datetime) -> Job:
         """The worker failed: back to QUEUED, or OBSERVED without evidence after ATTEMPTS_MAX.
 
-        Raises LeaseLost.
+        A job that is queued again has a `not_before` RETRY_DELAY_S ahead. Raises LeaseLost.
         """
 
     async def expire_leases(self, now: datetime) -> tuple[Job, ...]:
@@ -236,7 +264,10 @@ class Store(Protocol):
         """Jobs that wait for the judge."""
 
     async def resolved_put(self, lease_id: str, sha256: Sha256, url: str, size_bytes: int) -> None:
-        """Add one file to a lease's capability."""
+        """Add one file to a lease's capability, which ends with the lease.
+
+        Raises LeaseLost where nothing is leased under that id, Overloaded beyond its bound.
+        """
 
     async def resolved_get(self, lease_id: str, sha256: Sha256) -> tuple[str, int] | None:
         """(upstream URL, size) of a file in a lease's capability."""
@@ -246,7 +277,10 @@ class Store(Protocol):
         """Keep a token and audit it. Raises StoreConflict where the active name is taken."""
 
     async def revoke_token(self, token_id: str, *, actor: str, at: datetime) -> Token:
-        """End a token by id or name. Raises StoreError where there is none."""
+        """End a token by id or name. Raises StoreError where there is none.
+
+        A name means its active token. One that is ended already stays as it is.
+        """
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         """All tokens, oldest first."""

@@ -1,0 +1,39 @@
+"""The store's bounds: how much of everything it keeps or gives at once, and how long it waits."""
+
+from __future__ import annotations
+
+from models.evidence import TRACE_BYTES_MAX
+from models.work import RESOLVED_FILES_MAX
+
+OPEN_JOBS_MAX = 10_000
+"""Open jobs; at 1 s each a machine works on them for three hours, and nobody waits longer."""
+
+RETRY_DELAY_S = 2
+"""Seconds before a failed job is leased again: a restarted sandbox daemon is back by then, so that
+one restart does not use up every attempt of a job within milliseconds."""
+
+LEASE_FILES_MAX = 2 * RESOLVED_FILES_MAX
+"""Files in the capability of one lease: one resolved set to run, one to build."""
+
+BLOB_BYTES_MAX = TRACE_BYTES_MAX
+"""Bytes of one blob; the compressed trace is the largest there is (DESIGN.md, Bounds)."""
+
+ROWS_MAX = 10_000
+"""Rows that one call gives back, whatever its caller asks for."""
+
+FETCH_TEXT_CHARS_MAX = 300
+"""Characters kept of a user agent, an address or a requester: all may come from a stranger."""
+
+ERROR_CHARS_MAX = 1_000
+"""Characters kept of a worker's error; `FailurePost.error` allows no more."""
+
+AUDIT_DETAIL_CHARS_MAX = 64 * 1024
+"""Characters of one audit row's detail; an override that binds 500 files needs half of it."""
+
+INDEXES_SEEN_MAX = 64
+"""Index names that a process remembers having been asked about; operators have a handful."""
+
+
+def row_limit(limit: int) -> int:
+    """`limit` within 0 and ROWS_MAX (SQLite reads a negative LIMIT as none at all)."""
+    return max(0, min(limit, ROWS_MAX))

@@ -1,0 +1,92 @@
+"""What every store refuses before it writes, in one place so that the twins cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from models.canonical import Digest, digest_of_bytes
+from models.decision import Override
+from models.errors import StoreConflict, StoreError, ValueInvalid
+from models.evidence import Evidence
+from models.work import Job
+from proxy.store.bounds import BLOB_BYTES_MAX, FETCH_TEXT_CHARS_MAX
+from proxy.store.codec import micros
+from proxy.store.port import Fetch, Token, TokenKind
+
+
+def check_blob(digest: Digest, data: bytes) -> None:
+    """Raises StoreConflict where the bytes are not of that digest, StoreError where too many."""
+    if len(data) > BLOB_BYTES_MAX:
+        raise StoreError(f"A blob is at most {BLOB_BYTES_MAX} bytes, not {len(data)}.")
+    if digest_of_bytes(data) != digest:
+        raise StoreConflict("The bytes of a blob do not have the digest that was given for them.")
+
+
+def check_evidence(job: Job, evidence: Evidence, blobs: Sequence[tuple[Digest, bytes]]) -> None:
+    """Raises StoreConflict where the evidence speaks of another artifact than the job's."""
+    if (evidence.sha256, evidence.filename) != (job.ref.sha256, job.ref.filename):
+        raise StoreConflict("The evidence is about another file than the one that was leased.")
+    micros(evidence.observed_at)
+    for digest, data in blobs:
+        check_blob(digest, data)
+
+
+def check_override(override: Override) -> None:
+    """Raises ValueInvalid for an override that would match everything, or nothing."""
+    if override.project is None and override.sha256 is None:
+        raise ValueInvalid("An override names a project or a sha256.")
+    if micros(override.expires_at) <= micros(override.created_at):
+        raise ValueInvalid("An override ends after it begins.")
+
+
+def clean_fetches(fetches: Iterable[Fetch]) -> list[Fetch]:
+    """The records with a stranger's texts cut and made storable.
+
+    One header with bytes that are no Unicode must not cost the other records of its batch.
+    """
+    return [
+        replace(
+            fetch,
+            requester=clean(fetch.requester, FETCH_TEXT_CHARS_MAX),
+            address=clean(fetch.address, FETCH_TEXT_CHARS_MAX),
+            user_agent=clean(fetch.user_agent, FETCH_TEXT_CHARS_MAX),
+        )
+        for fetch in fetches
+    ]
+
+
+def clean(text: str, chars: int) -> str:
+    """`text` cut to `chars`, with what UTF-8 cannot hold written as escapes."""
+    return text[:chars].encode("utf-8", "backslashreplace").decode()[:chars]
+
+
+def check_token(token: Token, alike: Sequence[Token], *, distrusted: bool, now: datetime) -> None:
+    """Raises StoreConflict where `alike` (same id, name or hash) leaves the token no place.
+
+    A worker's name that is distrusted stays so: evidence under it would never be looked at.
+    """
+    for other in alike:
+        if other.id == token.id or other.hash == token.hash:
+            raise StoreConflict("There is such a token already.")
+        if other.name == token.name and other.active(now):
+            raise StoreConflict(
+                f"There is an active token called {token.name} already.",
+                next_step="Revoke it first, or choose another name.",
+            )
+    if distrusted and token.kind is TokenKind.WORKER:
+        raise StoreConflict(
+            f"The worker {token.name} is distrusted.", next_step="Choose another name."
+        )
+
+
+def pick_token(found: Sequence[Token], id_or_name: str, *, at: datetime) -> Token | None:
+    """Which of `found`, oldest first, is meant: the id, else the active name, else its newest."""
+    for token in found:
+        if token.id == id_or_name:
+            return token
+    open_ones = [token for token in found if token.revoked_at is None]
+    active = [token for token in open_ones if token.active(at)]
+    candidates = active or open_ones or list(found)
+    return candidates[-1] if candidates else None

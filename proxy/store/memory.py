@@ -1,0 +1,365 @@
+"""The SQLite store's twin in memory: the same answers to the same calls, gone with the process."""
+# ruff: noqa: D102 -- the port documents every method, once, for both stores.
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from packaging.utils import NormalizedName
+
+from models.artifact import ArtifactRef, IndexName, Sha256
+from models.canonical import Digest
+from models.clock import Clock
+from models.decision import Decision, Override
+from models.errors import StoreConflict, StoreError
+from models.evidence import Evidence
+from models.facts import Facts
+from models.work import Job, Lease, Priority
+from proxy.store import chain
+from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX, row_limit
+from proxy.store.checks import (
+    check_blob,
+    check_override,
+    check_token,
+    clean_fetches,
+    pick_token,
+)
+from proxy.store.codec import digest_of_text, encode, micros
+from proxy.store.details import decision_detail, override_detail, token_detail
+from proxy.store.memory_queue import MemoryQueue
+from proxy.store.port import AuditRow, Change, Fetch, Store, StoredPage, Token, TokenKind
+
+
+class MemoryStore(Store):
+    """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
+
+    No method awaits anything, so each is one transaction; each checks before it changes anything.
+    Closing it keeps what it holds, so that a test can restart what stands on it.
+    """
+
+    def __init__(self, *, clock: Clock, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
+        self._clock = clock
+        self._queue = MemoryQueue(open_jobs_max=open_jobs_max)
+        self._history: list[Decision] = []
+        self._current: dict[ArtifactRef, int] = {}
+        """Where in the history the current decision of a ref stands."""
+        self._generation = 0
+        self._changes: dict[tuple[IndexName, NormalizedName], int] = {}
+        self._indexes: set[IndexName] = set()
+        self._seen: set[IndexName] = set()
+        self._facts: dict[Digest, Facts] = {}
+        self._overrides: dict[str, Override] = {}
+        self._tokens: dict[str, Token] = {}
+        self._fetches: list[Fetch] = []
+        self._audit: list[AuditRow] = []
+        self._pages: dict[tuple[IndexName, NormalizedName], StoredPage] = {}
+
+    async def close(self) -> None:
+        return
+
+    # -- decisions ---------------------------------------------------------------------------
+    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+        digest = digest_of_text(encode(decision))
+        for moment in (decision.as_of, decision.expires_at):
+            micros(moment or decision.as_of)
+        if self._currently(decision.ref) != decision:
+            self._append_audit(
+                actor, "decision_made", decision.ref.key, decision_detail(decision, digest)
+            )
+            self._history.append(decision)
+            self._current[decision.ref] = len(self._history) - 1
+            self._touch(decision.ref.index, decision.ref.project)
+        self._queue.settle(decision, now=self._clock())
+
+    async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
+        if len(self._seen) < INDEXES_SEEN_MAX:
+            self._seen.add(index)
+        return tuple(
+            decision
+            for decision in self._newest()
+            if (decision.ref.index, decision.ref.project) == (index, project)
+        )
+
+    async def decision_of(self, ref: ArtifactRef) -> Decision | None:
+        return self._currently(ref)
+
+    async def decision_by_id(self, decision_id: str) -> Decision | None:
+        found = (decision for decision in reversed(self._history) if decision.id == decision_id)
+        return next(found, None)
+
+    async def decisions(
+        self, *, limit: int = 100, action: str = "", project: str = ""
+    ) -> tuple[Decision, ...]:
+        found = [
+            decision
+            for decision in self._newest()
+            if action in ("", decision.action) and project in ("", decision.ref.project)
+        ]
+        return tuple(found[: row_limit(limit)])
+
+    async def decisions_not_resting_on(
+        self, policy_digest: Digest, model_digest: Digest, *, limit: int
+    ) -> tuple[Decision, ...]:
+        found = [
+            decision
+            for decision in self._newest()
+            if decision.policy_digest != policy_digest
+            or (decision.score is not None and decision.score.model_digest != model_digest)
+        ]
+        return tuple(found[: row_limit(limit)])
+
+    async def decisions_by_worker(self, worker: str) -> tuple[Decision, ...]:
+        theirs = self._queue.evidence_by(worker)
+        return tuple(found for found in self._newest() if found.evidence_digest in theirs)
+
+    async def decisions_expired(self, as_of: datetime, *, limit: int) -> tuple[Decision, ...]:
+        ended = [
+            (decision.expires_at, self._current[decision.ref], decision)
+            for decision in self._newest()
+            if decision.expires_at is not None and decision.expires_at <= as_of
+        ]
+        ordered = sorted(ended, key=lambda entry: entry[:2])
+        return tuple(decision for _, _, decision in ordered[: row_limit(limit)])
+
+    async def generation(self) -> int:
+        return self._generation
+
+    async def changes_since(self, generation: int) -> tuple[Change, ...]:
+        return tuple(
+            Change(generation=number, index=index, project=project)
+            for (index, project), number in sorted(self._changes.items(), key=lambda kv: kv[1])
+            if number > generation
+        )
+
+    async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
+        self._touch(index, project)
+        return self._generation
+
+    # -- evidence and facts ------------------------------------------------------------------
+    async def put_facts(self, facts: Facts) -> Digest:
+        micros(facts.as_of)
+        digest = digest_of_text(encode(facts))
+        self._facts.setdefault(digest, facts)
+        return digest
+
+    async def facts(self, digest: Digest) -> Facts | None:
+        return self._facts.get(digest)
+
+    async def evidence(self, digest: Digest) -> Evidence | None:
+        return self._queue.evidence.get(digest)
+
+    async def latest_evidence(self, sha256: Sha256, filename: str) -> Evidence | None:
+        return self._queue.latest_evidence(sha256, filename)
+
+    async def distrust_worker(self, worker: str, *, actor: str = "operator") -> None:
+        if self._queue.distrust(worker, now=self._clock()):
+            self._append_audit(actor, "worker_distrusted", worker, "{}")
+
+    async def put_blob(self, digest: Digest, data: bytes) -> None:
+        check_blob(digest, data)
+        self._queue.blobs.setdefault(digest, data)
+
+    async def blob(self, digest: Digest) -> bytes | None:
+        return self._queue.blobs.get(digest)
+
+    # -- overrides ---------------------------------------------------------------------------
+    async def add_override(self, override: Override) -> None:
+        check_override(override)
+        encode(override)
+        stored = self._overrides.get(override.id)
+        if stored == override:
+            return
+        if stored is not None:
+            raise StoreConflict(f"There is another override {override.id} already.")
+        self._append_audit(override.actor, "override_added", override.id, override_detail(override))
+        self._overrides[override.id] = override
+        self._touch_override(override)
+
+    async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
+        override = self._overrides.get(override_id)
+        if override is None:
+            raise StoreError(
+                f"There is no override {override_id}.",
+                next_step="`pratique override list` lists them.",
+            )
+        if override.revoked_at is not None:
+            return override
+        micros(at)
+        ended = replace(override, revoked_at=at, revoked_by=actor)
+        self._append_audit(actor, "override_revoked", override_id, override_detail(ended))
+        self._overrides[override_id] = ended
+        self._touch_override(ended)
+        return ended
+
+    async def overrides(
+        self, *, project: NormalizedName | None = None, active_at: datetime | None = None
+    ) -> tuple[Override, ...]:
+        return tuple(
+            override
+            for override in self._overrides.values()
+            if (project is None or override.project in (None, project))
+            and (active_at is None or override.active(active_at))
+        )
+
+    # -- jobs --------------------------------------------------------------------------------
+    async def enqueue(
+        self, ref: ArtifactRef, *, size_bytes: int, facts: Facts, priority: Priority, now: datetime
+    ) -> Job:
+        job = self._queue.enqueue(
+            ref,
+            size_bytes=size_bytes,
+            facts=facts,
+            priority=priority,
+            now=now,
+            decision=self._currently(ref),
+        )
+        self._indexes.add(ref.index)
+        await self.put_facts(self._queue.facts_of(job))
+        return job
+
+    async def job_of(self, ref: ArtifactRef) -> Job | None:
+        return self._queue.of_ref(ref)
+
+    async def job(self, job_id: int) -> Job | None:
+        return self._queue.by_id(job_id)
+
+    async def jobs(self, *, limit: int = 100) -> tuple[Job, ...]:
+        return self._queue.open_jobs()[: row_limit(limit)]
+
+    async def lease(self, *, worker: str, lease_id: str, now: datetime) -> Lease | None:
+        return self._queue.lease(worker=worker, lease_id=lease_id, now=now)
+
+    async def lease_of(self, lease_id: str, *, worker: str, now: datetime) -> Lease:
+        return self._queue.lease_of(lease_id, worker=worker, now=now)
+
+    async def heartbeat(self, lease_id: str, *, worker: str, now: datetime) -> Lease:
+        return self._queue.heartbeat(lease_id, worker=worker, now=now)
+
+    async def complete(
+        self,
+        lease_id: str,
+        *,
+        worker: str,
+        evidence: Evidence,
+        blobs: Sequence[tuple[Digest, bytes]],
+        now: datetime,
+    ) -> Job:
+        return self._queue.complete(
+            lease_id, worker=worker, evidence=evidence, blobs=blobs, now=now
+        )
+
+    async def fail(self, lease_id: str, *, worker: str, error: str, now: datetime) -> Job:
+        return self._queue.fail(lease_id, worker=worker, error=error, now=now)
+
+    async def expire_leases(self, now: datetime) -> tuple[Job, ...]:
+        return self._queue.expire(now)
+
+    async def observed_jobs(self, *, limit: int = 100) -> tuple[Job, ...]:
+        return self._queue.observed()[: row_limit(limit)]
+
+    async def resolved_put(self, lease_id: str, sha256: Sha256, url: str, size_bytes: int) -> None:
+        self._queue.resolved_put(lease_id, sha256, url, size_bytes)
+
+    async def resolved_get(self, lease_id: str, sha256: Sha256) -> tuple[str, int] | None:
+        return self._queue.resolved_get(lease_id, sha256)
+
+    # -- tokens ------------------------------------------------------------------------------
+    async def add_token(self, token: Token, *, actor: str) -> None:
+        alike = [
+            other
+            for other in self._tokens.values()
+            if other.id == token.id or other.name == token.name or other.hash == token.hash
+        ]
+        distrusted = token.name in self._queue.distrusted
+        check_token(token, alike, distrusted=distrusted, now=self._clock())
+        self._append_audit(actor, "token_added", token.id, token_detail(token))
+        self._tokens[token.id] = token
+
+    async def revoke_token(self, token_id: str, *, actor: str, at: datetime) -> Token:
+        found = [token for token in self._tokens.values() if token_id in (token.id, token.name)]
+        token = pick_token(found, token_id, at=at)
+        if token is None:
+            raise StoreError(
+                f"There is no token {token_id}.", next_step="`pratique token list` lists them."
+            )
+        if token.revoked_at is not None:
+            return token
+        micros(at)
+        ended = replace(token, revoked_at=at)
+        self._append_audit(actor, "token_revoked", token.id, token_detail(ended))
+        self._tokens[token.id] = ended
+        return ended
+
+    async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
+        return tuple(token for token in self._tokens.values() if kind in (None, token.kind))
+
+    # -- what happened -----------------------------------------------------------------------
+    async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
+        cleaned = clean_fetches(fetches)
+        for fetch in cleaned:
+            micros(fetch.at)
+        self._fetches.extend(cleaned)
+
+    async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
+        found = [fetch for fetch in self._fetches if sha256 in (None, fetch.ref.sha256)]
+        return tuple(found[::-1][: row_limit(limit)])
+
+    async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
+        self._append_audit(actor, action, subject, detail)
+
+    async def audit(self, *, limit: int = 100) -> tuple[AuditRow, ...]:
+        return tuple(self._audit[::-1][: row_limit(limit)])
+
+    async def verify_audit(self) -> int:
+        last = chain.walk(self._audit, last=None)
+        return last.number if last else 0
+
+    # -- upstream pages ----------------------------------------------------------------------
+    async def put_page(self, page: StoredPage) -> None:
+        micros(page.fetched_at)
+        self._indexes.add(page.index)
+        self._pages[page.index, page.project] = page
+
+    async def page(self, index: IndexName, project: NormalizedName) -> StoredPage | None:
+        return self._pages.get((index, project))
+
+    # -- within ------------------------------------------------------------------------------
+    def _currently(self, ref: ArtifactRef) -> Decision | None:
+        place = self._current.get(ref)
+        return None if place is None else self._history[place]
+
+    def _newest(self) -> Iterable[Decision]:
+        return (self._history[place] for place in sorted(self._current.values(), reverse=True))
+
+    def _touch(self, index: IndexName, project: NormalizedName) -> None:
+        self._indexes.add(index)
+        self._generation += 1
+        self._changes[index, project] = self._generation
+
+    def _touch_override(self, override: Override) -> None:
+        if override.project is not None:
+            touched = {(index, override.project) for index in self._indexes | self._seen}
+        else:
+            touched = self._projects_with(override.sha256 or Sha256(""))
+        for index, project in sorted(touched):
+            self._touch(index, project)
+
+    def _projects_with(self, sha256: Sha256) -> set[tuple[IndexName, NormalizedName]]:
+        refs = [*self._current, *(job.ref for job in self._queue.all_jobs())]
+        announced = {key for key, page in self._pages.items() if sha256.encode() in page.body}
+        return announced | {(ref.index, ref.project) for ref in refs if ref.sha256 == sha256}
+
+    def _append_audit(self, actor: str, action: str, subject: str, detail: str) -> None:
+        last = self._audit[-1] if self._audit else None
+        self._audit.append(
+            chain.link(
+                last,
+                at=self._clock(),
+                actor=actor,
+                action=action,
+                subject=subject,
+                detail=detail,
+            )
+        )

@@ -1,0 +1,1 @@
+"""The SQLite store's tables, one file for each theme; the room for sqlite_utils."""

@@ -1,0 +1,80 @@
+"""A decision is made: appended to the history, made current, audited, and the job ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from models.canonical import Digest
+from models.decision import Decision
+from proxy.store.codec import digest_of_text, encode, micros, micros_or_none
+from proxy.store.details import decision_detail
+from proxy.store.sql import audit, changes, jobs
+from proxy.store.sql.connection import Session
+from proxy.store.sql.rows import ref_columns
+
+CURRENT_DIGEST = """
+SELECT digest FROM current_decisions
+WHERE index_name = :index_name AND project = :project
+  AND sha256 = :sha256 AND filename = :filename
+"""
+APPEND = """
+INSERT INTO decisions (id, digest, recorded_at, schema_version, value)
+VALUES (:id, :digest, :recorded_at, :schema_version, :value)
+"""
+MAKE_CURRENT = """
+INSERT OR REPLACE INTO current_decisions (
+  number, index_name, project, sha256, filename, digest, action,
+  policy_digest, model_digest, evidence_digest, expires_at
+) VALUES (
+  :number, :index_name, :project, :sha256, :filename, :digest, :action,
+  :policy_digest, :model_digest, :evidence_digest, :expires_at
+)
+"""
+
+
+def put(session: Session, decision: Decision, *, actor: str) -> None:
+    """Append, make current, audit, raise the generation, end the job."""
+    now = session.clock()
+    value = encode(decision)
+    digest = digest_of_text(value)
+    current = session.row(CURRENT_DIGEST, ref_columns(decision.ref))
+    if current is None or current["digest"] != digest:
+        _append(session, decision, value=value, digest=digest, now=now)
+        changes.touch(session, decision.ref.index, decision.ref.project)
+        audit.append(
+            session,
+            actor=actor,
+            action="decision_made",
+            subject=decision.ref.key,
+            detail=decision_detail(decision, digest),
+        )
+    jobs.settle(session, decision, now=now)
+
+
+def _append(
+    session: Session, decision: Decision, *, value: str, digest: Digest, now: datetime
+) -> None:
+    micros(decision.as_of)
+    number = session.run(
+        APPEND,
+        {
+            "id": decision.id,
+            "digest": digest,
+            "recorded_at": micros(now),
+            "schema_version": decision.schema_version,
+            "value": value,
+        },
+    ).lastrowid
+    session.run(
+        MAKE_CURRENT,
+        ref_columns(decision.ref)
+        | {
+            "number": number,
+            "digest": digest,
+            "action": decision.action.value,
+            "policy_digest": decision.policy_digest,
+            "model_digest": decision.score.model_digest if decision.score else None,
+            "evidence_digest": decision.evidence_digest,
+            "expires_at": micros_or_none(decision.expires_at),
+        },
+    )

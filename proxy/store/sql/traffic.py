@@ -1,0 +1,57 @@
+"""Fetch records and upstream pages: what went by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from packaging.utils import NormalizedName
+
+from models.artifact import IndexName, Sha256
+from proxy.store.bounds import row_limit
+from proxy.store.port import Fetch, StoredPage
+from proxy.store.sql import changes
+from proxy.store.sql.connection import Session
+from proxy.store.sql.rows import fetch_columns, fetch_of, page_columns, page_of
+
+NEWEST = "SELECT * FROM fetches ORDER BY number DESC LIMIT :limit"
+NEWEST_OF = "SELECT * FROM fetches WHERE sha256 = :sha256 ORDER BY number DESC LIMIT :limit"
+INSERT = """
+INSERT INTO fetches (
+  at, index_name, project, sha256, filename, requester, address, user_agent, status, decision_id
+) VALUES (
+  :at, :index_name, :project, :sha256, :filename, :requester, :address, :user_agent, :status,
+  :decision_id
+)
+"""
+PAGE = "SELECT * FROM pages WHERE index_name = :index_name AND project = :project"
+PUT_PAGE = """
+INSERT OR REPLACE INTO pages (
+  index_name, project, content_type, etag, fetched_at, max_age_s, status, body
+) VALUES (
+  :index_name, :project, :content_type, :etag, :fetched_at, :max_age_s, :status, :body
+)
+"""
+
+
+def record(session: Session, fetches: Sequence[Fetch]) -> None:
+    """Append fetch records."""
+    session.run_many(INSERT, [fetch_columns(fetch) for fetch in fetches])
+
+
+def newest(session: Session, *, sha256: Sha256 | None, limit: int) -> tuple[Fetch, ...]:
+    """Fetch records, newest first."""
+    sql = NEWEST_OF if sha256 else NEWEST
+    rows = session.rows(sql, {"sha256": sha256, "limit": row_limit(limit)})
+    return tuple(fetch_of(row) for row in rows)
+
+
+def put_page(session: Session, page: StoredPage) -> None:
+    """Keep an upstream page."""
+    changes.know(session, page.index)
+    session.run(PUT_PAGE, page_columns(page))
+
+
+def page(session: Session, index: IndexName, project: NormalizedName) -> StoredPage | None:
+    """The stored upstream page."""
+    row = session.row(PAGE, {"index_name": index, "project": project})
+    return page_of(row) if row else None

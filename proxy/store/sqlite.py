@@ -1,0 +1,239 @@
+"""The store on one SQLite file; several processes may have the same file open at once."""
+# ruff: noqa: D102 -- the port documents every method, once, for both stores.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+
+from models.artifact import ArtifactRef, IndexName, Sha256
+from models.canonical import Digest
+from models.clock import Clock
+from models.decision import Decision, Override
+from models.evidence import Evidence
+from models.facts import Facts
+from models.work import Job, Lease, Priority
+from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
+from proxy.store.checks import clean_fetches
+from proxy.store.port import AuditRow, Change, Fetch, Store, StoredPage, Token, TokenKind
+from proxy.store.sql import (
+    audit,
+    changes,
+    deciding,
+    decisions,
+    evidence,
+    jobs,
+    overrides,
+    tokens,
+    traffic,
+    workers,
+)
+from proxy.store.sql.connection import Connection
+from proxy.store.sql.migrate import packaged
+
+
+class SqliteStore(Store):
+    """`proxy.store.port.Store` on SQLite; that port says what each method does."""
+
+    def __init__(self, connection: Connection, *, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
+        self._on = connection
+        self._open_jobs_max = open_jobs_max
+        self._seen: set[IndexName] = set()
+
+    @classmethod
+    def open(cls, path: Path, *, clock: Clock, open_jobs_max: int = OPEN_JOBS_MAX) -> SqliteStore:
+        """Opens, makes or upgrades the file at `path`. Blocks, so open before serving.
+
+        Raises StoreError, each with the next step, and StoreSchemaNewer.
+        """
+        connection = Connection.open(path, clock=clock, migrations=packaged())
+        return cls(connection, open_jobs_max=open_jobs_max)
+
+    async def close(self) -> None:
+        await self._on.close()
+
+    # -- decisions ---------------------------------------------------------------------------
+    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+        await self._on.write(deciding.put, decision, actor=actor)
+
+    async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
+        if len(self._seen) < INDEXES_SEEN_MAX:
+            self._seen.add(index)
+        return await self._on.read(decisions.of_project, index, project)
+
+    async def decision_of(self, ref: ArtifactRef) -> Decision | None:
+        return await self._on.read(decisions.of_ref, ref)
+
+    async def decision_by_id(self, decision_id: str) -> Decision | None:
+        return await self._on.read(decisions.by_id, decision_id)
+
+    async def decisions(
+        self, *, limit: int = 100, action: str = "", project: str = ""
+    ) -> tuple[Decision, ...]:
+        return await self._on.read(decisions.newest, limit=limit, action=action, project=project)
+
+    async def decisions_not_resting_on(
+        self, policy_digest: Digest, model_digest: Digest, *, limit: int
+    ) -> tuple[Decision, ...]:
+        return await self._on.read(
+            decisions.not_resting_on, policy_digest, model_digest, limit=limit
+        )
+
+    async def decisions_by_worker(self, worker: str) -> tuple[Decision, ...]:
+        return await self._on.read(decisions.by_worker, worker)
+
+    async def decisions_expired(self, as_of: datetime, *, limit: int) -> tuple[Decision, ...]:
+        return await self._on.read(decisions.expired, as_of, limit=limit)
+
+    async def generation(self) -> int:
+        return await self._on.read(changes.generation)
+
+    async def changes_since(self, generation: int) -> tuple[Change, ...]:
+        return await self._on.read(changes.since, generation)
+
+    async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
+        return await self._on.write(changes.touch, index, project)
+
+    # -- evidence and facts ------------------------------------------------------------------
+    async def put_facts(self, facts: Facts) -> Digest:
+        return await self._on.write(evidence.put_facts, facts)
+
+    async def facts(self, digest: Digest) -> Facts | None:
+        return await self._on.read(evidence.facts, digest)
+
+    async def evidence(self, digest: Digest) -> Evidence | None:
+        return await self._on.read(evidence.evidence, digest)
+
+    async def latest_evidence(self, sha256: Sha256, filename: str) -> Evidence | None:
+        return await self._on.read(evidence.latest, sha256, filename)
+
+    async def distrust_worker(self, worker: str, *, actor: str = "operator") -> None:
+        await self._on.write_through(workers.distrust, worker, actor=actor)
+
+    async def put_blob(self, digest: Digest, data: bytes) -> None:
+        await self._on.write(evidence.put_blob, digest, data)
+
+    async def blob(self, digest: Digest) -> bytes | None:
+        return await self._on.read(evidence.blob, digest)
+
+    # -- overrides ---------------------------------------------------------------------------
+    async def add_override(self, override: Override) -> None:
+        await self._on.write_through(overrides.add, override, frozenset(self._seen))
+
+    async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
+        return await self._on.write_through(
+            overrides.revoke, override_id, actor=actor, at=at, seen=frozenset(self._seen)
+        )
+
+    async def overrides(
+        self, *, project: NormalizedName | None = None, active_at: datetime | None = None
+    ) -> tuple[Override, ...]:
+        return await self._on.read(overrides.find, project=project, active_at=active_at)
+
+    # -- jobs --------------------------------------------------------------------------------
+    async def enqueue(
+        self, ref: ArtifactRef, *, size_bytes: int, facts: Facts, priority: Priority, now: datetime
+    ) -> Job:
+        if job := await self._on.read(jobs.unchanged, ref, priority, now):
+            return job
+        return await self._on.write(
+            jobs.enqueue,
+            ref,
+            size_bytes=size_bytes,
+            facts=facts,
+            priority=priority,
+            now=now,
+            open_jobs_max=self._open_jobs_max,
+        )
+
+    async def job_of(self, ref: ArtifactRef) -> Job | None:
+        return await self._on.read(jobs.of_ref, ref)
+
+    async def job(self, job_id: int) -> Job | None:
+        return await self._on.read(jobs.by_id, job_id)
+
+    async def jobs(self, *, limit: int = 100) -> tuple[Job, ...]:
+        return await self._on.read(jobs.open_jobs, limit)
+
+    async def lease(self, *, worker: str, lease_id: str, now: datetime) -> Lease | None:
+        if not await self._on.read(jobs.waits, now):
+            return None
+        return await self._on.write(jobs.lease, worker=worker, lease_id=lease_id, now=now)
+
+    async def lease_of(self, lease_id: str, *, worker: str, now: datetime) -> Lease:
+        return await self._on.read(jobs.lease_of, lease_id, worker=worker, now=now)
+
+    async def heartbeat(self, lease_id: str, *, worker: str, now: datetime) -> Lease:
+        return await self._on.write(jobs.heartbeat, lease_id, worker=worker, now=now)
+
+    async def complete(
+        self,
+        lease_id: str,
+        *,
+        worker: str,
+        evidence: Evidence,
+        blobs: Sequence[tuple[Digest, bytes]],
+        now: datetime,
+    ) -> Job:
+        return await self._on.write(
+            jobs.complete, lease_id, worker=worker, evidence_given=evidence, blobs=blobs, now=now
+        )
+
+    async def fail(self, lease_id: str, *, worker: str, error: str, now: datetime) -> Job:
+        return await self._on.write(jobs.fail, lease_id, worker=worker, error=error, now=now)
+
+    async def expire_leases(self, now: datetime) -> tuple[Job, ...]:
+        if not await self._on.read(jobs.any_expired, now):
+            return ()
+        return await self._on.write(jobs.expire, now)
+
+    async def observed_jobs(self, *, limit: int = 100) -> tuple[Job, ...]:
+        return await self._on.read(jobs.observed, limit)
+
+    async def resolved_put(self, lease_id: str, sha256: Sha256, url: str, size_bytes: int) -> None:
+        await self._on.write(jobs.resolved_put, lease_id, sha256, url, size_bytes)
+
+    async def resolved_get(self, lease_id: str, sha256: Sha256) -> tuple[str, int] | None:
+        return await self._on.read(jobs.resolved_get, lease_id, sha256)
+
+    # -- tokens ------------------------------------------------------------------------------
+    async def add_token(self, token: Token, *, actor: str) -> None:
+        await self._on.write_through(tokens.add, token, actor=actor)
+
+    async def revoke_token(self, token_id: str, *, actor: str, at: datetime) -> Token:
+        return await self._on.write_through(tokens.revoke, token_id, actor=actor, at=at)
+
+    async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
+        return await self._on.read(tokens.find, kind)
+
+    # -- what happened -----------------------------------------------------------------------
+    async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
+        await self._on.write(traffic.record, clean_fetches(fetches))
+
+    async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
+        return await self._on.read(traffic.newest, sha256=sha256, limit=limit)
+
+    async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
+        await self._on.write(
+            audit.append, actor=actor, action=action, subject=subject, detail=detail
+        )
+
+    async def audit(self, *, limit: int = 100) -> tuple[AuditRow, ...]:
+        return await self._on.read(audit.newest, limit)
+
+    async def verify_audit(self) -> int:
+        last: AuditRow | None = None
+        done = False
+        while not done:
+            last, done = await self._on.read(audit.walk, last)
+        return last.number if last else 0
+
+    # -- upstream pages ----------------------------------------------------------------------
+    async def put_page(self, page: StoredPage) -> None:
+        await self._on.write(traffic.put_page, page)
+
+    async def page(self, index: IndexName, project: NormalizedName) -> StoredPage | None:
+        return await self._on.read(traffic.page, index, project)

@@ -1,0 +1,82 @@
+"""Bearer tokens: made once, kept as hashes, checked from memory."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from datetime import datetime
+
+from models.clock import Clock
+from models.errors import ValueInvalid
+from proxy.store.port import Store, Token, TokenKind
+
+SECRET_BYTES = 32
+"""Random bytes of a secret: 256 bits, beyond guessing, so that a fast hash is enough."""
+SECRET_CHARS_MAX = 200
+"""Characters that are worth hashing; ours have 59 or less."""
+ID_BYTES = 6
+"""Random bytes of an id: what a person types to revoke a token."""
+ANONYMOUS = "anonymous"
+"""What a fetch record calls whoever showed no token; no token may have that name."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+def mint(
+    kind: TokenKind, name: str, *, clock: Clock, expires_at: datetime | None = None
+) -> tuple[str, Token]:
+    """A new secret, to be shown once, and the token that is kept. Raises ValueInvalid.
+
+    The secret starts with `pratique_client_` or `pratique_worker_`, so that scanners for leaked
+    secrets can know it.
+    """
+    if not _NAME.match(name) or name == ANONYMOUS:
+        raise ValueInvalid(
+            "A token's name is 1 to 64 letters, digits, '.', '_' or '-', begins with a letter or "
+            f"digit, and is not '{ANONYMOUS}'."
+        )
+    now = clock()
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
+        raise ValueInvalid("A token ends in the future, at a time with a time zone.")
+    secret = f"pratique_{kind.value}_{secrets.token_urlsafe(SECRET_BYTES)}"
+    token = Token(
+        id=secrets.token_hex(ID_BYTES),
+        kind=kind,
+        name=name,
+        hash=hash_secret(secret),
+        created_at=now,
+        expires_at=expires_at,
+    )
+    return secret, token
+
+
+def hash_secret(secret: str) -> str:
+    """The hex sha256 of a secret, whatever characters somebody sent as one."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class TokenBook:
+    """All tokens of one kind in memory, looked up by hash.
+
+    A look-up by the hash of what was sent tells nothing by its timing: whoever could steer the
+    hash towards a stored one would have to invert sha256 first.
+    """
+
+    def __init__(self, store: Store, kind: TokenKind, clock: Clock) -> None:
+        self._store = store
+        self._kind = kind
+        self._clock = clock
+        self._by_hash: dict[str, Token] = {}
+
+    async def refresh(self) -> None:
+        """Read the tokens anew. Raises StoreError, and then keeps those it had."""
+        tokens = await self._store.tokens(kind=self._kind)
+        self._by_hash = {token.hash: token for token in tokens}
+
+    def check(self, secret: str) -> Token | None:
+        """The token of `secret` while it is active; None for anything else."""
+        if len(secret) > SECRET_CHARS_MAX:
+            return None
+        token = self._by_hash.get(hash_secret(secret))
+        return token if token is not None and token.active(self._clock()) else None
