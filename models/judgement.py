@@ -28,8 +28,7 @@ class JudgeRequest:
     overrides: tuple[Override, ...] = ()
     layers_off: tuple[Layer, ...] = ()
     analysis_failed: bool = False
-    analysis_failures: int = 1
-    sibling_blocked: bool = False
+    analysis_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

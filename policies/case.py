@@ -25,7 +25,5 @@ class Case:
     layers_off: tuple[Layer, ...] = ()
     analysis_failed: bool = False
     """The queue gave up after its last attempt."""
-    analysis_failures: int = 1
-    """Where `analysis_failed`: how many times in a row the queue gave up, this time included."""
-    sibling_blocked: bool = False
-    """Another file of the same release is blocked by a proof."""
+    analysis_failures: int = 0
+    """How many times in a row the queue gave up; with `analysis_failed`, this time included."""

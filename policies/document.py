@@ -20,6 +20,8 @@ from policies.rules import age, digests, findings, names
 from policies.rules.age import AGE_HOURS_MAX
 from policies.rules.condition import Condition
 
+__all__ = ["DEFAULT_POLICY_TOML", "Policy", "parse_policy"]
+
 DEFAULT_POLICY_TOML = files("policies").joinpath("default.toml").read_text(encoding="utf-8")
 """The policy that ships with Pratique, a comment on every line."""
 
@@ -103,7 +105,6 @@ def _read(root: Table, text: str, source: str) -> Policy:
         layer_switched_off=_tier(layers.choice("switched_off", _ANY_TIER, "monitor")),
         incomplete=_incomplete(root.table("incomplete"), listed_files),
         direct_url=_tier(listed_files.choice("direct_url", _SERVABLE, "quarantine")),
-        sibling_blocked=_tier(listed_files.choice("sibling_blocked", _REFUSED, "quarantine")),
         unsupported=Outcome(listed_files.choice("unsupported", ("hold", "deny"), "hold")),
         override_days_max=overrides.integer("days_max", 1, OVERRIDE_DAYS_MAX, 365),
         override_above_proof=overrides.boolean("above_proof", default=True),

@@ -208,12 +208,18 @@ def _by_nature(case: Case, policy: Policy) -> Verdict:
         )
     if case.analysis_failed:
         return _analysis_failed(case, policy)
-    return Verdict(
-        action=Action.HOLD,
-        hold=HoldKind.ANALYSIS,
-        tier=None,
-        reasons=(reason(ReasonCode.UNSEEN),),
+    return _waiting(case)
+
+
+def _waiting(case: Case) -> Verdict:
+    """The hold of what nobody has judged yet; past failures are counted on in its reason."""
+    again = case.analysis_failures > 0
+    stated = (
+        reason(ReasonCode.STILL_CHECKING, tries=str(case.analysis_failures))
+        if again
+        else reason(ReasonCode.UNSEEN)
     )
+    return Verdict(action=Action.HOLD, hold=HoldKind.ANALYSIS, tier=None, reasons=(stated,))
 
 
 def _analysis_failed(case: Case, policy: Policy) -> Verdict:
@@ -269,9 +275,6 @@ def _caps(case: Case, evidence: Evidence, policy: Policy) -> list[Cap]:
     direct = finding_reason(evidence, DIRECT_URL_FINDINGS)
     if direct is not None:
         caps.append(Cap(tier=policy.direct_url, reasons=(direct,), order=0))
-    if case.sibling_blocked:
-        sibling = reason(ReasonCode.RELEASE_SIBLING_BLOCKED)
-        caps.append(Cap(tier=policy.sibling_blocked, reasons=(sibling,), order=0))
     return caps
 
 

@@ -78,7 +78,6 @@ class Policy:
     incomplete: tuple[tuple[Shortfall, TrustTier], ...]
     """For every shortfall, the best tier that a run with it may have."""
     direct_url: TrustTier
-    sibling_blocked: TrustTier
     unsupported: Outcome
     override_days_max: int
     override_above_proof: bool

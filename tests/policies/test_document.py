@@ -87,7 +87,6 @@ def test_digest__covers_meaning_and_not_comments_or_order() -> None:
         'incomplete.default = "block"',
         'files.wrong_platform = "monitor"',
         'files.direct_url = "monitor"',
-        'files.sibling_blocked = "block"',
         'files.unsupported = "deny"',
         "overrides.days_max = 7",
         "overrides.above_proof = false",

@@ -398,6 +398,13 @@ def test_evaluate__a_failed_analysis_is_quarantine_and_tried_again_within_bounds
     assert decision.expires_at == (NOW + timedelta(seconds=ANALYSIS_RETRY_S) if again else None)
 
 
+def test_evaluate__what_is_analysed_again_waits_and_its_failures_are_counted_on() -> None:
+    decision = judged(seen=None, analysis_failures=2)
+    assert (decision.action, decision.hold) == ANALYSIS
+    assert decision.reasons[0].code is ReasonCode.STILL_CHECKING
+    assert decision.reasons[0].word("tries") == "2"
+
+
 # -- incomplete, missing, off --------------------------------------------------------------------
 
 
@@ -458,13 +465,6 @@ def test_evaluate__a_direct_url_dependency_holds_by_default() -> None:
     assert outcome(seen=seen) == REVIEW
     assert outcome('files.direct_url = "monitor"', seen=seen) == SERVE
     assert outcome('files.direct_url = "block"', seen=seen) == DENY
-
-
-def test_evaluate__a_file_beside_a_blocked_one_is_held() -> None:
-    assert outcome(sibling_blocked=True) == REVIEW
-    assert first(sibling_blocked=True) is ReasonCode.RELEASE_SIBLING_BLOCKED
-    assert outcome(sibling_blocked=True, overrides=(ALLOW,)) == SERVE
-    assert outcome('files.sibling_blocked = "block"', sibling_blocked=True) == DENY
 
 
 # -- reasons -------------------------------------------------------------------------------------
