@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from analyzer.trace import syscalls
-from analyzer.trace.kernel import PYTHON
+from analyzer.trace.handover import PYTHON
 from analyzer.trace.probes import TRACEFS_PLACES
 
 KERNEL_MIN = (5, 8)

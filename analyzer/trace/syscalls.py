@@ -163,10 +163,13 @@ MEANINGS: dict[str, Meaning] = {
 have is skipped there."""
 
 
-@cache
 def numbers(machine: str = "") -> dict[str, int]:
     """Name to number on `machine` (default: this one). Raises KeyError where there is no table."""
-    machine = machine or platform.machine()
+    return _read_numbers(machine or platform.machine())
+
+
+@cache
+def _read_numbers(machine: str) -> dict[str, int]:
     if machine not in MACHINES:
         raise KeyError(machine)
     text = (Path(__file__).parent / f"syscalls_{machine}.txt").read_text(encoding="ascii")

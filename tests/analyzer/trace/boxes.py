@@ -11,7 +11,8 @@ from pathlib import Path
 
 from analyzer.sandbox.protocol import PhaseResult
 from analyzer.trace.decode import decode_trace
-from analyzer.trace.kernel import PYTHON, Tracer
+from analyzer.trace.handover import PYTHON
+from analyzer.trace.kernel import Tracer
 from analyzer.trace.records import frame
 from models.trace import Event, EventKind
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.trace import kernel, loader, maps, records, requirements, syscalls
+from analyzer.trace import handover, loader, maps, records, requirements, syscalls
 
 PROGRAM = (Path(records.__file__).parent / "program.c").read_text(encoding="utf-8")
 
@@ -64,8 +64,8 @@ def test_tracepoints__are_those_that_the_doctor_looks_for() -> None:
     assert {f"{category}/{event}" for category, event in hooked} == set(requirements.TRACEPOINTS)
 
 
-def test_kernel__takes_as_many_descriptors_as_there_are() -> None:
-    assert len(loader.MAPS) + len(requirements.TRACEPOINTS) <= kernel.DESCRIPTORS_MAX
+def test_handover__takes_as_many_descriptors_as_there_are() -> None:
+    assert len(loader.MAPS) + len(requirements.TRACEPOINTS) <= handover.DESCRIPTORS_MAX
 
 
 def test_slot_offset__is_where_the_header_holds_the_slot() -> None:
