@@ -266,12 +266,12 @@ static __always_inline u64 pick(const u64 *args, u32 index) {
          : index == 3 ? args[3] : index == 4 ? args[4] : args[5];
 }
 
-/* Whether the first `length` bytes differ; words, little-endian. What lies behind is not defined. */
+/* Whether the first `length` bytes differ; words, little-endian. What lies behind is not defined.
+ * Loops here are bounded but not unrolled (kernel 5.3): unrolled, the whole compiles twice as long. */
 static __always_inline bool differ(const char *left, const char *right, u32 length) {
     const u64 *left_words = (const u64 *)left;
     const u64 *right_words = (const u64 *)right;
     u64 difference = 0;
-#pragma unroll
     for (u32 i = 0; i < PATH_BYTES / 8; i++) {
         if (i * 8 >= length)
             break;
@@ -311,7 +311,6 @@ static __always_inline void tell_exec(struct box *box, u32 sysno, u64 path, u64 
         record->header.flags |= FLAG_CUT;
     record->header.length[0] = length > 0 ? length : 0;
     u32 found = 0;
-#pragma unroll
     for (u32 i = 0; i < ARGS_MAX; i++) {
         u64 pointer = 0;
         char *into = record->data + PATH_BYTES + i * ARG_BYTES;
@@ -404,55 +403,41 @@ TRACEPOINT_PROBE(raw_syscalls, sys_enter) {
 
 /* ---- a call goes out --------------------------------------------------------------------- */
 
-/* Data layout of paths: [path][second path][path on the way out][second path on the way out], each
- * PATH_BYTES wide; sent up to the last part that says something new. */
-static __always_inline void tell_path(struct box *box, struct record *record, struct thread *thread,
-                                      u64 first, u64 second, bool pair) {
-    char *again = record->data + 2 * PATH_BYTES;
-    s32 before = thread->length[0];
-    s32 after = read_path(again, first);
-    u32 flags = 0;
+/* Reads a text again; flags what became of it, and leaves in `into` the text as the call began. */
+static __always_inline s32 compare_path(struct record *record, u32 part, struct thread *thread, u64 pointer) {
+    char *into = record->data + part * PATH_BYTES;
+    char *again = into + 2 * PATH_BYTES;
+    char *text = thread->text + part * PATH_BYTES;
+    s32 before = thread->length[part];
+    s32 after = read_path(again, pointer);
     if (before > 0) {
-        read_kernel(record->data, PATH_BYTES, thread->text);
-        if (after != before || differ(thread->text, again, before))
-            flags |= FLAG_RACED;
+        read_kernel(into, PATH_BYTES, text);
+        if (after != before || differ(text, again, before))
+            record->header.flags |= FLAG_RACED;
     } else {
-        flags |= after > 0 ? FLAG_LATE : FLAG_UNREAD;
-        read_kernel(record->data, PATH_BYTES, again);
+        record->header.flags |= after > 0 ? FLAG_LATE : FLAG_UNREAD;
+        read_kernel(into, PATH_BYTES, again);
         before = after;
     }
-    record->header.length[0] = before > 0 ? before : 0;
-    u64 size = before > 0 ? before : 0;
     if (before == PATH_BYTES)
-        flags |= FLAG_CUT;
-    if (pair) {
-        char *second_again = record->data + 3 * PATH_BYTES;
-        before = thread->length[1];
-        after = read_path(second_again, second);
-        if (before > 0) {
-            read_kernel(record->data + PATH_BYTES, PATH_BYTES, thread->text + PATH_BYTES);
-            if (after != before || differ(thread->text + PATH_BYTES, second_again, before))
-                flags |= FLAG_RACED;
-        } else {
-            flags |= after > 0 ? FLAG_LATE : FLAG_UNREAD;
-            read_kernel(record->data + PATH_BYTES, PATH_BYTES, second_again);
-            before = after;
-        }
-        record->header.length[1] = before > 0 ? before : 0;
-        size = PATH_BYTES + (before > 0 ? before : 0);
-        if (before == PATH_BYTES)
-            flags |= FLAG_CUT;
-    } else if (flags & FLAG_RACED) {
-        record->header.length[1] = after > 0 ? after : 0;
-    }
-    if (flags & FLAG_RACED)
-        size = 4 * PATH_BYTES;
-    record->header.flags = flags;
-    emit(box, record, size);
+        record->header.flags |= FLAG_CUT;
+    before = before > 0 ? before : 0;
+    record->header.length[part] = before;
+    return before;
 }
 
-static __always_inline void tell_address(struct box *box, struct record *record, struct thread *thread,
-                                         u32 options) {
+/* Data layout of paths: [path][second path][path on the way out][second path on the way out], each
+ * PATH_BYTES wide; the result is how much of it says something new. */
+static __always_inline u32 compare_paths(struct record *record, struct thread *thread, u64 first,
+                                         u64 second, bool pair) {
+    u32 size = compare_path(record, 0, thread, first);
+    if (pair)
+        size = PATH_BYTES + compare_path(record, 1, thread, second);
+    return record->header.flags & FLAG_RACED ? 4 * PATH_BYTES : size;
+}
+
+/* Data layout of addresses: [address][address on the way out]. False where it is of no interest. */
+static __always_inline bool compare_address(struct record *record, struct thread *thread, u32 options) {
     char *again = record->data + ADDRESS_BYTES;
     s32 before = thread->length[0];
     s32 after = read_address(again, thread->args[4], thread->args[5]);
@@ -466,16 +451,13 @@ static __always_inline void tell_address(struct box *box, struct record *record,
         read_kernel(record->data, ADDRESS_BYTES, again);
         before = after;
     }
-    if (options & OPTION_INET_ONLY) {
-        u16 family = *(u16 *)record->data;
-        if (before < 2 || (family != FAMILY_INET && family != FAMILY_INET6))
-            if (!(flags & FLAG_RACED))
-                return;
-    }
     record->header.length[0] = before > 0 ? before : 0;
     record->header.length[1] = after > 0 ? after : 0;
     record->header.flags = flags;
-    emit(box, record, 2 * ADDRESS_BYTES);
+    if (!(options & OPTION_INET_ONLY) || (flags & FLAG_RACED))
+        return true;
+    u16 family = *(u16 *)record->data;
+    return before >= 2 && (family == FAMILY_INET || family == FAMILY_INET6);
 }
 
 /* A mapping is told where it can run what was written: anonymous or writable, and executable. */
@@ -515,18 +497,20 @@ static __always_inline void tell_call(struct box *box, struct thread *thread, st
     record->header.args[0] = thread->args[0];
     record->header.args[1] = thread->args[1];
     record->header.args[2] = thread->args[2];
-    if (class == CLASS_OPEN || class == CLASS_PATH) {
-        record->header.args[1] = second;
+    u32 size = 0;
+    if (class == CLASS_OPEN || class == CLASS_PATH || class == CLASS_PAIR) {
+        bool pair = class == CLASS_PAIR;
+        if (!pair)
+            record->header.args[1] = second;
         if (call->options & OPTION_HOW)
             read_user(&record->header.args[1], sizeof(u64), (void *)second);
-        tell_path(box, record, thread, first, 0, false);
-    } else if (class == CLASS_PAIR) {
-        tell_path(box, record, thread, first, second, true);
+        size = compare_paths(record, thread, first, second, pair);
     } else if (class == CLASS_ADDRESS) {
-        tell_address(box, record, thread, call->options);
-    } else {
-        emit(box, record, 0);
+        if (!compare_address(record, thread, call->options))
+            return;
+        size = 2 * ADDRESS_BYTES;
     }
+    emit(box, record, size);
 }
 
 TRACEPOINT_PROBE(raw_syscalls, sys_exit) {
