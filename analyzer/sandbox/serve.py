@@ -20,11 +20,13 @@ from analyzer.sandbox.protocol import (
     PHASES,
     Hello,
     InputFile,
+    PhaseResult,
     RunRequest,
     RunResult,
 )
 from analyzer.sandbox.stage import Input, Stage, Station
 from analyzer.sandbox.supervise import BoxFailed, Report, RunStopped
+from analyzer.sandbox.surroundings import World, surround
 
 SPEAK_S = 60.0
 """Seconds within which a client has sent all of its request."""
@@ -131,7 +133,6 @@ class Conversation:
                 deadline=started + request.budget_ms / 1000,
             )
             with stage:
-                stage.prepare()
                 result, blobs = self._results(stage)
                 self._send_result(result, blobs, started)
         finally:
@@ -149,33 +150,44 @@ class Conversation:
                     raise RunStopped("the client went away, or the daemon closes") from None
 
     def _results(self, stage: Stage) -> tuple[RunResult, list[Blob]]:
+        run_id = stage.request.run_id
         if stage.request.kind == "read":
+            stage.prepare()
             phase = reading.read(stage, CODE_ROOT)
-            result = RunResult(run_id=stage.request.run_id, phases=(phase,), blobs=())
+            result = RunResult(run_id=run_id, phases=(phase,), blobs=())
             return result, [blob_of("report", stage.report)]
-        return self._run_phases(stage)
+        with surround(stage) as world:
+            done, account, blobs = self._run_phases(stage, world)
+        blobs += [blob_of("sinkhole", world.sinkhole.log), blob_of("decoys", world.watch.report)]
+        blobs.append(blob_of("report", stage.report))
+        canaries = world.planted.canaries
+        result = RunResult(run_id=run_id, phases=done, blobs=(), account=account, canaries=canaries)
+        return result, blobs
 
-    def _run_phases(self, stage: Stage) -> tuple[RunResult, list[Blob]]:
-        env = phases.base_environment(harness=self._station.options.harness)
-        unpacked = phases.unpack_requirements(stage, env)
+    def _run_phases(
+        self, stage: Stage, world: World
+    ) -> tuple[tuple[PhaseResult, ...], dict[str, int], list[Blob]]:
+        base = phases.base_environment(harness=self._station.options.harness)
+        env = {**base, **world.planted.variables}
+        unpacked = phases.unpack_requirements(stage, base)
         if unpacked is not None and (unpacked.ended != "exit" or unpacked.exit_code != 0):
             # Whatever is wrong with a dependency, the artifact cannot run as it would.
-            result = RunResult(run_id=stage.request.run_id, phases=(unpacked,), blobs=())
-            return result, [blob_of("report", stage.report)]
-        group = stage.group
-        with self._station.drainer.watch(stage.slot, group.id if group else 0) as watch:
-            done = phases.Phases(stage=stage, env=env, watch=watch, progress=self._progress).run()
-            account = self._station.drainer.finish(watch)
-            if self._station.drainer.failure:
-                raise BoxFailed(self._station.drainer.failure)
-        result = RunResult(run_id=stage.request.run_id, phases=done, blobs=(), account=account)
-        blobs = [blob_of("report", stage.report)]
-        if watch.store is not None:
-            store = watch.store
-            blobs.insert(
-                0, Blob(name="trace", descriptor=store.descriptor, truncated=store.truncated)
-            )
-        return result, blobs
+            return (unpacked,), {}, []
+        drainer = self._station.drainer
+        group = stage.group.id if stage.group is not None else 0
+        with drainer.watch(stage.slot, group) as watch:
+            stage.owned += [watch.store.descriptor] if watch.store is not None else []
+            run = phases.Phases(stage=stage, env=env, watch=watch, progress=self._progress)
+            done = run.run()
+            world.close()
+            account = drainer.finish(watch)
+        if drainer.failure:
+            raise BoxFailed(drainer.failure)
+        store = watch.store
+        if store is None:
+            return done, account, []
+        trace = Blob(name="trace", descriptor=store.descriptor, truncated=store.truncated)
+        return done, account, [trace]
 
     def _progress(self, phase: str, state: str) -> None:
         try:
@@ -184,7 +196,6 @@ class Conversation:
             raise RunStopped("the client went away") from error
 
     def _send_result(self, result: RunResult, blobs: list[Blob], started: float) -> None:
-        self._descriptors += [blob.descriptor for blob in blobs]
         for blob in blobs:
             inputs.seal(blob.descriptor)
         message = asdict(result) | {

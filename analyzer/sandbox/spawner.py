@@ -59,7 +59,11 @@ class Child:
 
     def read_message(self) -> dict[str, Any] | None:
         """Take one message off `reply`; None when the spawner is gone."""
-        received = wire.receive(self.reply)
+        try:
+            received = wire.receive(self.reply)
+        except (OSError, wire.WireError) as error:
+            self.error = self.error or f"the reply was lost: {error}"
+            received = None
         if received is None:
             if self.status is None:
                 self.status = -signal.SIGKILL

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from analyzer.sandbox import boxes, inputs, layout, seccomp
+from analyzer.sandbox import boxes, inputs, layout, seccomp, wire
 from analyzer.sandbox.boxes import Box, Way
 from analyzer.sandbox.cell import Cell, size_for
 from analyzer.sandbox.cgroups import Cgroup, Limits, Trees, Usage
@@ -82,6 +82,8 @@ class Stage:
     others: dict[int, Callable[[], None]] = field(default_factory=dict)
     """Descriptors to serve while a box runs (decoys' watch, the sinkhole)."""
     netns: int = -1
+    owned: list[int] = field(default_factory=list)
+    """Descriptors of results, closed with the stage; they have been sent by then."""
 
     def __post_init__(self) -> None:
         owner = self.station.uid(self.slot)
@@ -94,6 +96,7 @@ class Stage:
             harness=self.station.options.harness and self.request.kind == "run",
         )
         self.group: Cgroup | None = None
+        self.owned.append(self.report.descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +106,7 @@ class Stage:
             self.group.close()
         if self.station.privileged:
             self.cell.destroy()
+        wire.close_all(self.owned)
 
     @property
     def python(self) -> str:

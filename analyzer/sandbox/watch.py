@@ -1,0 +1,72 @@
+"""Who touches the decoys, seen from outside the box: inotify on the inodes themselves.
+
+A thread that swaps a path under the tracer's eyes cannot fool this, and no privilege is needed.
+What a process merely stats is not seen; a mapped read shows as an open.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import time
+from collections.abc import Iterable
+
+from analyzer.sandbox import kernelcalls, layout
+from analyzer.sandbox.cell import Cell
+from analyzer.sandbox.protocol import Canary
+from analyzer.sandbox.supervise import Report
+
+LOG_BYTES_MAX = 2 << 20
+"""Bytes of JSON lines of one run; about 20,000 events."""
+_READ_BYTES = 1 << 16
+_HEADER = struct.Struct("iIII")
+_OVERFLOW = 0x4000
+_EVENTS = {0x20: "open", 0x1: "access", 0x2: "modify", 0x400: "delete", 0x800: "move"}
+_MASK = sum(_EVENTS)
+
+
+class DecoyWatch:
+    """Watches the files of `canaries` in one cell, and writes a line for each event."""
+
+    def __init__(self, cell: Cell, canaries: Iterable[Canary]) -> None:
+        self.descriptor = kernelcalls.inotify_init()
+        self.report = Report(limit=LOG_BYTES_MAX)
+        self._watched: dict[int, Canary] = {}
+        self._last = b""
+        for canary in canaries:
+            if canary.path:
+                inside = canary.path.removeprefix(f"{layout.HOME}/")
+                path = str(cell.root / "home" / inside)
+                number = kernelcalls.inotify_add(self.descriptor, path, _MASK)
+                self._watched[number] = canary
+
+    def read(self) -> None:
+        """Take what has happened since the last call."""
+        try:
+            data = os.read(self.descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return
+        at_ns = time.monotonic_ns()
+        place = 0
+        while place + _HEADER.size <= len(data):
+            number, mask, _, length = _HEADER.unpack_from(data, place)
+            place += _HEADER.size + length
+            self._add(at_ns, number, mask)
+
+    def _add(self, at_ns: int, number: int, mask: int) -> None:
+        canary = self._watched.get(number)
+        if mask & _OVERFLOW:
+            self.report.truncated = True
+        if canary is None:
+            return
+        for bit, event in _EVENTS.items():
+            if mask & bit:
+                line = {"path": canary.path, "id": canary.id, "event": event}
+                text = json.dumps({"at_ns": at_ns, **line}, separators=(",", ":"))
+                self.report.append(text.encode() + b"\n")
+
+    def close(self) -> None:
+        """Take in the rest and stop."""
+        self.read()
+        os.close(self.descriptor)
