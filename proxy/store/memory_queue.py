@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from models.artifact import ArtifactRef, Sha256
 from models.canonical import Digest
@@ -17,6 +18,8 @@ from proxy.store import transitions
 from proxy.store.bounds import LEASE_FILES_MAX
 from proxy.store.checks import check_evidence
 from proxy.store.codec import digest_of_text, encode, micros
+
+_FIRST_TWO = itemgetter(0, 1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,11 +164,12 @@ class MemoryQueue:
 
     def expire(self, now: datetime) -> tuple[Job, ...]:
         """Fail every job whose lease ran out."""
-        ended = [
-            job
+        leased = [
+            (job.lease_expires_at, job.id, job)
             for job in self.all_jobs()
-            if job.state is JobState.LEASED and job.lease_expires_at and job.lease_expires_at <= now
+            if job.state is JobState.LEASED and job.lease_expires_at is not None
         ]
+        ended = [job for expires_at, _, job in sorted(leased, key=_FIRST_TWO) if expires_at <= now]
         error = transitions.LEASE_EXPIRED
         return tuple(
             self._end_lease(job, transitions.failed(job, error=error, now=now)) for job in ended

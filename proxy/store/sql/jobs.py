@@ -40,7 +40,8 @@ OBSERVED = """
 SELECT * FROM jobs WHERE state = 'observed' ORDER BY priority, updated_at, id LIMIT :limit
 """
 EXPIRED = """
-SELECT * FROM jobs WHERE state = 'leased' AND lease_expires_at <= :now ORDER BY id
+SELECT * FROM jobs WHERE state = 'leased' AND lease_expires_at <= :now
+ORDER BY lease_expires_at, id
 """
 IN_HANDS_OF = """
 SELECT * FROM jobs WHERE worker = :worker AND state IN ('leased', 'observed') ORDER BY id

@@ -48,3 +48,10 @@ async def opener(
 @pytest.fixture
 def store(opener: Opener) -> Store:
     return opener()
+
+
+@pytest_asyncio.fixture
+async def sqlite_store(path: Path, clock: FakeClock) -> AsyncIterator[SqliteStore]:
+    opened = SqliteStore.open(path, clock=clock)
+    yield opened
+    await opened.close()
