@@ -1,0 +1,95 @@
+"""One analysis under way: what it is about, what it works with, and what it has gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from analyzer.interpreter import Interpreter
+from analyzer.inventory import ReaderReport
+from analyzer.sandbox.client import RunOutcome
+from analyzer.sandbox.protocol import Hello, InputFile, RunRequest
+from analyzer.watching import Watched
+from models.artifact import ArtifactRef, Sha256
+from models.clock import Clock
+from models.evidence import Finding, ResolvedFile, Shortfall, Signal
+from models.work import Lease, ResolvedSet, ResolveRequest
+
+RUN_MS_MIN = 2_000
+"""Milliseconds below which a further run is not begun; a small wheel needs 300."""
+
+Progress = Callable[[str, str], None]
+"""Told of each step: (phase or role, state)."""
+
+
+class Sandbox(Protocol):
+    """What the pipeline needs of `analyzer.sandbox.client.SandboxClient`."""
+
+    async def hello(self) -> Hello:
+        """What the daemon can do."""
+
+    async def run(
+        self,
+        request: RunRequest,
+        files: Sequence[tuple[InputFile, int]],
+        *,
+        on_progress: Progress | None = None,
+    ) -> RunOutcome:
+        """One run."""
+
+
+class ProxyPort(Protocol):
+    """What the pipeline needs of the proxy for one lease."""
+
+    async def resolve(self, request: ResolveRequest) -> ResolvedSet:
+        """What requirement lines stand for. Raises ResolutionFailed."""
+
+    async def fetch(self, sha256: Sha256) -> int:
+        """A file of a resolved set as a sealed memfd with that digest; the caller closes it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """Filled step by step; `pipeline` turns it into evidence."""
+
+    lease: Lease
+    artifact_fd: int
+    sandbox: Sandbox
+    proxy: ProxyPort
+    clock: Clock
+    interpreter: Interpreter
+    on_progress: Progress
+    started: datetime
+    hello: Hello
+    kind: str
+    report: ReaderReport | None = None
+    findings: list[Finding] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    shortfalls: list[Shortfall] = field(default_factory=list)
+    files: list[ResolvedFile] = field(default_factory=list)
+    inputs: list[tuple[InputFile, int]] = field(default_factory=list)
+    watched: Watched | None = None
+    runs: int = 0
+
+    @property
+    def artifact(self) -> tuple[InputFile, int]:
+        """The artifact as an input of a run."""
+        described = InputFile(
+            filename=self.ref.filename,
+            sha256=self.ref.sha256,
+            size=self.lease.size_bytes,
+            role="artifact",
+        )
+        return described, self.artifact_fd
+
+    @property
+    def ref(self) -> ArtifactRef:
+        """What is analysed."""
+        return self.lease.ref
+
+    def left_ms(self) -> int:
+        """Milliseconds until the analysis should be over."""
+        end = self.started + timedelta(seconds=self.lease.analysis_s)
+        return max(0, int((end - self.clock()).total_seconds() * 1000))

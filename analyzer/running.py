@@ -1,0 +1,137 @@
+"""The traced runs of one analysis: once, once more where it was cut short, and the dependencies alone."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import secrets
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from analyzer import memfd
+from analyzer.completeness import RETRIED
+from analyzer.job import RUN_MS_MIN, Job
+from analyzer.lineage import DEPENDENCIES
+from analyzer.sandbox.protocol import InputFile, RunRequest
+from analyzer.watching import Watched, dependency_modules, same_act, understand
+from models.artifact import Sha256
+from models.canonical import digest_of_bytes
+
+FIRST_RUN_PERCENT = {"wheel": 50, "sdist": 75}
+"""Of what is left of the analysis' time. A wheel leaves room for a second run; builds are slow."""
+PHASES = ("P1", "P2", "P3")
+DEPENDENCY_MODULES_MAX = 40
+"""Modules of dependencies that are imported to see what they do alone."""
+
+log = structlog.get_logger()
+
+
+async def watch(job: Job) -> None:
+    """Run, and where something in the package's reach cut the run short, run once more."""
+    budget = job.left_ms() * FIRST_RUN_PERCENT[job.kind] // 100
+    first = await _run(job, max(RUN_MS_MIN, budget))
+    last = first
+    enough = job.left_ms() >= max(RUN_MS_MIN, first.result.wall_ms)
+    if RETRIED.intersection(first.shortfalls) and enough:
+        log.info("run_repeated", filename=job.ref.filename, shortfalls=first.shortfalls)
+        last = await _run(job, job.left_ms())
+    kept = last if len(last.shortfalls) <= len(first.shortfalls) else first
+    # What either run saw, happened: a payload that acts once must not hide in the other one.
+    findings = list(kept.findings)
+    for found in (*first.findings, *last.findings):
+        if not any(same_act(found, other) for other in findings):
+            findings.append(found)
+    watched = replace(kept, findings=tuple(findings))
+    if watched.notable:
+        watched = await _without_dependencies(job, watched)
+    job.watched = watched
+
+
+async def _run(job: Job, budget_ms: int) -> Watched:
+    assert job.report is not None  # noqa: S101 - only what was read is run
+    request = RunRequest(
+        run_id=secrets.token_hex(8),
+        kind="run",
+        artifact=job.ref.filename,
+        archive=job.kind,
+        phases=PHASES,
+        budget_ms=budget_ms,
+        modules=job.report.modules,
+    )
+    return await _perform(job, request, job.inputs)
+
+
+async def _perform(
+    job: Job, request: RunRequest, inputs: Sequence[tuple[InputFile, int]]
+) -> Watched:
+    job.runs += 1
+    outcome = await job.sandbox.run(request, inputs, on_progress=job.on_progress)
+    return await asyncio.to_thread(
+        understand,
+        outcome.result,
+        outcome.blobs,
+        asked=request.phases,
+        sdist=request.archive == "sdist",
+    )
+
+
+async def _without_dependencies(job: Job, watched: Watched) -> Watched:
+    """Charge the dependencies with what they do without the artifact too.
+
+    A further run holds an empty wheel in the artifact's place, and imports what the first run
+    loaded of the dependencies. A dependency that acts only beside the artifact stays charged to
+    the artifact: the trace cannot tell them apart, and the artifact chose it.
+    """
+    dependencies = [item for item in job.inputs if item[0].role == "run"]
+    modules = dependency_modules(watched.events, limit=DEPENDENCY_MODULES_MAX)
+    if not dependencies or job.left_ms() < RUN_MS_MIN:
+        return watched
+    data, stub = _empty_wheel()
+    descriptor = memfd.sealed(data, Sha256(stub.sha256), name="empty")
+    try:
+        request = RunRequest(
+            run_id=secrets.token_hex(8),
+            kind="run",
+            artifact=stub.filename,
+            archive="wheel",
+            phases=PHASES if modules else PHASES[:2],
+            budget_ms=job.left_ms(),
+            modules=modules,
+        )
+        alone = await _perform(job, request, [(stub, descriptor), *dependencies])
+    finally:
+        os.close(descriptor)
+    log.info("dependencies_ran_alone", filename=job.ref.filename, findings=len(alone.findings))
+    return replace(
+        watched,
+        findings=tuple(
+            replace(found, owner=DEPENDENCIES, proof=None)
+            if any(same_act(found, other) for other in alone.findings)
+            else found
+            for found in watched.findings
+        ),
+    )
+
+
+def _empty_wheel() -> tuple[bytes, InputFile]:
+    """A wheel with nothing in it: the artifact's stand-in where only dependencies are watched."""
+    info = "pratique_nothing-0.dist-info"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in (
+            ("METADATA", "Metadata-Version: 2.1\nName: pratique-nothing\nVersion: 0\n"),
+            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+            ("RECORD", f"{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"),
+        ):
+            archive.writestr(zipfile.ZipInfo(f"{info}/{name}"), text)
+    data = buffer.getvalue()
+    return data, InputFile(
+        filename="pratique_nothing-0-py3-none-any.whl",
+        sha256=digest_of_bytes(data).removeprefix("sha256:"),
+        size=len(data),
+        role="artifact",
+    )
