@@ -299,7 +299,8 @@ static __always_inline s32 read_address(char *into, u64 pointer, u64 stated_leng
 /* ---- a call comes in --------------------------------------------------------------------- */
 
 /* An exec that succeeds leaves no old memory to read later, so it is told at once; whether it
- * succeeded follows as TYPE_EXEC_DONE (with the kernel's own copy of the path) or _FAILED. */
+ * succeeded follows as TYPE_EXEC_DONE (with the kernel's own copy of the path) or _FAILED. Another
+ * thread may still change the arguments: they are what was asked for when the call came in. */
 static __always_inline void tell_exec(struct box *box, u32 sysno, u64 path, u64 argv) {
     struct record *record = begin_record(box, TYPE_EXEC_ATTEMPT, sysno, 0);
     if (!record)
