@@ -1,0 +1,171 @@
+"""make_app: the routes, and the tasks that live as long as they do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from aiohttp import hdrs, web
+
+from models.errors import PratiqueError
+from proxy.web.auth import Callers
+from proxy.web.delivery import Delivery
+from proxy.web.door import Door
+from proxy.web.files import Files
+from proxy.web.health import Health
+from proxy.web.home import Home
+from proxy.web.intake import Intake
+from proxy.web.metadata import MetadataSource
+from proxy.web.pages import Pages
+from proxy.web.people import People
+from proxy.web.problems import Surface
+from proxy.web.served import FACTS, PATH_CHARS_MAX, Handler, served
+from proxy.web.verdict import Verdicts
+from proxy.web.waiting import Waiting
+from proxy.web.worker_api import EVIDENCE_BODY_BYTES_MAX, Bell, WorkerApi
+
+LOG = structlog.get_logger()
+
+DOOR: web.AppKey[Door] = web.AppKey("door", Door)
+BELL: web.AppKey[Bell] = web.AppKey("bell", Bell)
+"""Rung when a job may be leased; the composition root rings it after leases expired."""
+
+
+class Tasks:
+    """The door's own tasks: each has a name and an owner, and its death is noticed."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+        self.stop = asyncio.Event()
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` until `stop`."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_report)
+        self._tasks.append(task)
+
+    def alive(self) -> bool:
+        """Whether all of them run."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    async def end(self) -> None:
+        """Ask all to stop, and wait for them."""
+        self.stop.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def make_app(door: Door) -> web.Application:
+    """The application. Starting it reads the tokens and begins to follow the store."""
+    app = web.Application(client_max_size=EVIDENCE_BODY_BYTES_MAX)
+    tasks = Tasks()
+    bell = Bell()
+    clients = Callers(door.clients, required=door.settings.token_required)
+    workers = Callers(door.workers, required=True)
+    delivery = Delivery(door.settings)
+    intake = Intake(door, ring=bell.ring)
+    people = People()
+    health = Health(door, alive=tasks.alive)
+    worker_api = WorkerApi(door, workers, delivery, bell)
+    app[DOOR] = door
+    app[BELL] = bell
+    door.gate.listen(door.holds.wake_project)
+
+    metadata = MetadataSource(door)
+    files = Files(door, clients, intake, delivery, Waiting(door, intake), metadata)
+    pages = Pages(door, clients, metadata)
+    _add_people(app, Home(door, clients, people, health), Verdicts(door, clients, people), people)
+    _get(app, "healthz", "/healthz", health.healthz)
+    _get(app, "readyz", "/readyz", health.readyz)
+    _get(app, "simple_root", "/simple", pages.root_without_slash)
+    _get(app, "projects", "/simple/", pages.projects)
+    _get(app, "project", "/simple/{project}/", pages.project)
+    _get(app, "project_slash", "/simple/{project}", pages.project_without_slash)
+    _get(app, "file", "/files/{index}/{project}/{sha256}/{filename}", files.file)
+    _add_worker_api(app, worker_api)
+    app.router.add_route("*", "/{rest:.*}", served("none", nothing_here))
+
+    async def live(_: web.Application) -> AsyncIterator[None]:
+        await _refresh(door)
+        tasks.start("fetch_log", door.fetch_log.run(tasks.stop))
+        tasks.start("gate", door.gate.follow(tasks.stop))
+        tasks.start("tokens", _keep_tokens(door, tasks.stop))
+        yield
+        await intake.close()
+        await tasks.end()
+
+    async def let_go(_: web.Application) -> None:
+        door.holds.close()
+        worker_api.stop()
+
+    app.cleanup_ctx.append(live)
+    app.on_shutdown.append(let_go)
+    return app
+
+
+async def nothing_here(request: web.Request) -> web.StreamResponse:
+    """404 for whatever no route takes; 405 where only the method is wrong."""
+    request[FACTS]["path"] = request.raw_path[:PATH_CHARS_MAX].partition("?")[0]
+    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) and request.path.startswith(
+        ("/simple", "/files", "/v/")
+    ):
+        raise web.HTTPMethodNotAllowed(request.method, (hdrs.METH_GET, hdrs.METH_HEAD))
+    raise web.HTTPNotFound
+
+
+def _get(app: web.Application, name: str, path: str, handler: Handler) -> None:
+    # aiohttp answers HEAD through the same handler, so that no method has a rule of its own.
+    app.router.add_get(path, served(name, handler))
+
+
+def _add_people(app: web.Application, home: Home, verdicts: Verdicts, people: People) -> None:
+    _get(app, "home", "/", home.page)
+    _get(app, "verdict", "/v/{decision_id}", verdicts.page)
+    _get(app, "static", f"/static/{people.css_name}", people.css)
+
+
+def _add_worker_api(app: web.Application, api: WorkerApi) -> None:
+    prefix = "/worker/v1"
+    leased = prefix + "/leases/{lease_id}"
+    for name, path, handler in (
+        ("lease", f"{prefix}/lease", api.lease),
+        ("heartbeat", f"{leased}/heartbeat", api.heartbeat),
+        ("resolve", f"{leased}/resolve", api.resolve),
+        ("evidence", f"{leased}/evidence", api.evidence),
+        ("fail", f"{leased}/fail", api.fail),
+    ):
+        app.router.add_post(path, served(f"worker_{name}", handler, surface=Surface.WORKER))
+    for name, path, handler in (
+        ("artifact", f"{leased}/artifact", api.artifact),
+        ("file", leased + "/files/{sha256}", api.file),
+    ):
+        app.router.add_get(path, served(f"worker_{name}", handler, surface=Surface.WORKER))
+
+
+async def _refresh(door: Door) -> None:
+    await door.clients.refresh()
+    await door.workers.refresh()
+
+
+async def _keep_tokens(door: Door, stop: asyncio.Event) -> None:
+    """Read the tokens again and again; while the store is down, those in memory stay in force."""
+    answered = True
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(door.settings.tokens_refresh_s):
+                await stop.wait()
+        try:
+            await _refresh(door)
+        except PratiqueError as error:
+            if answered:
+                LOG.warning("token_refresh_failed", error=error.message)
+            answered = False
+        else:
+            answered = True
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        LOG.error("task_died", task=task.get_name(), error=repr(task.exception()))

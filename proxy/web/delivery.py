@@ -1,0 +1,211 @@
+"""Verified bytes onto the wire: whole files and ranges, from memory or by sendfile."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from aiohttp import hdrs, web
+from cachetools import LRUCache
+
+from models.artifact import Sha256
+from models.errors import UpstreamHashMismatch
+from proxy.web.door import DoorSettings
+from proxy.web.problems import problem
+from proxy.web.ranges import RangeNotSatisfiable, Span, matches, span_of
+from proxy.web.served import FACTS
+from proxy.web.slots import Slots
+
+LOG = structlog.get_logger()
+
+VERIFIED_MAX = 65_536
+"""Files whose bytes this process has hashed; the least recently served is hashed again."""
+IMMUTABLE = "public, max-age=365000000, immutable"
+"""What a URL with a sha256 in it names never changes (invariant 2); as PyPI says it."""
+
+Check = Callable[[int], Awaitable[web.Response | None]]
+"""Called with the status right before the first byte: records the fetch, and has the last word."""
+Find = Callable[[], Awaitable[Path]]
+"""Gives the path of the bytes, fetching them where they are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What a file looked like when it was hashed."""
+
+    inode: int
+    mtime_ns: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Bytes in memory, or an open file. Whoever gets one closes it."""
+
+    size: int
+    data: bytes = b""
+    file: io.FileIO | None = None
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+class Delivery:
+    """Sends artifacts. Only callers that hold a SERVE decision, or a live lease, come here."""
+
+    def __init__(self, settings: DoorSettings) -> None:
+        self._settings = settings
+        self._hot: LRUCache[Sha256, bytes] = LRUCache(settings.hot_bytes_max, getsizeof=len)
+        self._verified: LRUCache[Sha256, _Stamp] = LRUCache(VERIFIED_MAX)
+        self._slots = Slots(
+            "transfers",
+            in_all_max=settings.transfers_max,
+            per_client_max=settings.transfers_per_client_max,
+        )
+
+    async def send(
+        self,
+        request: web.Request,
+        sha256: Sha256,
+        find: Find,
+        *,
+        client: str,
+        check: Check,
+        content_type: str = "application/octet-stream",
+    ) -> web.StreamResponse:
+        """Answer GET, HEAD, Range and If-None-Match for the bytes of `sha256`."""
+        etag = f'"{sha256}"'
+        headers = {
+            hdrs.ETAG: etag,
+            hdrs.CACHE_CONTROL: IMMUTABLE,
+            hdrs.ACCEPT_RANGES: "bytes",
+            hdrs.CONTENT_TYPE: content_type,
+            "X-Content-Type-Options": "nosniff",
+        }
+        with self._slots.taken(client):
+            if matches(request.headers.get(hdrs.IF_NONE_MATCH), etag):
+                return await check(304) or web.Response(status=304, headers=headers)
+            source = await self._open(sha256, find)
+            try:
+                return await self._answer(request, source, etag, headers, check)
+            finally:
+                source.close()
+
+    async def _answer(
+        self,
+        request: web.Request,
+        source: _Source,
+        etag: str,
+        headers: dict[str, str],
+        check: Check,
+    ) -> web.StreamResponse:
+        try:
+            span = None
+            # An If-Range that is not our tag means: the part I have may be of other bytes.
+            if request.headers.get(hdrs.IF_RANGE, etag) == etag:
+                span = span_of(request.headers.get(hdrs.RANGE), source.size)
+        except RangeNotSatisfiable:
+            refused = await check(416)
+            if refused is not None:
+                return refused
+            where = {str(hdrs.CONTENT_RANGE): f"bytes */{source.size}"}
+            return problem(416, "Range not satisfiable", headers=where)
+        status = 200
+        if span is None:
+            span = Span(0, source.size)
+        else:
+            status = 206
+            last = span.start + span.count - 1
+            headers[hdrs.CONTENT_RANGE] = f"bytes {span.start}-{last}/{source.size}"
+        refused = await check(status)
+        if refused is not None:
+            return refused
+        request[FACTS]["bytes"] = 0 if request.method == hdrs.METH_HEAD else span.count
+        if source.file is None:
+            body = source.data
+            if span.count != source.size:
+                body = body[span.start : span.start + span.count]
+            return web.Response(status=status, body=body, headers=headers)
+        return await self._stream(request, source.file, span, status, headers)
+
+    async def _stream(
+        self,
+        request: web.Request,
+        file: io.FileIO,
+        span: Span,
+        status: int,
+        headers: dict[str, str],
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=status, headers=headers)
+        response.content_length = span.count
+        await response.prepare(request)
+        if request.method == hdrs.METH_HEAD or span.count == 0:
+            return response
+        transport = request.transport
+        try:
+            if transport is None:
+                raise ConnectionResetError("the client is gone")
+            async with asyncio.timeout(self._settings.transfer_s):
+                await asyncio.get_running_loop().sendfile(transport, file, span.start, span.count)
+                await response.write_eof()
+        except (OSError, TimeoutError, RuntimeError) as error:
+            # Past the header there is no other way to say that it went wrong.
+            request[FACTS]["aborted"] = type(error).__name__
+            if transport is not None:
+                transport.abort()
+        return response
+
+    async def _open(self, sha256: Sha256, find: Find) -> _Source:
+        data = self._hot.get(sha256)
+        if data is not None:
+            return _Source(len(data), data)
+        source = await self._open_verified(sha256, await find())
+        if source.file is None:
+            with suppress(ValueError):  # the bound is smaller than this one file
+                self._hot[sha256] = source.data
+        return source
+
+    async def _open_verified(self, sha256: Sha256, path: Path) -> _Source:
+        """The bytes at `path`, hashed once by this process for as long as the file stays the same."""
+        try:
+            file = io.FileIO(path, "rb")
+        except OSError as error:
+            raise UpstreamHashMismatch("The bytes of this file are gone from the disk.") from error
+        try:
+            stat = os.fstat(file.fileno())
+            stamp = _Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            hot = stamp.size <= self._settings.hot_file_bytes_max
+            if hot or self._verified.get(sha256) != stamp:
+                data, digest = await asyncio.to_thread(_read, file, hot)
+                if digest != sha256:
+                    LOG.error("artifact_damaged", sha256=sha256, found=digest)
+                    raise UpstreamHashMismatch(
+                        "The stored bytes of this file do not have their sha256.",
+                        next_step="Look at the disk; the file is not served.",
+                    )
+                self._verified[sha256] = stamp
+                if hot:
+                    file.close()
+                    return _Source(len(data), data)
+        except BaseException:
+            file.close()
+            raise
+        return _Source(stamp.size, file=file)
+
+
+def _read(file: io.FileIO, keep: bool) -> tuple[bytes, str]:
+    """(the bytes if they are to be kept, their sha256); blocking."""
+    if keep:
+        data = file.readall()
+        return data, hashlib.sha256(data).hexdigest()
+    digest = hashlib.file_digest(file, "sha256")
+    file.seek(0)
+    return b"", digest.hexdigest()

@@ -1,0 +1,176 @@
+"""The door's collaborators and bounds: what the composition root hands to `make_app`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+
+from models.artifact import ArtifactRef, IndexName, Sha256
+from models.clock import Clock
+from models.facts import Facts
+from models.work import ResolvedSet, ResolveRequest
+from proxy.fetchlog import FetchLog
+from proxy.gate import Gate
+from proxy.holds import Holds
+from proxy.simple.page import ProjectPage
+from proxy.store.port import Store, Token
+
+HOP_S = 10.0
+"""Seconds of one held request; below the read timeout of pip and Poetry, 15 s (FACTS 1.2)."""
+HOPS_MAX = 9
+"""Redirects for uv and unknown clients; uv gives up after 10 (FACTS 1.2)."""
+HOPS_PATIENT_MAX = 29
+"""Redirects for `pip/` and `poetry/`; requests gives up after 30 (FACTS 1.2)."""
+HOLD_S = 300.0
+"""Seconds that one client is kept waiting for one file (DESIGN.md, Bounds)."""
+RETRY_AFTER_S = 2
+"""Seconds in Retry-After once hops are used up; each further try is itself held for a hop."""
+TOKENS_REFRESH_S = 2.0
+"""Seconds until a new or revoked token counts in this process."""
+LEASE_WAIT_MAX_S = 25.0
+"""Seconds that a worker's request for a lease may be kept (the worker API)."""
+LEASE_WAITERS_MAX = 256
+"""Workers that wait for a lease at once."""
+LEASE_POLL_S = 2.0
+"""Seconds between two looks for a job that another process queued; our own rings a bell."""
+HOT_BYTES_MAX = 64 * 1024 * 1024
+"""Bytes of small files kept in memory."""
+HOT_FILE_BYTES_MAX = 256 * 1024
+"""Bytes of the largest file kept in memory; half of all wheels on PyPI are below 60 KiB."""
+PAGES_BYTES_MAX = 256 * 1024 * 1024
+"""Bytes of rendered pages; the largest page is 3 MiB, the median 6 KiB."""
+METADATA_BYTES_MAX = 16 * 1024 * 1024
+"""Bytes of core metadata kept in memory."""
+TRANSFERS_MAX = 512
+"""Files that are being sent at once; each holds a socket and a descriptor."""
+TRANSFERS_PER_CLIENT_MAX = 128
+"""Files that are being sent to one client at once; uv asks for at most 50."""
+TRANSFER_S = 3_600.0
+"""Seconds one transfer may take: 500 MiB at 150 KiB/s; a stalled reader is cut off there."""
+FETCHES_MAX = 8
+"""Files that are fetched from upstream at once because somebody waits for them."""
+FETCHES_AHEAD_MAX = 4
+"""Files that are fetched at once because their metadata was asked for."""
+INTAKE_MAX = 512
+"""Files that are on their way into the queue at once."""
+INTAKE_PER_CLIENT_MAX = 128
+"""The same for one client."""
+RESOLVES_PER_LEASE_MAX = 8
+"""Resolutions one lease may ask for; a run needs one for its run and one for its build set."""
+
+
+class IndexPort(Protocol):
+    """The stack of index layers, whose outermost one caches."""
+
+    @property
+    def name(self) -> IndexName:
+        """The operator's short name."""
+
+    async def project(self, name: NormalizedName) -> ProjectPage:
+        """The page. Raises UpstreamNotFound, or another UpstreamError."""
+
+    async def projects(self) -> tuple[str, ...]:
+        """All project names."""
+
+    async def refresh(self, name: NormalizedName) -> ProjectPage:
+        """The page as upstream has it now."""
+
+    def serial(self, name: NormalizedName) -> Hashable:
+        """Changes when the page changes."""
+
+
+class ArtifactsPort(Protocol):
+    """Verified bytes by digest."""
+
+    def path(self, sha256: Sha256) -> Path | None:
+        """Where the bytes lie; None where they do not."""
+
+
+class FetcherPort(Protocol):
+    """Brings bytes from upstream; what it returns has the digest and the size announced."""
+
+    async def ensure(self, ref: ArtifactRef) -> Path:
+        """The file of a ref."""
+
+    async def metadata(self, ref: ArtifactRef) -> bytes:
+        """The core metadata that upstream announces with a sha256. Raises UpstreamNotFound."""
+
+    async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:
+        """The file at a URL."""
+
+
+class ResolverPort(Protocol):
+    """Turns requirement lines into a closed set of files."""
+
+    async def resolve(
+        self, request: ResolveRequest
+    ) -> tuple[ResolvedSet, Mapping[Sha256, tuple[str, int]]]:
+        """The set, and where each of its files lies."""
+
+
+class TokensPort(Protocol):
+    """Who a secret belongs to, from memory."""
+
+    async def refresh(self) -> None:
+        """Read the tokens from the store again."""
+
+    def check(self, secret: str) -> Token | None:
+        """The active token of `secret`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorSettings:
+    """What the operator set, and the bounds."""
+
+    public_url: str
+    """Our origin as clients see it, without a slash at its end; never taken from a Host header."""
+    index: IndexName
+    token_required: bool = True
+    verdicts_public: bool = False
+    """Whether `/` and `/v/…` open without a token; the pages quote evidence."""
+    hop_s: float = HOP_S
+    hops_max: int = HOPS_MAX
+    hops_patient_max: int = HOPS_PATIENT_MAX
+    hold_s: float = HOLD_S
+    retry_after_s: int = RETRY_AFTER_S
+    tokens_refresh_s: float = TOKENS_REFRESH_S
+    lease_wait_max_s: float = LEASE_WAIT_MAX_S
+    lease_poll_s: float = LEASE_POLL_S
+    hot_bytes_max: int = HOT_BYTES_MAX
+    hot_file_bytes_max: int = HOT_FILE_BYTES_MAX
+    pages_bytes_max: int = PAGES_BYTES_MAX
+    transfers_max: int = TRANSFERS_MAX
+    transfers_per_client_max: int = TRANSFERS_PER_CLIENT_MAX
+    transfer_s: float = TRANSFER_S
+    intake_max: int = INTAKE_MAX
+    intake_per_client_max: int = INTAKE_PER_CLIENT_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Everything behind the routes. The app runs `gate.follow`, `fetch_log.run` and token refresh."""
+
+    settings: DoorSettings
+    store: Store
+    gate: Gate
+    holds: Holds
+    fetch_log: FetchLog
+    index: IndexPort
+    artifacts: ArtifactsPort
+    fetcher: FetcherPort
+    resolver: ResolverPort
+    gather: Callable[[ProjectPage, ArtifactRef, datetime], Facts]
+    clients: TokensPort
+    workers: TokensPort
+    clock: Clock
+    nudge: Callable[[], None] = lambda: None
+    """Rings the desk: something waits for the judge."""
+    checks: Mapping[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
+    """More of what `/readyz` asks, by name (such as `judge`)."""
+    notices: Callable[[], tuple[str, ...]] = tuple
+    """Sentences that stand on every page, such as: The behaviour layer is off."""

@@ -1,0 +1,239 @@
+"""The file: GET, HEAD, Range and `.metadata` of it, all through the one gate.decide()."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import hdrs, web
+from cachetools import LRUCache
+
+from models.artifact import ArtifactKind, ArtifactRef, parse_ref
+from models.decision import Action, Decision, HoldKind
+from models.errors import ValueInvalid
+from models.reason import reason_line, verdict_words
+from models.work import Priority
+from proxy.store.port import Fetch
+from proxy.web.auth import ANONYMOUS, Callers
+from proxy.web.delivery import Delivery
+from proxy.web.door import Door
+from proxy.web.ids import DecisionIds
+from proxy.web.intake import Intake
+from proxy.web.listing import Listing
+from proxy.web.metadata import MetadataSource
+from proxy.web.problems import problem
+from proxy.web.served import FACTS
+from proxy.web.waiting import Waiting
+
+METADATA_SUFFIX = ".metadata"
+REASONS_LOGGED_MAX = 5
+"""Reason codes on one log line; the first is the cause, the rest stand on the page."""
+ASKED_MAX = 8_192
+"""File URLs whose parsed form is remembered; parsing one takes 30 µs."""
+USER_AGENT_CHARS_MAX = 200
+"""Characters of a User-Agent that are recorded; pip's is about 600, its version stands in front."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks: `client` is what bounds are counted by."""
+
+    requester: str
+    address: str
+
+    @property
+    def client(self) -> str:
+        """The token's name, or the address of who has none."""
+        return f"@{self.address}" if self.requester == ANONYMOUS else self.requester
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A file URL, read; `metadata` where the `.metadata` beside the file is meant."""
+
+    ref: ArtifactRef
+    version: str
+    metadata: bool
+
+
+class Files:
+    """Handlers of `/files/…`. Nothing but SERVE lets a byte, or a length, out."""
+
+    def __init__(
+        self,
+        door: Door,
+        callers: Callers,
+        intake: Intake,
+        delivery: Delivery,
+        waiting: Waiting,
+        metadata: MetadataSource,
+    ) -> None:
+        self._door = door
+        self._callers = callers
+        self._intake = intake
+        self._delivery = delivery
+        self._waiting = waiting
+        self._metadata_source = metadata
+        self._listing = Listing(door)
+        self._ids = DecisionIds()
+        self._asked: LRUCache[tuple[str, ...], _Asked] = LRUCache(ASKED_MAX)
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """GET, HEAD /files/{index}/{project}/{sha256}/{filename}, also with `.metadata`."""
+        caller = Caller(requester=self._callers.name(request), address=request.remote or "local")
+        asked = self._asked_for(request)
+        ref = asked.ref
+        facts = request[FACTS]
+        facts["requester"] = caller.requester
+        facts["project"] = ref.project
+        facts["version"] = asked.version
+        facts["filename"] = ref.filename
+        facts["sha256"] = ref.sha256
+        await self._door.gate.load(ref.index, ref.project)
+        if asked.metadata:
+            return await self._metadata(request, ref, caller)
+        return await self._bytes(request, ref, caller)
+
+    def _asked_for(self, request: web.Request) -> _Asked:
+        """What is meant. One spelling each: any other is a 404. Raises ValueInvalid."""
+        part = request.match_info
+        key = (part["index"], part["project"], part["sha256"], part["filename"])
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = _parse(*key)
+            if asked.ref.index != self._door.settings.index or asked.ref.project != part["project"]:
+                raise ValueInvalid("There is no such file.")
+            self._asked[key] = asked
+        return asked
+
+    async def _bytes(
+        self, request: web.Request, ref: ArtifactRef, caller: Caller
+    ) -> web.StreamResponse:
+        decision = self._decide(ref, caller)
+        if _checking(decision):
+            await self._listing.check(ref)
+            self._intake.start(ref, priority=_priority(request), client=caller.client)
+            outcome = await self._waiting.until_decided(
+                request, ref, lambda: self._decide(ref, caller), client=caller.client
+            )
+            if isinstance(outcome, web.Response):
+                return outcome
+            decision = outcome
+        await self._door.gate.settle(decision)
+        if decision.action is not Action.SERVE:
+            return self._refusal(request, decision)
+        return await self._send(request, ref, caller)
+
+    async def _send(
+        self, request: web.Request, ref: ArtifactRef, caller: Caller
+    ) -> web.StreamResponse:
+        async def find() -> Path:
+            return self._door.artifacts.path(ref.sha256) or await self._door.fetcher.ensure(ref)
+
+        async def check(status: int) -> web.Response | None:
+            decision = self._decide(ref, caller)
+            if decision.served and request.method == hdrs.METH_GET and status in (200, 206):
+                await self._door.fetch_log.record(self._fetch(request, decision, caller, status))
+                decision = self._decide(ref, caller)  # it may have turned while we wrote
+            self._note(request, decision)
+            return None if decision.served else self._refusal(request, decision)
+
+        return await self._delivery.send(
+            request, ref.sha256, find, client=caller.client, check=check
+        )
+
+    async def _metadata(
+        self, request: web.Request, ref: ArtifactRef, caller: Caller
+    ) -> web.StreamResponse:
+        decision = self._decide(ref, caller)
+        self._note(request, decision)
+        if decision.action is not Action.SERVE:
+            if not _checking(decision):
+                await self._door.gate.settle(decision)
+                return self._refusal(request, decision)
+            await self._listing.check(ref)
+            self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
+            if ref.kind is not ArtifactKind.WHEEL:
+                raise ValueInvalid("There is no metadata of an sdist that was not approved.")
+        data = await self._metadata_source.get(ref, await self._listing.entry(ref))
+        request[FACTS]["bytes"] = len(data)
+        return self._metadata_source.response(request, data)
+
+    def _decide(self, ref: ArtifactRef, caller: Caller) -> Decision:
+        door = self._door
+        return door.gate.decide(ref, requester=caller.requester, as_of=door.clock())
+
+    def _fetch(
+        self, request: web.Request, decision: Decision, caller: Caller, status: int
+    ) -> Fetch:
+        return Fetch(
+            at=self._door.clock(),
+            ref=decision.ref,
+            requester=caller.requester,
+            address=caller.address,
+            user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")),
+            status=status,
+            decision_id=self._ids.of(decision),
+        )
+
+    def _refusal(self, request: web.Request, decision: Decision) -> web.Response:
+        self._note(request, decision)
+        # Of a file that is refused for its sibling, the sibling's decision says why.
+        blamed = decision.reasons[0].word("decision") if decision.reasons else ""
+        return refusal(self._door, decision, blamed or self._ids.of(decision))
+
+    def _note(self, request: web.Request, decision: Decision) -> None:
+        facts = request[FACTS]
+        if not _checking(decision):
+            facts["decision_id"] = self._ids.of(decision)
+        facts["action"] = decision.action.value
+        facts["tier"] = decision.tier.value if decision.tier else None
+        facts["trust_score"] = decision.score.value if decision.score else None
+        facts["reasons"] = [reason.code.value for reason in decision.reasons[:REASONS_LOGGED_MAX]]
+        facts["policy_digest"] = decision.policy_digest
+
+
+def refusal(door: Door, decision: Decision, decision_id: str) -> web.Response:
+    """403 with the reason in the phrase, the body, and behind a short URL."""
+    path = f"/v/{decision_id}"
+    url = f"{door.settings.public_url}{path}"
+    version = door.gate.alternative(decision.ref, as_of=door.clock())
+    pin = f"{decision.ref.project}=={version}" if version else ""
+    line = reason_line(decision, url=url, alternative=pin)
+    title = verdict_words(decision).removesuffix(":")
+    return problem(
+        403,
+        title,
+        line.removeprefix(f"{title}: "),
+        reason=line,
+        kind=f"urn:pratique:{decision.hold.value if decision.hold else 'blocked'}",
+        instance=path,
+        headers={hdrs.LINK: f'<{url}>; rel="describedby"'},
+        pratique={
+            "decision": decision_id,
+            "action": decision.action.value,
+            "tier": decision.tier.value if decision.tier else None,
+            "score": decision.score.value if decision.score else None,
+            "use": pin or None,
+        },
+    )
+
+
+def _checking(decision: Decision) -> bool:
+    return decision.action is Action.HOLD and decision.hold is HoldKind.ANALYSIS
+
+
+def _priority(request: web.Request) -> Priority:
+    """A file that somebody wants outranks a look at its end for metadata (uv, fast-deps)."""
+    partial = request.method == hdrs.METH_HEAD or hdrs.RANGE in request.headers
+    return Priority.METADATA if partial else Priority.FILE
+
+
+def _parse(index: str, project: str, sha256: str, filename: str) -> _Asked:
+    metadata = filename.endswith(METADATA_SUFFIX)
+    ref = parse_ref(index, project, sha256, filename.removesuffix(METADATA_SUFFIX))
+    return _Asked(ref, ref.version, metadata)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:USER_AGENT_CHARS_MAX])

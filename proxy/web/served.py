@@ -1,0 +1,71 @@
+"""Around every handler: errors become answers, and each request leaves one canonical log line.
+
+A wrapper at registration and not a middleware: aiohttp's middleware chain costs each request more
+than the log line itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable
+from time import perf_counter_ns
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from models.errors import PratiqueError
+from proxy.web.problems import Surface, problem, problem_of, problem_of_http
+
+LOG = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LogFacts = dict[str, Any]
+FACTS: web.RequestKey[LogFacts] = web.RequestKey("facts", dict)
+"""What a handler adds to the request's log line."""
+PATH_CHARS_MAX = 200
+"""Characters of a path in the log, where no route matched."""
+
+_PREFIX = secrets.token_hex(4)
+_NUMBERS = itertools.count(1)
+
+
+def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -> Handler:
+    """`handler` with its errors answered and its line logged."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        started = perf_counter_ns()
+        facts: LogFacts = {}
+        request[FACTS] = facts
+        try:
+            response = await handler(request)
+        except PratiqueError as error:
+            response = problem_of(error, surface)
+            facts["error"] = type(error).__name__
+            facts["detail"] = error.message
+        except web.HTTPException as error:
+            response = problem_of_http(error)
+        except asyncio.CancelledError:
+            _log(route, request, 499, started, facts)
+            raise
+        except Exception:
+            LOG.exception("request_failed", route=route)
+            response = problem(500, "Pratique failed", "The log of the proxy says why.")
+        _log(route, request, response.status, started, facts)
+        return response
+
+    return serve
+
+
+def _log(route: str, request: web.Request, status: int, started: int, facts: LogFacts) -> None:
+    LOG.info(
+        "request_served",
+        request_id=f"{_PREFIX}-{next(_NUMBERS):x}",
+        route=route,
+        method=request.method,
+        status=status,
+        duration_us=(perf_counter_ns() - started) // 1_000,
+        **facts,
+    )

@@ -1,0 +1,48 @@
+"""Bounded places, per client and in all; whoever finds none free is told to come back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from models.errors import Overloaded
+
+
+class Slots:
+    """`what` names the thing in the message, as in: Too many transfers."""
+
+    def __init__(self, what: str, *, in_all_max: int, per_client_max: int) -> None:
+        self._what = what
+        self._in_all_max = in_all_max
+        self._per_client_max = per_client_max
+        self._by_client: Counter[str] = Counter()
+        self._in_all = 0
+
+    @property
+    def in_all(self) -> int:
+        """Places taken."""
+        return self._in_all
+
+    def enter(self, client: str) -> None:
+        """Take a place. Raises Overloaded."""
+        if self._in_all >= self._in_all_max or self._by_client[client] >= self._per_client_max:
+            raise Overloaded(f"Too many {self._what} at once.", next_step="Try again in a minute.")
+        self._in_all += 1
+        self._by_client[client] += 1
+
+    def leave(self, client: str) -> None:
+        """Give a place back."""
+        self._in_all -= 1
+        self._by_client[client] -= 1
+        if self._by_client[client] <= 0:
+            del self._by_client[client]
+
+    @contextmanager
+    def taken(self, client: str) -> Iterator[None]:
+        """A place for as long as the block lasts. Raises Overloaded."""
+        self.enter(client)
+        try:
+            yield
+        finally:
+            self.leave(client)

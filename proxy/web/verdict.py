@@ -1,0 +1,156 @@
+"""`/v/<id>`: one decision with everything it rests on, for the developer who followed the short URL."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from models.decision import Contribution, Decision, HoldKind, LayerScore, LayerStatus
+from models.errors import StoreError, UpstreamNotFound
+from models.evidence import Evidence, Finding, Severity
+from models.reason import sentence
+from proxy.web.auth import Callers
+from proxy.web.door import Door
+from proxy.web.people import People
+from proxy.web.served import FACTS
+
+FINDINGS_SHOWN_MAX = 200
+"""Findings on one page; evidence holds at most a few hundred in its 256 KiB."""
+
+_ID = re.compile(r"[a-z2-7]{8}\Z")
+_SEVERITIES = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO)
+
+PHASE_WORDS = {
+    "P0": "inventory: the archive is read, nothing runs",
+    "P1": "build and install",
+    "P2": "bare interpreter start",
+    "P3": "import",
+    "P4": "use",
+    "P5": "wait",
+}
+"""What happens in a phase (DESIGN.md, Analysis phases)."""
+STATUS_WORDS = {
+    LayerStatus.MEASURED: "",
+    LayerStatus.ABSENT: "nothing there to measure: neutral",
+    LayerStatus.MISSING: "could not be asked",
+    LayerStatus.OFF: "switched off here",
+    LayerStatus.INCOMPLETE: "cut short by the package",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRow:
+    """One layer as the page shows it."""
+
+    name: str
+    score: int | None
+    weight: int
+    note: str
+    band: str
+    lost: tuple[Contribution, ...]
+
+
+class Verdicts:
+    """Handler of `/v/…`."""
+
+    def __init__(self, door: Door, callers: Callers, people: People) -> None:
+        self._door = door
+        self._callers = callers
+        self._people = people
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """GET, HEAD /v/{decision_id}."""
+        if not self._door.settings.verdicts_public:
+            request[FACTS]["requester"] = self._callers.name(request)
+        decision_id = request.match_info["decision_id"].lower()
+        decision = None
+        if _ID.match(decision_id):
+            decision = await self._door.store.decision_by_id(decision_id)
+        if decision is None:
+            raise UpstreamNotFound("There is no decision of that id.")
+        request[FACTS]["decision_id"] = decision_id
+        evidence = await self._evidence(decision)
+        facts = (
+            await self._door.store.facts(decision.facts_digest) if decision.facts_digest else None
+        )
+        as_of = self._door.clock()
+        version = self._door.gate.alternative(decision.ref, as_of=as_of)
+        return self._people.page(
+            "verdict.html",
+            root="../",
+            decision=decision,
+            verdict=decision.verdict(),
+            band=band_of(decision),
+            sentences=[sentence(reason) for reason in decision.reasons],
+            layers=layer_rows(decision),
+            evidence=evidence,
+            findings=sorted_findings(evidence)[:FINDINGS_SHOWN_MAX] if evidence else (),
+            facts=facts,
+            phase_words=PHASE_WORDS,
+            waits=waits_for(decision),
+            pin=f"{decision.ref.project}=={version}" if version and not decision.served else "",
+            current=await self._current(decision),
+            notices=self._door.notices(),
+        )
+
+    async def _evidence(self, decision: Decision) -> Evidence | None:
+        if decision.evidence_digest is None:
+            return None
+        return await self._door.store.evidence(decision.evidence_digest)
+
+    async def _current(self, decision: Decision) -> Decision | None:
+        """The decision in force, where it is another one by now."""
+        with suppress(StoreError):
+            current = await self._door.store.decision_of(decision.ref)
+            if current is not None and current.digest != decision.digest:
+                return current
+        return None
+
+
+def band_of(decision: Decision) -> str:
+    """A class name for the stylesheet: good, watch, held or bad."""
+    if decision.served:
+        return "watch" if decision.verdict() == "Monitored" else "good"
+    return "held" if decision.hold is not None else "bad"
+
+
+def waits_for(decision: Decision) -> str:
+    """What a hold waits for, as a sentence."""
+    match decision.hold:
+        case HoldKind.ANALYSIS:
+            return "It waits for the analysis to end."
+        case HoldKind.REVIEW:
+            return "It waits for a person to review it."
+        case HoldKind.AGE:
+            return "It waits until it is old enough for the policy in force."
+        case _:
+            return ""
+
+
+def layer_rows(decision: Decision) -> tuple[LayerRow, ...]:
+    """The four layers of the score, in the scorer's order."""
+    return tuple(_row(layer) for layer in decision.score.layers) if decision.score else ()
+
+
+def sorted_findings(evidence: Evidence) -> list[Finding]:
+    """Proofs first, then by severity, then in the order of time."""
+    return sorted(
+        evidence.findings,
+        key=lambda f: (f.proof is None, _SEVERITIES.index(f.severity), f.phase or "", f.at_ms),
+    )
+
+
+def _row(layer: LayerScore) -> LayerRow:
+    score = layer.score
+    band = "none" if score is None else "good" if score > 80 else "watch" if score > 60 else "held"
+    return LayerRow(
+        name=layer.layer.value,
+        score=score,
+        weight=layer.weight_percent,
+        note=STATUS_WORDS[layer.status],
+        band="bad" if score is not None and score <= 30 else band,
+        lost=tuple(item for item in layer.contributions if item.points),
+    )

@@ -1,0 +1,284 @@
+"""A door with everything real behind it, but for an upstream and a resolver that tests own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout, encode_basic_auth, web
+from multidict import CIMultiDict
+from packaging.utils import NormalizedName
+
+from models.artifact import ArtifactRef, IndexName, Sha256
+from models.decision import Decision
+from models.errors import (
+    UpstreamError,
+    UpstreamHashMismatch,
+    UpstreamNotFound,
+    UpstreamUnavailable,
+)
+from models.work import ResolvedSet, ResolveRequest
+from proxy.artifacts.folder import FolderArtifacts
+from proxy.facts import gather
+from proxy.fetchlog import FetchLog
+from proxy.gate import Gate
+from proxy.holds import LocalHolds
+from proxy.simple.page import IndexFile, ProjectPage
+from proxy.store.memory import MemoryStore
+from proxy.store.port import TokenKind
+from proxy.tokens import TokenBook, mint
+from proxy.web.app import make_app
+from proxy.web.door import Door, DoorSettings
+from tests.proxy.web.decided import INDEX, POLICY, START, StillClock, ref_of, sha256_of
+
+PUBLIC_URL = "https://pratique.example"
+DEMO = NormalizedName("demo")
+_TIMEOUT = ClientTimeout(total=30)
+
+
+class Upstream:
+    """An index and its files, in memory; `fault` is raised instead of any answer."""
+
+    name: IndexName = INDEX
+
+    def __init__(self, folder: FolderArtifacts) -> None:
+        self._folder = folder
+        self.pages: dict[str, ProjectPage] = {}
+        self.bytes: dict[Sha256, bytes] = {}
+        self.metadata_of: dict[str, bytes] = {}
+        self.fault: UpstreamError | None = None
+        self.asked = 0
+        self.fetched: list[str] = []
+        self.may_fetch = asyncio.Event()
+        self.may_fetch.set()
+
+    def publish(self, filename: str, data: bytes, **rest: Any) -> ArtifactRef:
+        ref = ref_of(filename, data)
+        page = self.pages.get(ref.project, ProjectPage(name=ref.project, api_version="1.1"))
+        file = IndexFile(
+            filename=filename,
+            url=f"https://files.invalid/{filename}",
+            sha256=ref.sha256,
+            hashes={"sha256": ref.sha256},
+            size=len(data),
+            upload_time=START,
+            **rest,
+        )
+        self.pages[ref.project] = replace(page, files=(*page.files, file))
+        self.bytes[ref.sha256] = data
+        return ref
+
+    async def project(self, name: NormalizedName) -> ProjectPage:
+        self.asked += 1
+        self._answer()
+        if name not in self.pages:
+            raise UpstreamNotFound(f"The upstream has no project {name}.")
+        return self.pages[name]
+
+    async def refresh(self, name: NormalizedName) -> ProjectPage:
+        return await self.project(name)
+
+    async def projects(self) -> tuple[str, ...]:
+        self._answer()
+        return tuple(self.pages)
+
+    def serial(self, name: NormalizedName) -> Hashable:
+        return id(self.pages.get(name))
+
+    async def ensure(self, ref: ArtifactRef) -> Path:
+        return await self.ensure_url(ref.sha256, ref.filename, None)
+
+    async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:  # noqa: ARG002 - the port's
+        path = self._folder.path(sha256)
+        if path is not None:
+            return path
+        await self.may_fetch.wait()
+        self._answer()
+        self.fetched.append(url)
+        data = self.bytes.get(sha256)
+        if data is None:
+            raise UpstreamNotFound("The upstream has no such file.")
+        if sha256_of(data) != sha256:
+            raise UpstreamHashMismatch("The bytes do not have the sha256 that was announced.")
+        with self._folder.begin(len(data)) as partial:
+            partial.write(data)
+            return partial.keep(sha256)
+
+    async def metadata(self, ref: ArtifactRef) -> bytes:
+        self._answer()
+        if ref.filename not in self.metadata_of:
+            raise UpstreamNotFound("The upstream announces no metadata.")
+        return self.metadata_of[ref.filename]
+
+    def _answer(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+
+
+class Resolver:
+    """Answers what a test put there."""
+
+    def __init__(self) -> None:
+        self.answer = ResolvedSet(files=())
+        self.places: dict[Sha256, tuple[str, int]] = {}
+        self.asked: list[ResolveRequest] = []
+
+    async def resolve(
+        self, request: ResolveRequest
+    ) -> tuple[ResolvedSet, Mapping[Sha256, tuple[str, int]]]:
+        self.asked.append(request)
+        return self.answer, self.places
+
+
+@dataclass(kw_only=True)
+class House:
+    """The parts, and short ways to what tests do with them."""
+
+    clock: StillClock
+    store: MemoryStore
+    gate: Gate
+    holds: LocalHolds
+    upstream: Upstream
+    resolver: Resolver
+    folder: FolderArtifacts
+    root: Path
+    door: Door
+    client_secret: str = ""
+    worker_secret: str = ""
+    nudges: list[str] = field(default_factory=list)
+    session: ClientSession = field(init=False)
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    async def decide(self, decision: Decision) -> Decision:
+        """What the desk does: store it, then tell the gate."""
+        await self.store.put_decision(decision)
+        self.gate.put(decision)
+        return decision
+
+    async def reload(self) -> None:
+        assert await self.gate.poll()
+
+    async def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
+        """One request as a client with a token, no redirect followed."""
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        async with self.session.request(
+            method, self.url + path, headers=named, allow_redirects=False
+        ) as response:
+            return Answer(
+                response.status,
+                response.reason or "",
+                CIMultiDict(response.headers),
+                await response.read(),
+            )
+
+    async def raw(self, request: bytes) -> bytes:
+        """The whole answer to bytes on a socket, which need not be HTTP as any library writes it."""
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        try:
+            writer.write(request)
+            await writer.drain()
+            writer.write_eof()
+            async with asyncio.timeout(20):
+                return await reader.read()
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    reason: str
+    headers: CIMultiDict[str]
+    body: bytes
+
+
+def path_of(ref: ArtifactRef) -> str:
+    return f"/files/{ref.index}/{ref.project}/{ref.sha256}/{ref.filename}"
+
+
+@asynccontextmanager
+async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
+    """A door that listens on a free port of the loopback."""
+    clock = StillClock()
+    store = MemoryStore(clock=clock)
+    folder = FolderArtifacts(root / "artifacts")
+    upstream = Upstream(folder)
+    nudges: list[str] = []
+    gate = Gate(
+        store=store,
+        policy=lambda: POLICY,
+        clock=clock,
+        nudge=lambda: nudges.append("gate"),
+        poll_s=3600,
+    )
+    holds = LocalHolds()
+    resolver = Resolver()
+    client_secret, client = mint(TokenKind.CLIENT, "ci", clock=clock)
+    worker_secret, worker = mint(TokenKind.WORKER, "box-1", clock=clock)
+    for token in (client, worker):
+        await store.add_token(token, actor="test")
+    door = Door(
+        settings=DoorSettings(
+            public_url=PUBLIC_URL,
+            index=INDEX,
+            **{"hop_s": 0.02, "lease_poll_s": 0.05, **settings},
+        ),
+        store=store,
+        gate=gate,
+        holds=holds,
+        fetch_log=FetchLog(store=store, spool=root / "fetches.spool"),
+        index=upstream,
+        artifacts=folder,
+        fetcher=upstream,
+        resolver=resolver,
+        gather=gather,
+        clients=TokenBook(store, TokenKind.CLIENT, clock),
+        workers=TokenBook(store, TokenKind.WORKER, clock),
+        clock=clock,
+        nudge=lambda: nudges.append("door"),
+    )
+    house = House(
+        clock=clock,
+        store=store,
+        gate=gate,
+        holds=holds,
+        upstream=upstream,
+        resolver=resolver,
+        folder=folder,
+        root=root,
+        door=door,
+        client_secret=client_secret,
+        worker_secret=worker_secret,
+        nudges=nudges,
+    )
+    runner = web.AppRunner(make_app(door), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, house.host, 0)
+    await site.start()
+    house.port = runner.addresses[0][1]
+    house.session = ClientSession(
+        headers={"Authorization": encode_basic_auth("token", client_secret)},
+        auto_decompress=False,
+        timeout=_TIMEOUT,
+    )
+    try:
+        yield house
+    finally:
+        await house.session.close()
+        await runner.cleanup()
+
+
+def unavailable() -> UpstreamUnavailable:
+    return UpstreamUnavailable("The upstream does not answer.")
