@@ -115,6 +115,9 @@ class ResolvedSet:
     """Requirement lines, cut and printable, that could not be met, each with `: why`."""
     direct_urls: tuple[str, ...] = ()
     """Requirements by direct URL; they are never fetched, and are a finding."""
+    guessed: tuple[str, ...] = ()
+    """Releases (`name==version`) without metadata on the index, whose requirements were taken from
+    the nearest release that has some; they were used to choose files, and are no shortfall."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

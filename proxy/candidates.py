@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import product
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
-    InvalidWheelFilename,
+    InvalidSdistFilename,
     NormalizedName,
     canonicalize_name,
-    parse_wheel_filename,
+    parse_sdist_filename,
 )
 from packaging.version import InvalidVersion, Version
 
@@ -29,6 +32,10 @@ REQUIREMENTS_OF_FILE_MAX = 500
 LINE_CHARS_MAX = 200
 """Characters kept of a requirement line where it is shown."""
 
+VERSIONS_CACHED = 32_768
+"""Versions kept parsed; some 10 MB."""
+
+_BUILD = re.compile(r"[0-9]{1,9}")
 _EXACT = frozenset({"==", "==="})
 
 
@@ -80,6 +87,8 @@ class Interpreter:
         """Raises ResolutionFailed where the target names no Python version."""
         self._markers = dict(target.markers)
         self._ranks = {tag: rank for rank, tag in reversed(list(enumerate(target.tags)))}
+        self._fits: dict[str, int | None] = {}
+        self._admitted: dict[str, bool] = {}
         stated = target.markers.get("python_full_version") or target.markers.get("python_version")
         try:
             self._python = Version(stated or "")
@@ -89,23 +98,29 @@ class Interpreter:
                 next_step="Update the worker; it must send `python_full_version`.",
             ) from error
 
-    def rank(self, file: IndexFile) -> tuple[int, int] | None:
-        """How well a wheel fits, smaller is better; None where it does not run here."""
-        try:
-            _, _, build, tags = parse_wheel_filename(file.filename)
-        except InvalidWheelFilename:
-            return None
-        ranks = [self._ranks[str(tag)] for tag in tags if str(tag) in self._ranks]
-        return (min(ranks), -build[0] if build else 0) if ranks else None
+    def rank(self, tags: str) -> int | None:
+        """How well a wheel with this compressed tag set (PEP 425) fits; 0 is best, None: not."""
+        if tags not in self._fits:
+            pythons, abis, platforms = (part.split(".") for part in tags.split("-"))
+            ranks = [
+                self._ranks[tag]
+                for tag in map("-".join, product(pythons, abis, platforms))
+                if tag in self._ranks
+            ]
+            self._fits[tags] = min(ranks, default=None)
+        return self._fits[tags]
 
-    def admits(self, file: IndexFile) -> bool:
-        """Whether the file's requires-python allows this Python; an unreadable one allows it."""
-        if file.requires_python is None:
+    def admits(self, requires_python: str | None) -> bool:
+        """Whether this Python is in the specifier; an unreadable one allows it, as in pip."""
+        if requires_python is None:
             return True
-        try:
-            return SpecifierSet(file.requires_python).contains(self._python, prereleases=True)
-        except InvalidSpecifier:
-            return True
+        if requires_python not in self._admitted:
+            try:
+                specifier = SpecifierSet(requires_python)
+                self._admitted[requires_python] = specifier.contains(self._python, prereleases=True)
+            except InvalidSpecifier:
+                self._admitted[requires_python] = True
+        return self._admitted[requires_python]
 
     def applies(self, requirement: Requirement, extras: Iterable[str] = ()) -> bool:
         """Whether the marker is true, for any of the extras. Raises ValueError where it has none."""
@@ -126,14 +141,16 @@ def candidates_of(page: ProjectPage, interpreter: Interpreter) -> tuple[Candidat
     Those with a fitting wheel come first, newest first, then those with an sdist only: an sdist
     must be built, so that a wheel is worth more than a newer version.
     """
-    releases: dict[str, list[IndexFile]] = {}
+    releases: dict[Version, list[_Named]] = {}
     for file in page.files:
-        if file.sha256 is not None and file.version and interpreter.admits(file):
-            releases.setdefault(file.version, []).append(file)
+        if file.sha256 is not None and interpreter.admits(file.requires_python):
+            named = _named(file, page.name)
+            if named is not None:
+                releases.setdefault(named.version, []).append(named)
     found = [
         candidate
         for version, files in releases.items()
-        if (candidate := _best(page.name, Version(version), files, interpreter)) is not None
+        if (candidate := _best(page.name, version, files, interpreter)) is not None
     ]
     found.sort(key=lambda candidate: candidate.version, reverse=True)
     found.sort(key=lambda candidate: candidate.file.kind is not ArtifactKind.WHEEL)
@@ -201,24 +218,66 @@ def _need(requirement: Requirement) -> Need:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """A file with what its name says; `tags` is empty for an sdist."""
+
+    file: IndexFile
+    version: Version
+    build: int = 0
+    tags: str = ""
+
+
+def _named(file: IndexFile, project: NormalizedName) -> _Named | None:
+    """What the filename says, or None where it says nothing of use or names another project.
+
+    Wheel names are split by hand: a large page has 10,000, and packaging makes all their tags.
+    """
+    parts = file.filename.removesuffix(".whl").split("-")
+    try:
+        if not file.filename.endswith(".whl"):
+            name, version = parse_sdist_filename(file.filename)
+            return _Named(file=file, version=version) if name == project else None
+        if len(parts) not in {5, 6} or canonicalize_name(parts[0]) != project:
+            return None
+        digits = _BUILD.match(parts[2]) if len(parts) == 6 else None
+        return _Named(
+            file=file,
+            version=_version(parts[1]),
+            build=int(digits[0]) if digits else 0,
+            tags="-".join(parts[-3:]),
+        )
+    except (InvalidSdistFilename, InvalidVersion):
+        return None
+
+
+@lru_cache(maxsize=VERSIONS_CACHED)
+def _version(text: str) -> Version:
+    return Version(text)
+
+
 def _best(
-    name: NormalizedName, version: Version, files: list[IndexFile], interpreter: Interpreter
+    name: NormalizedName, version: Version, files: list[_Named], interpreter: Interpreter
 ) -> Candidate | None:
-    kept = [file for file in files if not file.is_yanked] or files
-    wheels = [file for file in kept if file.kind is ArtifactKind.WHEEL]
-    fitting = [(rank, file) for file in wheels if (rank := interpreter.rank(file)) is not None]
-    sdists = [file for file in kept if file.kind is ArtifactKind.SDIST]
+    kept = [named for named in files if not named.file.is_yanked] or files
+    wheels = [named for named in kept if named.tags]
+    fitting = [
+        (rank, -named.build, place)
+        for place, named in enumerate(wheels)
+        if (rank := interpreter.rank(named.tags)) is not None
+    ]
+    sdists = [named for named in kept if not named.tags]
     if fitting:
-        best = min(fitting, key=lambda pair: pair[0])[1]
+        best = wheels[min(fitting)[2]]
     elif sdists:
         best = sdists[0]
     else:
         return None
-    others = [file for file in wheels if file is not best][:SIBLINGS_MAX]
-    announced = best.kind is ArtifactKind.WHEEL or best.core_metadata is not False
+    others = [named.file for named in wheels if named is not best][:SIBLINGS_MAX]
+    announced = bool(best.tags) or best.file.core_metadata is not False
     return Candidate(
         name=name,
         version=version,
-        file=best,
-        described_by=(best, *others) if announced else tuple(others),
+        file=best.file,
+        described_by=(best.file, *others) if announced else tuple(others),
     )

@@ -1,9 +1,11 @@
 """Requirement lines out of an artifact to a closed set of files, chosen by metadata alone.
 
-The proxy faces the network, so it never unpacks (invariant 5): what has no metadata on the index
-is used with its dependencies unknown, and says so. A set that cannot be met as a whole is met as
-far as it goes. resolvelib is synchronous and runs in a thread; pages and metadata are fetched on
-the event loop, ahead of their use where that can be foreseen.
+The proxy faces the network, so it never unpacks (invariant 5): a release with metadata on the index
+is chosen before one without, and where there is no choice the requirements of its nearest release
+stand in, which the answer says. A set that cannot be met as a whole is met as far as it goes.
+
+resolvelib is synchronous and runs in a thread; pages and metadata are fetched on the event loop,
+ahead of their use where that can be foreseen.
 """
 
 from __future__ import annotations
@@ -46,8 +48,11 @@ ROUNDS_MAX = 1_500
 """Rounds of the solver; one pins one project, and a conflict costs a few."""
 PROJECTS_MAX = 400
 """Projects one resolution may look at; more than the 250 files it may yield."""
-METADATA_MAX = 600
-"""Metadata files one resolution may read; a solver that backtracks reads one a version."""
+METADATA_MAX = 1_500
+"""Metadata files one resolution may ask for; a solver that backtracks reads one a version."""
+PROBES = ((0, 1, 2), (4, 8, 16, 32, 64))
+"""Places in a list of releases, newest first, where metadata is looked for, in waves. An index may
+lack it for all that is newer than some day: steps that double find that day's release soon."""
 RESOLUTIONS_MAX = 4
 """Resolutions that run at once; the others wait."""
 NOTES_MAX = 200
@@ -146,11 +151,15 @@ class _Fetches:
 
     def metadata(self, file: IndexFile) -> bytes | None:
         """A file's metadata. Raises UpstreamError, _Stopped."""
+        self.expect_metadata(file)
         if file.url not in self._files:
-            if len(self._files) >= METADATA_MAX:
-                raise _Stopped(f"more than {METADATA_MAX} releases were looked at")
-            self._files[file.url] = self._begin(self._metadata.metadata_for_resolution(file))
+            raise _Stopped(f"more than {METADATA_MAX} files' metadata were asked for")
         return self._wait(self._files[file.url])
+
+    def expect_metadata(self, file: IndexFile) -> None:
+        """Begin to fetch metadata that will be asked for."""
+        if file.url not in self._files and len(self._files) < METADATA_MAX:
+            self._files[file.url] = self._begin(self._metadata.metadata_for_resolution(file))
 
     def check(self) -> None:
         """Raises _Stopped once the time is up or nobody waits any more."""
@@ -222,6 +231,8 @@ class _Catalogue:
         key = ((candidate.name, candidate.extras), str(candidate.version))
         if key not in self._readings:
             lines = self.lines(candidate)
+            if lines is None:
+                lines = self._guess(candidate)
             reading = read_requirements(lines or (), self._interpreter, extras=candidate.extras)
             for need in reading.needs:
                 self._fetches.expect(need.name)
@@ -234,6 +245,37 @@ class _Catalogue:
         if key not in self._lines:
             self._lines[key] = self._read(candidate.described_by)
         return self._lines[key]
+
+    def preferring_described(self, found: Sequence[Candidate]) -> Iterable[Candidate]:
+        """The same candidates; first, where there is one, the best whose metadata is to be had."""
+        described = self._described(found)
+        if described is None or described is found[0]:
+            return found
+        return [described, *(each for each in found if each is not described)]
+
+    def guessed_from(self, candidate: Candidate) -> Candidate | None:
+        """The release whose requirements stand in for those of a candidate without metadata."""
+        older = [
+            each
+            for each in self.candidates(candidate.name)
+            if each.version < candidate.version and each.described_by
+        ]
+        return self._described(older)
+
+    def _guess(self, candidate: Candidate) -> tuple[str, ...] | None:
+        neighbour = self.guessed_from(candidate)
+        return None if neighbour is None else self.lines(neighbour)
+
+    def _described(self, found: Sequence[Candidate]) -> Candidate | None:
+        for wave in PROBES:
+            probed = [found[place] for place in wave if place < len(found)]
+            for candidate in probed:
+                for file in candidate.described_by[:1]:
+                    self._fetches.expect_metadata(file)
+            for candidate in probed:
+                if self.lines(candidate) is not None:
+                    return candidate
+        return None
 
     def _read(self, files: Iterable[IndexFile]) -> tuple[str, ...] | None:
         for file in files:
@@ -290,8 +332,10 @@ class _Provider(AbstractProvider[Need, Candidate, Key]):
         self._fetches.check()
         name, extras = identifier
         bad = {candidate.version for candidate in incompatibilities[identifier]}
-        found = matching(self._catalogue.candidates(name), list(requirements[identifier]))
-        return [replace(each, extras=extras) for each in found if each.version not in bad]
+        matches = matching(self._catalogue.candidates(name), list(requirements[identifier]))
+        found = [each for each in matches if each.version not in bad]
+        preferred = self._catalogue.preferring_described(found)
+        return [replace(each, extras=extras) for each in preferred]
 
     def is_satisfied_by(self, requirement: Need, candidate: Candidate) -> bool:
         """By version alone; the rest was looked at when it became a candidate."""
@@ -332,6 +376,7 @@ class _Job:
         self._catalogue = _Catalogue(interpreter, fetches)
         self._progress = _Progress()
         self._notes: list[str] = []
+        self._guessed: list[str] = []
 
     def run(self) -> tuple[ResolvedSet, dict[Sha256, Where]]:
         """The answer."""
@@ -396,7 +441,11 @@ class _Job:
                 for need in reading.needs
                 if (need.name, need.extras) not in pinned
             ]
-            if not candidate.extras and self._catalogue.lines(candidate) is None:
+            if candidate.extras or self._catalogue.lines(candidate) is not None:
+                continue
+            if self._catalogue.guessed_from(candidate) is not None:
+                self._guessed.append(label)
+            else:
                 kind = "wheel" if candidate.file.kind is ArtifactKind.WHEEL else "sdist"
                 self._notes.append(f"{label}: what this {kind} requires is not known to the index")
         return direct
@@ -428,5 +477,6 @@ class _Job:
             files=tuple(files),
             unresolved=tuple(dict.fromkeys(self._notes))[:NOTES_MAX],
             direct_urls=tuple(dict.fromkeys(direct))[:NOTES_MAX],
+            guessed=tuple(dict.fromkeys(self._guessed)),
         )
         return resolved, where

@@ -41,11 +41,15 @@ METADATA_BYTES_MAX = 4 * 1024 * 1024
 """Bytes of one core metadata file; it holds a readme, seldom above 200 KB."""
 METADATA_TOTAL_S = 30.0
 """Seconds for one core metadata file."""
-METADATA_FETCHES_MAX = 8
+METADATA_FETCHES_MAX = 16
 """Metadata files that are fetched at once for resolution; large downloads must not starve them."""
 METADATA_KEPT = 1_024
 """Unannounced metadata files kept in memory for resolution."""
 METADATA_KEPT_BYTES_MAX = 32 * 1024 * 1024
+METADATA_ABSENT = 8_192
+"""Files remembered to have no metadata."""
+METADATA_ABSENT_S = 600
+"""Seconds that this is believed; an index may extract metadata a while after the upload."""
 MISMATCH_S = 60
 """Seconds that a wrong digest is remembered, so that a lie is not downloaded once per request."""
 MISMATCHES_MAX = 1_024
@@ -103,6 +107,7 @@ class Fetcher:
         self._mismatches: TTLCache[tuple[Sha256, str], str] = TTLCache(
             maxsize=MISMATCHES_MAX, ttl=self._bounds.mismatch_s
         )
+        self._absent: TTLCache[str, bool] = TTLCache(maxsize=METADATA_ABSENT, ttl=METADATA_ABSENT_S)
         self._unannounced: LRUCache[str, bytes] = LRUCache(
             maxsize=METADATA_KEPT_BYTES_MAX,
             getsizeof=lambda data: len(data) + METADATA_KEPT_BYTES_MAX // METADATA_KEPT,
@@ -152,10 +157,12 @@ class Fetcher:
         not kept on disk. Raises UpstreamError.
         """
         kept = self._unannounced.get(file.url)
-        if kept is not None:
+        if kept is not None or file.url in self._absent:
             return kept
         data = await self._metadata.run(file.url, lambda: self._download_metadata(file))
-        if data is not None:
+        if data is None:
+            self._absent[file.url] = True
+        else:
             self._unannounced[file.url] = data
         return data
 

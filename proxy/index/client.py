@@ -166,7 +166,10 @@ class UpstreamClient:
             retry=retry_if_exception_type(UpstreamUnavailable),
             reraise=True,
         )
-        return await retrying(attempt)
+        async for each in retrying:
+            with each:
+                return await attempt()
+        raise AssertionError("tenacity re-raises what the last attempt raised")
 
     async def _follow(
         self, url: str, headers: dict[str, str], keep_https: bool, *, raw: bool

@@ -29,6 +29,10 @@ TEXT_CHARS_MAX = 4000
 SIZE_BYTES_MAX = 2**53
 """Bytes a `size` may claim: the largest integer that every JSON reader keeps exact (RFC 8259, 6)."""
 
+_PLAIN_URL = re.compile(
+    r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?/[A-Za-z0-9/._~+!=-]*\Z"
+)
+"""An absolute URL without anything odd, which most are: it needs no taking apart."""
 _HEX = re.compile(r"(?:[0-9a-f]{2}){4,128}\Z")
 _ALGORITHMS = hashlib.algorithms_guaranteed
 """What a URL fragment may name; anything else there (`egg=`) is no hash (PEP 503)."""
@@ -210,6 +214,8 @@ def _url(value: Any, base_url: str, filename: str) -> str:
     """The absolute URL; it must be http(s), carry no credentials, and end in the filename."""
     if not isinstance(value, str) or len(value) > TEXT_CHARS_MAX or not value.isprintable():
         raise _Malformed
+    if _PLAIN_URL.match(value) and value.endswith(f"/{filename}"):
+        return value
     try:
         url = urljoin(base_url, value.partition("#")[0])
         parts = urlsplit(url)
