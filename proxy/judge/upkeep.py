@@ -1,0 +1,268 @@
+"""Keeping decisions true: leases that ran out, decisions that end, change their ground, or go stale."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+
+import structlog
+
+from models.artifact import ArtifactRef
+from models.canonical import Digest
+from models.clock import Clock
+from models.decision import Decision, Override, OverrideAction
+from models.errors import JudgeUnavailable, PratiqueError
+from models.evidence import Layer
+from models.work import JobState
+from policies.overrides import speaking
+from policies.policy import Policy
+from proxy.judge.hearing import Hearings, analysis_failed
+from proxy.store.port import Change, Store, TokenKind
+
+LOG = structlog.get_logger()
+
+STALE_BATCH = 20
+"""Stale decisions derived again in one sweep; new work is judged beside it, not behind it."""
+EXPIRED_BATCH = 50
+"""Ended decisions derived again in one sweep."""
+FOLLOW_BATCH = 200
+"""Changed projects looked at in one sweep."""
+AT_ONCE = 2
+"""Derivations under way at once for upkeep, so that the judge is free for new work."""
+SKIP_S = 300.0
+"""Seconds that a ref which cannot be judged is left alone by upkeep."""
+SKIPPED_MAX = 1_000
+"""Refs that are left alone at most; beyond it the oldest is tried again."""
+WORKER_SWEEP_S = 60.0
+"""Seconds between two looks at what rests on a revoked worker, once there was nothing left."""
+REVISITED_MAX = 10_000
+"""Decisions looked at when layers were switched on or off (the store gives no more at once)."""
+
+
+class Upkeep:
+    """One sweep does a little of everything; `sweep` says whether there is more to do at once."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        hearings: Hearings,
+        policy: Callable[[], Policy],
+        model_digest: Digest,
+        clock: Clock,
+        layers_off: tuple[Layer, ...],
+        nudge: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._hearings = hearings
+        self._policy = policy
+        self._model_digest = model_digest
+        self._clock = clock
+        self._layers_off = layers_off
+        self._nudge = nudge
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._followed = 0
+        self._skipped: dict[ArtifactRef, datetime] = {}
+        self._clear_workers: dict[str, datetime] = {}
+        self._layers_revisited = False
+
+    async def sweep(self) -> bool:
+        """Do a little of everything. A step that fails is logged, and the next sweep does it."""
+        more = False
+        for step in (
+            self.expire_leases,
+            self.follow_changes,
+            self.derive_expired,
+            self.ask_for_facts,
+            self.leave_revoked_workers,
+            self.revisit_layers,
+            self.derive_stale,
+        ):
+            more = await self._attempt(step) or more
+        return more
+
+    async def expire_leases(self) -> bool:
+        """Take jobs back from workers that fell silent; some of them wait for the judge now."""
+        ended = await self._store.expire_leases(self._clock())
+        for job in ended:
+            LOG.warning(
+                "lease_expired",
+                filename=job.ref.filename,
+                worker=job.worker,
+                attempts=job.attempts,
+                state=job.state.value,
+            )
+        if any(job.state is JobState.OBSERVED for job in ended):
+            self._nudge()
+        return False
+
+    async def follow_changes(self) -> bool:
+        """Look at every project that changed, be it by this process or another.
+
+        After a start that is every project there is, since overrides may have come and gone
+        while nobody watched.
+        """
+        if await self._store.generation() <= self._followed:
+            return False
+        changes = await self._store.changes_since(self._followed)
+        for change in changes[:FOLLOW_BATCH]:
+            await self._derive(await self._contradicted(change), fresh=False)
+            self._followed = max(self._followed, change.generation)
+        return len(changes) > FOLLOW_BATCH
+
+    async def derive_expired(self) -> bool:
+        """Derive again what has ended: an age reached, an override over, a failure to retry."""
+        now = self._clock()
+        ended = self._not_skipped(
+            await self._store.decisions_expired(now, limit=EXPIRED_BATCH + len(self._skipped))
+        )
+        for decision in ended:
+            if analysis_failed(decision) and await self._idle(decision.ref):
+                await self._hearings.requeue(decision.ref)
+        await self._derive((decision.ref for decision in ended), fresh=True)
+        return len(ended) >= EXPIRED_BATCH
+
+    async def derive_stale(self) -> bool:
+        """Derive again what rests on another policy or model."""
+        stale = self._not_skipped(
+            await self._store.decisions_not_resting_on(
+                self._policy().digest, self._model_digest, limit=STALE_BATCH + len(self._skipped)
+            )
+        )
+        await self._derive((decision.ref for decision in stale), fresh=False)
+        return len(stale) >= STALE_BATCH
+
+    async def ask_for_facts(self) -> bool:
+        """Judge again, with facts, what had to be judged without."""
+        wanting = self._hearings.wanting_facts()[:STALE_BATCH]
+        await self._derive(wanting, fresh=True)
+        return False
+
+    async def leave_revoked_workers(self) -> bool:
+        """Derive again what rests on evidence of workers whose token was revoked."""
+        now = self._clock()
+        tokens = await self._store.tokens(kind=TokenKind.WORKER)
+        active = {token.name for token in tokens if token.active(now)}
+        revoked = {token.name for token in tokens if token.revoked_at is not None} - active
+        for name in sorted(revoked):
+            looked = self._clear_workers.get(name)
+            if looked is None or (now - looked).total_seconds() >= WORKER_SWEEP_S:
+                await self.leave_worker(name)
+                self._clear_workers[name] = now
+        return False
+
+    async def leave_worker(self, name: str) -> None:
+        """Derive again what rests on one worker's evidence; the store must distrust it already."""
+        resting = await self._store.decisions_by_worker(name)
+        await self._derive((decision.ref for decision in resting), fresh=False)
+
+    async def revisit_layers(self) -> bool:
+        """Once after a start: follow layers that the operator switched on or off since.
+
+        A layer that is on again needs a new analysis; until then the old decision stays, capped
+        as it is.
+        """
+        if self._layers_revisited:
+            return False
+        now_off = set(self._layers_off)
+        changed = [
+            decision
+            for decision in await self._store.decisions(limit=REVISITED_MAX)
+            if set(decision.layers_off) != now_off and decision.evidence_digest is not None
+        ]
+        for decision in changed:
+            if set(decision.layers_off) - now_off and await self._idle(decision.ref):
+                await self._hearings.requeue(decision.ref)
+        switched_off = (d.ref for d in changed if now_off - set(d.layers_off))
+        await self._derive(switched_off, fresh=False)
+        self._layers_revisited = True
+        return False
+
+    async def _contradicted(self, change: Change) -> tuple[ArtifactRef, ...]:
+        """Refs of a project whose decision is not what overrides now say."""
+        overrides = await self._store.overrides(project=change.project)
+        decisions = await self._store.decisions_of(change.index, change.project)
+        if not overrides and not any(decision.override_id for decision in decisions):
+            return ()
+        policy, now = self._policy(), self._clock()
+        refs = [d.ref for d in decisions if spoken_for(d, overrides, policy, now) != d.override_id]
+        decided = {decision.ref for decision in decisions}
+        for job in await self._store.jobs(limit=REVISITED_MAX):
+            ref = job.ref
+            if (ref.index, ref.project) == (change.index, change.project) and ref not in decided:
+                deny, allow = _speaking(ref, overrides, policy, now)
+                if deny or allow:
+                    refs.append(ref)
+        return tuple(refs)
+
+    async def _derive(self, refs: Iterable[ArtifactRef], *, fresh: bool) -> None:
+        """Derive some refs again. Raises JudgeUnavailable, for then no other one would go better."""
+        results = await asyncio.gather(
+            *(self._derive_one(ref, fresh=fresh) for ref in dict.fromkeys(refs)),
+            return_exceptions=True,
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _derive_one(self, ref: ArtifactRef, *, fresh: bool) -> None:
+        async with self._room:
+            try:
+                await self._hearings.hear(ref, fresh=fresh)
+            except JudgeUnavailable:
+                raise
+            except PratiqueError as error:
+                LOG.error("decision_not_derived", filename=ref.filename, error=error.message)
+                self._skip(ref)
+            except Exception:  # task edge: one odd case must not end upkeep
+                LOG.exception("decision_not_derived", filename=ref.filename)
+                self._skip(ref)
+            else:
+                self._skipped.pop(ref, None)
+
+    def _skip(self, ref: ArtifactRef) -> None:
+        while len(self._skipped) >= SKIPPED_MAX:
+            self._skipped.pop(next(iter(self._skipped)))
+        self._skipped[ref] = self._clock()
+
+    def _not_skipped(self, decisions: tuple[Decision, ...]) -> list[Decision]:
+        now = self._clock()
+        for ref, since in tuple(self._skipped.items()):
+            if (now - since).total_seconds() >= SKIP_S:
+                del self._skipped[ref]
+        return [decision for decision in decisions if decision.ref not in self._skipped]
+
+    async def _idle(self, ref: ArtifactRef) -> bool:
+        """Whether no analysis of `ref` is under way or waits for the judge."""
+        job = await self._store.job_of(ref)
+        return job is None or job.state is JobState.DECIDED
+
+    async def _attempt(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            return await step()
+        except PratiqueError as error:
+            LOG.warning("upkeep_failed", step=getattr(step, "__name__", ""), error=error.message)
+            return False
+
+
+def spoken_for(
+    decision: Decision, overrides: tuple[Override, ...], policy: Policy, as_of: datetime
+) -> str:
+    """The id of the override that should have made `decision`; empty: none."""
+    deny, allow = _speaking(decision.ref, overrides, policy, as_of)
+    proven = any(stated.code.value.startswith("proof-") for stated in decision.reasons)
+    if proven:
+        above = allow is not None and allow.above_proof and policy.override_above_proof
+        return allow.id if allow is not None and above and deny is None else ""
+    chosen = deny or allow
+    return chosen.id if chosen else ""
+
+
+def _speaking(
+    ref: ArtifactRef, overrides: tuple[Override, ...], policy: Policy, as_of: datetime
+) -> tuple[Override | None, Override | None]:
+    return (
+        speaking(overrides, OverrideAction.DENY, ref, policy, as_of),
+        speaking(overrides, OverrideAction.ALLOW, ref, policy, as_of),
+    )

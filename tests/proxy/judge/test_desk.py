@@ -1,0 +1,466 @@
+"""The desk: what was observed gets decided, what was decided is kept true, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from models.artifact import Sha256
+from models.decision import Action, Decision, HoldKind, OverrideAction, ReasonCode, TrustTier
+from models.errors import (
+    JudgeRefused,
+    JudgeUnavailable,
+    StoreError,
+    UpstreamUnavailable,
+)
+from models.evidence import Layer, Severity
+from models.trust.numbers import RULES_1
+from models.trust.rules import RulesScorer
+from models.work import (
+    ANALYSIS_RETRIES_MAX,
+    ANALYSIS_RETRY_S,
+    FACTS_RETRY_S,
+    LEASE_S,
+    JobState,
+    Priority,
+)
+from policies.document import parse_policy
+from proxy.judge.core import LocalJudge
+from proxy.judge.desk import REFUSALS_MAX
+from proxy.judge.upkeep import STALE_BATCH
+from proxy.store.port import Token, TokenKind
+from tests.models.examples import NOW, SHA, facts, finding, override, proof, ref
+from tests.proxy.judge.examples import Room
+
+FALLBACK = parse_policy('mode = "enforce"\nunseen = "fallback"', source="test")
+
+
+async def job_state(room: Room) -> JobState | None:
+    job = await room.store.job_of(ref())
+    return job.state if job else None
+
+
+# -- observed jobs -------------------------------------------------------------------------------
+
+
+async def test_desk__an_observed_job_is_decided_and_told() -> None:
+    room = Room()
+    async with room.running() as desk:
+        seen = await room.observe()
+        desk.nudge()
+        decision = await room.decided()
+    assert (decision.action, decision.tier) == (Action.SERVE, TrustTier.APPROVE)
+    assert room.told == [decision]
+    assert await job_state(room) is JobState.DECIDED
+    assert decision.evidence_digest is not None
+    assert await room.store.evidence(decision.evidence_digest) == seen
+    assert decision.facts_digest is not None
+    assert await room.store.facts(decision.facts_digest) == facts()
+
+
+async def test_desk__finds_what_was_observed_while_it_was_away() -> None:
+    room = Room()
+    await room.observe(findings=(proof(),))
+    async with room.running():
+        decision = await room.decided()
+    assert decision.action is Action.DENY
+
+
+async def test_desk__many_jobs_are_all_decided() -> None:
+    room = Room()
+    refs = [ref(f"demo-{n}.0-py3-none-any.whl", f"{n:064x}") for n in range(40)]
+    for about in refs:
+        await room.observe(about)
+    async with room.running() as desk:
+        desk.nudge()
+        for about in refs:
+            assert (await room.decided(about)).served
+    assert len(room.told) == 40
+
+
+async def test_desk__a_judge_that_is_away_costs_time_and_nothing_else() -> None:
+    room = Room()
+    room.judge.errors = [JudgeUnavailable("away") for _ in range(5)]
+    await room.observe()
+    async with room.running():
+        assert (await room.decided()).served
+    assert len(room.judge.asked) == 6
+
+
+async def test_desk__a_store_that_fails_once_costs_time_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room()
+    await room.observe()
+    real = room.store.put_decision
+    failures = [StoreError("disk full"), StoreError("disk full")]
+
+    async def flaky(decision: Decision, *, actor: str = "judge") -> None:
+        if failures:
+            raise failures.pop()
+        await real(decision, actor=actor)
+
+    monkeypatch.setattr(room.store, "put_decision", flaky)
+    async with room.running():
+        assert (await room.decided()).served
+    assert len(room.told) == 1
+
+
+async def test_desk__a_killed_desk_is_taken_over_by_the_next() -> None:
+    room = Room()
+    room.judge.gate = asyncio.Event()
+    await room.observe()
+    async with room.running():
+
+        async def asked() -> bool:
+            return bool(room.judge.asked)
+
+        await room.until(asked)
+    assert await room.store.decision_of(ref()) is None
+    room.judge.gate = None
+    room.desk = room.new_desk()
+    async with room.running():
+        assert (await room.decided()).served
+
+
+@pytest.mark.parametrize("error", [JudgeRefused("odd"), RuntimeError("unexpected")])
+async def test_desk__evidence_that_cannot_be_judged_ends_in_a_hold(error: Exception) -> None:
+    room = Room()
+    room.judge.errors = [error] * REFUSALS_MAX
+    await room.observe()
+    async with room.running():
+        decision = await room.decided()
+    assert (decision.action, decision.hold) == (Action.HOLD, HoldKind.REVIEW)
+    assert decision.reasons[0].code is ReasonCode.INCOMPLETE
+    assert await job_state(room) is JobState.DECIDED
+
+
+async def test_desk__a_judge_of_another_version_is_refused() -> None:
+    room = Room()
+    newer = LocalJudge(RulesScorer(replace(RULES_1, revision=99)))
+    room.judge._judge = newer
+    await room.observe()
+    async with room.running():
+        assert (await room.decided()).reasons[0].code is ReasonCode.INCOMPLETE
+
+
+async def test_desk__without_facts_it_judges_with_those_it_has_and_asks_again() -> None:
+    room = Room()
+    room.facts_errors = [UpstreamUnavailable("down"), UpstreamUnavailable("down")]
+    await room.observe()
+    async with room.running() as desk:
+        decision = await room.decided()
+        assert decision.tier is TrustTier.MONITOR
+        assert decision.facts_digest is None
+        room.facts_errors.clear()
+        room.clock.turn(seconds=FACTS_RETRY_S)
+        desk.nudge()
+
+        async def approved() -> bool:
+            return (await room.decided()).tier is TrustTier.APPROVE
+
+        await room.until(approved)
+
+
+async def test_desk__evidence_of_the_same_file_is_reused() -> None:
+    room = Room()
+    await room.observe()
+    elsewhere = replace(ref(), index="other")  # type: ignore[arg-type]  # any index name
+    decision = await room.desk.judge_ref(elsewhere)
+    assert decision.served
+    assert await room.store.decision_of(elsewhere) == decision
+
+
+async def test_judge_ref__the_unseen_leave_no_row() -> None:
+    room = Room()
+    decision = await room.desk.judge_ref(ref())
+    assert decision.hold is HoldKind.ANALYSIS
+    assert await room.store.decision_of(ref()) is None
+
+
+async def test_judge_ref__says_the_same_without_a_new_row() -> None:
+    room = Room()
+    await room.observe()
+    first = await room.desk.judge_ref(ref())
+    before = await room.store.generation()
+    room.clock.turn(hours=1)
+    assert await room.desk.judge_ref(ref()) == first
+    assert await room.store.generation() == before
+
+
+# -- failed analyses -----------------------------------------------------------------------------
+
+
+async def test_desk__a_failed_analysis_is_decided_and_tried_again_until_the_bound() -> None:
+    room = Room()
+
+    async def failed(times: int) -> bool:
+        decision = await room.store.decision_of(ref())
+        stated = decision.reasons[0] if decision else None
+        return (
+            stated is not None
+            and stated.code is ReasonCode.INCOMPLETE
+            and stated.word("tries") == str(times)
+        )
+
+    async def queued() -> bool:
+        return await job_state(room) is JobState.QUEUED
+
+    async with room.running() as desk:
+        for times in range(1, ANALYSIS_RETRIES_MAX + 2):
+            await room.fail()
+            desk.nudge()
+            await room.until(lambda n=times: failed(n))  # type: ignore[misc]  # bound at once
+            decision = await room.decided()
+            assert (decision.action, decision.hold) == (Action.HOLD, HoldKind.REVIEW)
+            room.clock.turn(seconds=ANALYSIS_RETRY_S)
+            desk.nudge()
+            if times <= ANALYSIS_RETRIES_MAX:
+                await room.until(queued)
+    assert decision.expires_at is None
+    assert await job_state(room) is JobState.DECIDED
+
+
+async def test_desk__what_is_analysed_again_waits_for_analysis() -> None:
+    room = Room()
+    await room.fail()
+    async with room.running() as desk:
+        await room.decided()
+        room.clock.turn(seconds=ANALYSIS_RETRY_S)
+        desk.nudge()
+
+        async def waits() -> bool:
+            return (await room.decided()).hold is HoldKind.ANALYSIS
+
+        await room.until(waits)
+        await room.observe()
+        desk.nudge()
+
+        async def served() -> bool:
+            return (await room.decided()).served
+
+        await room.until(served)
+
+
+async def test_desk__a_silent_worker_is_noticed() -> None:
+    room = Room()
+    await room.lease()
+    async with room.running():
+        room.clock.turn(seconds=LEASE_S)
+
+        async def queued() -> bool:
+            return await job_state(room) is JobState.QUEUED
+
+        await room.until(queued)
+
+
+# -- kept true -----------------------------------------------------------------------------------
+
+
+async def test_desk__an_age_that_is_reached_serves() -> None:
+    room = Room()
+    room.policy = parse_policy('mode = "enforce"\nminimum_age_hours = 48', source="test")
+    room.facts_of = lambda about: facts(about, release_days=1)
+    await room.observe()
+    async with room.running() as desk:
+        assert (await room.decided()).hold is HoldKind.AGE
+        room.clock.turn(hours=24)
+        desk.nudge()
+
+        async def served() -> bool:
+            return (await room.decided()).served
+
+        await room.until(served)
+
+
+async def test_desk__another_policy_makes_every_decision_stale_and_derives_it_again() -> None:
+    room = Room()
+    count = STALE_BATCH * 2 + 3
+    refs = [ref(f"demo-{n}.0-py3-none-any.whl", f"{n:064x}") for n in range(count)]
+    for about in refs:
+        await room.observe(about)
+    async with room.running() as desk:
+        for about in refs:
+            await room.decided(about)
+        room.policy = FALLBACK
+        desk.nudge()
+
+        async def fresh() -> bool:
+            return not await room.store.decisions_not_resting_on(
+                FALLBACK.digest, RulesScorer().digest, limit=1
+            )
+
+        await room.until(fresh)
+    assert all([(await room.decided(about)).served for about in refs])
+
+
+async def test_desk__one_that_cannot_be_derived_does_not_keep_the_others_stale() -> None:
+    room = Room()
+    refs = [ref(f"demo-{n}.0-py3-none-any.whl", f"{n:064x}") for n in range(5)]
+    for about in refs:
+        await room.observe(about)
+    async with room.running() as desk:
+        for about in refs:
+            await room.decided(about)
+        room.judge.errors = [RuntimeError("odd")]
+        room.policy = FALLBACK
+        desk.nudge()
+
+        async def all_but_one() -> bool:
+            stale = await room.store.decisions_not_resting_on(
+                FALLBACK.digest, RulesScorer().digest, limit=9
+            )
+            return len(stale) == 1
+
+        await room.until(all_but_one)
+
+
+async def test_desk__an_override_made_elsewhere_is_followed_and_so_is_its_end() -> None:
+    room = Room()
+    await room.observe(findings=(finding(severity=Severity.HIGH),))
+    async with room.running():
+        assert not (await room.decided()).served
+        await room.store.add_override(override())
+
+        async def served() -> bool:
+            return (await room.decided()).override_id == override().id
+
+        await room.until(served)
+        await room.store.revoke_override(override().id, actor="bob", at=room.clock())
+
+        async def held() -> bool:
+            decision = await room.decided()
+            return decision.hold is HoldKind.REVIEW and not decision.override_id
+
+        await room.until(held)
+
+
+async def test_override_changed__is_in_force_when_it_returns() -> None:
+    room = Room()
+    await room.observe()
+    await room.desk.judge_ref(ref())
+    denial = override(OverrideAction.DENY)
+    await room.store.add_override(denial)
+    await room.desk.override_changed(denial)
+    assert (await room.decided()).action is Action.DENY
+    ended = await room.store.revoke_override(denial.id, actor="bob", at=room.clock())
+    await room.desk.override_changed(ended)
+    assert (await room.decided()).served
+
+
+async def test_override_changed__answers_for_what_still_waits_for_analysis() -> None:
+    room = Room()
+    await room.store.enqueue(
+        ref(), size_bytes=1, facts=facts(), priority=Priority.FILE, now=room.clock()
+    )
+    allow = override(project=None, sha256=SHA, bound=())
+    await room.store.add_override(allow)
+    await room.desk.override_changed(allow)
+    assert (await room.decided()).served
+    assert await job_state(room) is JobState.DECIDED
+
+
+async def test_desk__an_override_that_ends_is_noticed() -> None:
+    room = Room()
+    await room.observe(findings=(finding(),))
+    await room.store.add_override(override(expires_at=NOW + timedelta(hours=1)))
+    async with room.running() as desk:
+        assert (await room.decided()).served
+        room.clock.turn(hours=1)
+        desk.nudge()
+
+        async def held() -> bool:
+            return (await room.decided()).hold is HoldKind.REVIEW
+
+        await room.until(held)
+
+
+async def test_desk__overrides_given_while_it_was_away_are_found_at_the_start() -> None:
+    room = Room()
+    await room.observe()
+    await room.desk.judge_ref(ref())
+    await room.store.add_override(override(OverrideAction.DENY))
+    room.desk = room.new_desk()
+    async with room.running():
+
+        async def denied() -> bool:
+            return (await room.decided()).action is Action.DENY
+
+        await room.until(denied)
+
+
+async def test_desk__what_rests_on_a_revoked_worker_is_held_again() -> None:
+    room = Room()
+    token = Token(id="t1", kind=TokenKind.WORKER, name="w1", hash="0" * 64, created_at=NOW)
+    await room.store.add_token(token, actor="alice")
+    await room.observe()
+    async with room.running() as desk:
+        assert (await room.decided()).served
+        await room.store.revoke_token("t1", actor="alice", at=room.clock())
+        await room.store.distrust_worker("w1")
+        desk.nudge()
+
+        async def held() -> bool:
+            return (await room.decided()).hold is HoldKind.ANALYSIS
+
+        await room.until(held)
+    assert await job_state(room) is JobState.QUEUED
+
+
+async def test_worker_revoked__is_in_force_when_it_returns() -> None:
+    room = Room()
+    await room.observe()
+    await room.desk.judge_ref(ref())
+    await room.store.distrust_worker("w1")
+    await room.desk.worker_revoked("w1")
+    assert (await room.decided()).hold is HoldKind.ANALYSIS
+
+
+async def test_desk__a_layer_that_is_on_again_is_measured_before_the_decision_changes() -> None:
+    room = Room(layers_off=(Layer.BEHAVIOUR,))
+    await room.observe(layers=(Layer.METADATA,))
+    first = await room.desk.judge_ref(ref())
+    assert first.tier is TrustTier.MONITOR
+    room.layers_off = ()
+    room.desk = room.new_desk()
+    async with room.running():
+
+        async def queued() -> bool:
+            return await job_state(room) is JobState.QUEUED
+
+        await room.until(queued)
+        assert await room.decided() == first
+
+
+async def test_desk__a_layer_switched_off_counts_at_the_next_start() -> None:
+    room = Room()
+    await room.observe()
+    await room.desk.judge_ref(ref())
+    room.layers_off = (Layer.BEHAVIOUR,)
+    room.desk = room.new_desk()
+    async with room.running():
+
+        async def monitored() -> bool:
+            return (await room.decided()).tier is TrustTier.MONITOR
+
+        await room.until(monitored)
+
+
+async def test_desk__new_work_is_judged_while_stale_decisions_wait() -> None:
+    room = Room()
+    refs = [ref(f"demo-{n}.0-py3-none-any.whl", f"{n:064x}") for n in range(60)]
+    for about in refs:
+        await room.observe(about)
+        await room.desk.judge_ref(about)
+    room.policy = FALLBACK
+    new = ref("demo-99.0-py3-none-any.whl", Sha256("9" * 64))
+    await room.observe(new)
+    room.judge.asked.clear()
+    async with room.running() as desk:
+        desk.nudge()
+        await room.decided(new)
+    position = [request.ref for request in room.judge.asked].index(new)
+    assert position < STALE_BATCH
