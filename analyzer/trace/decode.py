@@ -6,10 +6,9 @@ by whoever shows it.
 
 from __future__ import annotations
 
-import ipaddress
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from analyzer.sandbox.protocol import PhaseResult
 from analyzer.trace import syscalls
@@ -26,35 +25,26 @@ from analyzer.trace.records import (
     parse_header,
 )
 from analyzer.trace.whereabouts import AT_FDCWD, Whereabouts
+from analyzer.trace.words import TCP_LISTEN, address, cut, ip, tcp_change, text
 from models.evidence import Phase
 from models.trace import Event, EventKind
 
-TEXT_CHARS_MAX = 300
-"""Characters of a text in an event (models.evidence.Text)."""
 CLONE_THREAD = 0x00010000
 """A thread of the same process, not a child (sched.h)."""
 NO_STATUS = -1
 """Result of an exit whose status the process did not state: it was killed, or another thread left."""
 
-TCP_STATES = {
-    1: "ESTABLISHED",
-    2: "SYN_SENT",
-    3: "SYN_RECV",
-    4: "FIN_WAIT1",
-    5: "FIN_WAIT2",
-    6: "TIME_WAIT",
-    7: "CLOSE",
-    8: "CLOSE_WAIT",
-    9: "LAST_ACK",
-    10: "LISTEN",
-    11: "CLOSING",
-    12: "NEW_SYN_RECV",
-}
-"""net/tcp_states.h; the names that tcpstates prints."""
-
-_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
-_FAMILIES = {0: "unspecified", 16: "netlink", 17: "packet", 38: "alg", 40: "vsock"}
-
+_INT = 0xFFFFFFFF
+"""An argument of a call is 64 bits wide, the int in it 32."""
+_RACED = int(RecordFlag.RACED)
+_NOTES = tuple(
+    (int(flag), word)
+    for flag, word in (
+        (RecordFlag.LATE, "late"),
+        (RecordFlag.UNREAD, "unread"),
+        (RecordFlag.CUT, "cut"),
+    )
+)
 _KIND_BY_CALL = {
     **dict.fromkeys(("unlink", "unlinkat", "rmdir"), EventKind.UNLINK),
     **dict.fromkeys(("rename", "renameat", "renameat2"), EventKind.RENAME),
@@ -66,38 +56,23 @@ _KIND_BY_CALL = {
     "bind": EventKind.BIND,
     "memfd_create": EventKind.MEMFD,
 }
+_ON_DESCRIPTOR = frozenset(("fchdir", "fchmod", "fchown"))
+"""Calls by arguments whose first is a descriptor that may stand for a path."""
+_WITH_PATH = (syscalls.CallClass.OPEN, syscalls.CallClass.PATH, syscalls.CallClass.PAIR)
 _RELATIVE_TO_FIRST = frozenset(
     name
     for name, meaning in syscalls.MEANINGS.items()
-    if meaning.first == 1
-    and meaning.call_class
-    in (syscalls.CallClass.OPEN, syscalls.CallClass.PATH, syscalls.CallClass.PAIR)
-    and name != "inotify_add_watch"
+    if meaning.first == 1 and meaning.call_class in _WITH_PATH and name != "inotify_add_watch"
 )
 """Calls whose first argument is the directory that the path is relative to."""
-_NOTES = ((RecordFlag.LATE, "late"), (RecordFlag.UNREAD, "unread"), (RecordFlag.CUT, "cut"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """An exec that was begun: what became of it stands in a later record."""
 
-    header: Header
-    path: str
-    argv: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """A socket address in words."""
-
-    address: str = ""
-    port: int = 0
-    path: str = ""
-    detail: str = ""
-
-    def __str__(self) -> str:
-        return self.path or self.detail or f"{self.address}:{self.port}"
+    event: Event
+    at_ns: int
 
 
 def decode_trace(blob: bytes, phases: Sequence[PhaseResult]) -> list[Event]:
@@ -158,127 +133,16 @@ class _Decoder:
     def finish(self) -> list[Event]:
         """All events; an exec that was begun and never ended was killed on the way."""
         for attempt in self.attempts.values():
-            self._add_exec(attempt, replace(self._exec_event(attempt), detail="unfinished"))
+            self.events.append((attempt.at_ns, replace(attempt.event, detail="unfinished")))
         self.attempts.clear()
         self.events.sort(key=lambda item: item[0])
         return [event for _, event in self.events]
 
-    # ---- one method for each record type -----------------------------------------------------
-
-    def denied(self, header: Header, _data: bytes) -> Event:
-        return self._event(header, EventKind.DENIED)
-
-    def open(self, header: Header, data: bytes) -> Event:
-        event = self._path_event(header, data, EventKind.OPEN)
-        if event.result >= 0 and event.path:
-            self.places.opened(header.tgid, event.result, event.path)
-        return replace(event, flags=header.arg1)
-
-    def path(self, header: Header, data: bytes) -> Event:
-        name = syscalls.name_of(header.sysno)
-        event = self._path_event(header, data, _KIND_BY_CALL.get(name, EventKind.PATH))
-        if header.result == 0 and name in ("chdir", "chroot"):
-            self.places.moved(header.tgid, event.path)
-        return replace(event, flags=header.arg1 & 0xFFFFFFFF)
-
-    def pair(self, header: Header, data: bytes) -> Event:
-        name = syscalls.name_of(header.sysno)
-        event = self._path_event(header, data, _KIND_BY_CALL.get(name, EventKind.PATH))
-        second = _text(data[PATH_BYTES : 2 * PATH_BYTES])
-        if not event.raced:
-            return replace(event, path2=second)
-        again = (_text(data[start : start + PATH_BYTES]) for start in (512, 768))
-        return replace(event, path2=second, detail=_cut("then " + " ".join(again)))
-
-    def address(self, header: Header, data: bytes) -> Event:
-        before = _address(data[:ADDRESS_BYTES][: header.length0])
-        after = _address(data[ADDRESS_BYTES:][: header.length1])
-        name = syscalls.name_of(header.sysno)
-        raced = bool(header.flags & RecordFlag.RACED)
-        notes = [before.detail, *_notes(header), f"then {after}" if raced else ""]
-        return replace(
-            self._event(header, _KIND_BY_CALL.get(name, EventKind.CALL)),
-            address=before.address,
-            port=before.port,
-            path=before.path,
-            detail=_cut(" ".join(filter(None, notes))),
-            raced=raced,
-            size_bytes=max(header.result, 0) if name in ("sendto", "sendmsg") else 0,
-        )
-
-    def exec_attempt(self, header: Header, data: bytes) -> None:
-        argv = data[PATH_BYTES:]
-        count = min(header.length1, len(argv) // ARG_BYTES)
-        parts = (argv[at * ARG_BYTES : (at + 1) * ARG_BYTES] for at in range(count))
-        self.attempts[header.tid] = _Attempt(
-            header, _text(data[: header.length0]), tuple(_text(part) for part in parts)
-        )
-
-    def exec_failed(self, header: Header, _data: bytes) -> None:
-        attempt = self.attempts.pop(header.tid, None)
-        if attempt is not None:
-            self._add_exec(attempt, replace(self._exec_event(attempt), result=header.result))
-
-    def exec_done(self, header: Header, data: bytes) -> Event | None:
-        kernels_path = _text(data)
-        # A thread that execs becomes the first thread: arg0 is the id it had before.
-        attempt = self.attempts.pop(header.arg0, None)
-        if attempt is None:
-            return replace(self._event(header, EventKind.EXEC), path=kernels_path)
-        event = self._exec_event(attempt)
-        if not attempt.path:
-            event = replace(event, path=kernels_path)
-        elif event.syscall == "execve" and kernels_path != attempt.path:
-            event = replace(event, path=kernels_path, path2=attempt.path, raced=True)
-        self._add_exec(attempt, event)
-        return None
-
-    def arguments(self, header: Header, _data: bytes) -> Event:
-        name = syscalls.name_of(header.sysno)
-        event = self._event(header, _KIND_BY_CALL.get(name, EventKind.CALL))
-        if name in ("fchdir", "fchmod", "fchown"):
-            path = self.places.of_descriptor(header.tgid, header.arg0 & 0xFFFFFFFF) or ""
-            if name == "fchdir" and header.result == 0:
-                self.places.moved(header.tgid, path)
-            event = replace(event, path=path)
-        numbers = (header.arg0, header.arg1, header.arg2)
-        return replace(event, detail=" ".join(f"{number:#x}" for number in numbers))
-
-    def memory(self, header: Header, _data: bytes) -> Event:
-        event = self._event(header, EventKind.MMAP_EXEC)
-        # The result of mmap is an address, of which a record keeps half.
-        result = header.result if -4095 <= header.result < 0 else 0
-        return replace(event, result=result, flags=header.arg2, size_bytes=header.arg1)
-
-    def tcp(self, header: Header, data: bytes) -> Event:
-        old, new = header.arg2 >> 8, header.arg2 & 0xFF
-        local, remote = _ip(data[:16]), _ip(data[16:32])
-        listening = "LISTEN" in (TCP_STATES.get(old), TCP_STATES.get(new))
-        port = (header.arg1 >> 16 if listening else header.arg1) & 0xFFFF
-        return replace(
-            self._event(header, EventKind.TCP),
-            address=local if listening else remote,
-            port=port,
-            detail=f"{TCP_STATES.get(old, old)}>{TCP_STATES.get(new, new)}",
-        )
-
-    def fork(self, header: Header, _data: bytes) -> Event:
-        thread = bool(header.arg0 & CLONE_THREAD)
-        event = self._event(header, EventKind.FORK)
-        if not thread:
-            self.parents[header.result] = header.tgid
-            self.places.forked(header.tgid, header.result)
-        return replace(event, flags=header.arg0, detail="thread" if thread else "")
-
-    def exit(self, header: Header, _data: bytes) -> Event:
-        event = self._event(header, EventKind.EXIT)
-        return replace(event, detail="no status" if header.result == NO_STATUS else "")
-
-    # ---- parts -------------------------------------------------------------------------------
-
-    def _event(self, header: Header, kind: EventKind) -> Event:
+    def _event(
+        self, header: Header, kind: EventKind, *, call: str = "", result: int = 0, **fields: Any
+    ) -> Event:
+        """The event, made once: copying frozen values would double the time of decoding."""
         phase, start = self.starts[header.phase]
-        calls = header.type not in _WITHOUT_CALL
         return Event(
             kind=kind,
             phase=phase,
@@ -286,36 +150,196 @@ class _Decoder:
             pid=header.tgid,
             tid=header.tid,
             parent=self.parents.get(header.tgid, 0),
-            syscall=syscalls.name_of(header.sysno) if calls else "",
-            result=header.result,
+            syscall=call,
+            result=result,
+            **fields,
         )
 
-    def _path_event(self, header: Header, data: bytes, kind: EventKind) -> Event:
-        event = self._event(header, kind)
-        path = _text(data[: header.length0])
-        notes = list(_notes(header))
-        directory = header.arg0 if event.syscall in _RELATIVE_TO_FIRST else AT_FDCWD
-        whole = self.places.absolute(header.tgid, directory, path) if path else path
-        if kind is EventKind.MEMFD:
-            whole = path
-        elif whole is None and directory & 0xFFFFFFFF != AT_FDCWD:
-            notes.append(f"at fd {directory & 0xFFFFFFFF}")
-        raced = bool(header.flags & RecordFlag.RACED)
-        return replace(
-            event,
-            path=_cut(path if whole is None else whole),
-            path2=_text(data[2 * PATH_BYTES : 3 * PATH_BYTES]) if raced else "",
-            detail=" ".join(notes),
+    # ---- paths -------------------------------------------------------------------------------
+
+    def open(self, header: Header, data: bytes) -> Event:
+        call = syscalls.name_of(header.sysno)
+        path, notes = self._path(header, call, text(data[: header.length0]))
+        if header.result >= 0 and path:
+            self.places.opened(header.tgid, header.result, path)
+        return self._event(
+            header,
+            EventKind.OPEN,
+            call=call,
+            result=header.result,
+            path=path,
+            path2=_second_reading(header, data),
+            flags=header.arg1,
+            detail=notes,
+            raced=bool(header.flags & _RACED),
+        )
+
+    def path(self, header: Header, data: bytes) -> Event:
+        call = syscalls.name_of(header.sysno)
+        path, notes = self._path(header, call, text(data[: header.length0]))
+        if header.result == 0 and call in ("chdir", "chroot"):
+            self.places.moved(header.tgid, path)
+        return self._event(
+            header,
+            _KIND_BY_CALL.get(call, EventKind.PATH),
+            call=call,
+            result=header.result,
+            path=path,
+            path2=_second_reading(header, data),
+            flags=header.arg1 & _INT,
+            detail=notes,
+            raced=bool(header.flags & _RACED),
+        )
+
+    def pair(self, header: Header, data: bytes) -> Event:
+        call = syscalls.name_of(header.sysno)
+        path, notes = self._path(header, call, text(data[: header.length0]))
+        raced = bool(header.flags & _RACED)
+        if raced:
+            first, second = 2 * PATH_BYTES, 3 * PATH_BYTES
+            notes = cut(f"then {text(data[first:second])} {text(data[second:])}")
+        return self._event(
+            header,
+            _KIND_BY_CALL.get(call, EventKind.PATH),
+            call=call,
+            result=header.result,
+            path=path,
+            path2=text(data[PATH_BYTES : 2 * PATH_BYTES]),
+            detail=notes,
             raced=raced,
         )
 
-    def _exec_event(self, attempt: _Attempt) -> Event:
-        event = self._event(attempt.header, EventKind.EXEC)
-        notes = " ".join(_notes(attempt.header))
-        return replace(event, path=attempt.path, argv=attempt.argv, detail=notes)
+    def _path(self, header: Header, call: str, path: str) -> tuple[str, str]:
+        """The path, from its base where that is known, and the notes about it."""
+        notes = _notes(header)
+        if not path or path.startswith("/") or call == "memfd_create":
+            return path, notes
+        base = header.arg0 & _INT if call in _RELATIVE_TO_FIRST else AT_FDCWD
+        whole = self.places.absolute(header.tgid, base, path)
+        if whole is not None:
+            return cut(whole), notes
+        if base != AT_FDCWD:
+            notes = f"{notes} at fd {base}".lstrip()
+        return path, notes
 
-    def _add_exec(self, attempt: _Attempt, event: Event) -> None:
-        self.events.append((attempt.header.at_ns, event))
+    # ---- processes ---------------------------------------------------------------------------
+
+    def exec_attempt(self, header: Header, data: bytes) -> None:
+        argv = data[PATH_BYTES:]
+        count = min(header.length1, len(argv) // ARG_BYTES)
+        event = self._event(
+            header,
+            EventKind.EXEC,
+            call=syscalls.name_of(header.sysno),
+            path=text(data[: header.length0]),
+            argv=tuple(text(argv[at * ARG_BYTES : (at + 1) * ARG_BYTES]) for at in range(count)),
+            detail=_notes(header),
+        )
+        self.attempts[header.tid] = _Attempt(event, header.at_ns)
+
+    def exec_failed(self, header: Header, _data: bytes) -> None:
+        attempt = self.attempts.pop(header.tid, None)
+        if attempt is not None:
+            self.events.append((attempt.at_ns, replace(attempt.event, result=header.result)))
+
+    def exec_done(self, header: Header, data: bytes) -> Event | None:
+        kernels = text(data)
+        # A thread that execs becomes the first thread: arg0 is the id it had before.
+        attempt = self.attempts.pop(header.arg0, None)
+        if attempt is None:
+            return self._event(header, EventKind.EXEC, path=kernels)
+        event = attempt.event
+        if not event.path:
+            event = replace(event, path=kernels)
+        elif event.syscall == "execve" and kernels != event.path:
+            event = replace(event, path=kernels, path2=event.path, raced=True)
+        self.events.append((attempt.at_ns, event))
+        return None
+
+    def fork(self, header: Header, _data: bytes) -> Event:
+        thread = bool(header.arg0 & CLONE_THREAD)
+        if not thread:
+            self.parents[header.result] = header.tgid
+            self.places.forked(header.tgid, header.result)
+        return self._event(
+            header,
+            EventKind.FORK,
+            result=header.result,
+            flags=header.arg0,
+            detail="thread" if thread else "",
+        )
+
+    def exit(self, header: Header, _data: bytes) -> Event:
+        detail = "no status" if header.result == NO_STATUS else ""
+        return self._event(header, EventKind.EXIT, result=header.result, detail=detail)
+
+    # ---- network -----------------------------------------------------------------------------
+
+    def address(self, header: Header, data: bytes) -> Event:
+        call = syscalls.name_of(header.sysno)
+        before = address(data[:ADDRESS_BYTES][: header.length0])
+        raced = bool(header.flags & _RACED)
+        notes = [before.detail, _notes(header)]
+        if raced:
+            notes.append(f"then {address(data[ADDRESS_BYTES:][: header.length1])}")
+        return self._event(
+            header,
+            _KIND_BY_CALL.get(call, EventKind.CALL),
+            call=call,
+            result=header.result,
+            address=before.address,
+            port=before.port,
+            path=before.path,
+            detail=cut(" ".join(filter(None, notes))),
+            # sendmmsg gives a number of messages, connect and bind give none
+            size_bytes=max(header.result, 0) if call in ("sendto", "sendmsg") else 0,
+            raced=raced,
+        )
+
+    def tcp(self, header: Header, data: bytes) -> Event:
+        old, new = header.arg2 >> 8 & 0xFF, header.arg2 & 0xFF
+        listening = TCP_LISTEN in (old, new)
+        local_port, remote_port = header.arg1 >> 16 & 0xFFFF, header.arg1 & 0xFFFF
+        return self._event(
+            header,
+            EventKind.TCP,
+            address=ip(data[:16] if listening else data[16:32]),
+            port=local_port if listening else remote_port,
+            detail=tcp_change(old, new),
+        )
+
+    # ---- everything else ---------------------------------------------------------------------
+
+    def denied(self, header: Header, _data: bytes) -> Event:
+        call = syscalls.name_of(header.sysno)
+        return self._event(header, EventKind.DENIED, call=call, result=header.result)
+
+    def arguments(self, header: Header, _data: bytes) -> Event:
+        call = syscalls.name_of(header.sysno)
+        path = ""
+        if call in _ON_DESCRIPTOR:
+            path = self.places.of_descriptor(header.tgid, header.arg0 & _INT) or ""
+            if call == "fchdir" and header.result == 0:
+                self.places.moved(header.tgid, path)
+        return self._event(
+            header,
+            _KIND_BY_CALL.get(call, EventKind.CALL),
+            call=call,
+            result=header.result,
+            path=path,
+            detail=f"{header.arg0:#x} {header.arg1:#x} {header.arg2:#x}",
+        )
+
+    def memory(self, header: Header, _data: bytes) -> Event:
+        return self._event(
+            header,
+            EventKind.MMAP_EXEC,
+            call=syscalls.name_of(header.sysno),
+            # The result of mmap is an address, of which a record keeps half.
+            result=header.result if -4095 <= header.result < 0 else 0,
+            flags=header.arg2,
+            size_bytes=header.arg1,
+        )
 
 
 _HANDLERS: dict[int, Callable[[_Decoder, Header, bytes], Event | None]] = {
@@ -333,46 +357,16 @@ _HANDLERS: dict[int, Callable[[_Decoder, Header, bytes], Event | None]] = {
     RecordType.FORK: _Decoder.fork,
     RecordType.EXIT: _Decoder.exit,
 }
-_WITHOUT_CALL = frozenset((RecordType.EXEC_DONE, RecordType.TCP, RecordType.FORK, RecordType.EXIT))
-"""Records of a tracepoint that no single call stands behind."""
 
 
-def _text(data: bytes) -> str:
-    """A C string as text; bytes that are no UTF-8 appear as `\\xNN`."""
-    return _cut(data.split(b"\0", 1)[0].decode("utf-8", "backslashreplace"))
-
-
-def _cut(text: str) -> str:
-    return text[:TEXT_CHARS_MAX]
-
-
-def _notes(header: Header) -> list[str]:
-    return [word for flag, word in _NOTES if header.flags & flag]
-
-
-def _ip(sixteen: bytes) -> str:
-    """An address of 16 bytes, IPv4 ones mapped (`::ffff:…`), as either family writes it."""
-    if len(sixteen) != 16:
+def _notes(header: Header) -> str:
+    if not header.flags:
         return ""
-    address = ipaddress.IPv6Address(sixteen)
-    return str(address.ipv4_mapped or address)
+    return " ".join(word for flag, word in _NOTES if header.flags & flag)
 
 
-def _address(data: bytes) -> _Address:
-    """A struct sockaddr in words; what is too short for its family has no address."""
-    if len(data) < 2:
-        return _Address()
-    (family,) = struct.unpack_from("<H", data)
-    if family == _AF_INET and len(data) >= 8:
-        return _Address(
-            address=str(ipaddress.IPv4Address(data[4:8])),
-            port=struct.unpack_from(">H", data, 2)[0],
-        )
-    if family == _AF_INET6 and len(data) >= 24:
-        return _Address(address=_ip(data[8:24]), port=struct.unpack_from(">H", data, 2)[0])
-    if family == _AF_UNIX:
-        name = data[2:]
-        # An abstract name begins with NUL and has no end but the length; `@` is how ss shows it.
-        path = "@" + _text(name[1:]) if name[:1] == b"\0" and len(name) > 1 else _text(name)
-        return _Address(path=_cut(path), detail="unix")
-    return _Address(detail=_FAMILIES.get(family, f"family {family}"))
+def _second_reading(header: Header, data: bytes) -> str:
+    """What stood in place of a path after the call, where that was something else."""
+    if not header.flags & _RACED:
+        return ""
+    return text(data[2 * PATH_BYTES : 3 * PATH_BYTES])

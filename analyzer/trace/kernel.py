@@ -165,17 +165,16 @@ class Tracer:
         Records of a slot that is not open any more are left out.
         """
         with self._lock:
-            records = self._ring.drain()
+            drained = self._ring.drain(SLOT_OFFSET)
             kept, self._kept = self._kept, []
-            if not records:
+            if not drained:
                 return kept
-            slots = bytes([record[SLOT_OFFSET] for record in records])
+            slots = bytes([slot for slot, _ in drained])
             for slot, box in self._open.items():
                 box.received += slots.count(slot)
-            drained = list(zip(slots, records, strict=True))
             if set(slots) - self._open.keys():
                 drained = [item for item in drained if item[0] in self._open]
-            return kept + drained
+            return kept + drained if kept else drained
 
     # ---- attaching ---------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ import struct
 import threading
 
 _POSITION = struct.Struct("<Q")
-_HEADER = struct.Struct("<I")
 _HEADER_BYTES = 8
 _BUSY = 1 << 31
 _DISCARD = 1 << 30
@@ -37,11 +36,12 @@ class Ring:
         self._producer = mmap.mmap(
             fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
         )
+        self._words = memoryview(self._producer).cast("I")
         self._consumed = ctypes.c_uint64.from_buffer(self._consumer_page)
         self._fence = threading.Lock()
 
-    def drain(self) -> list[bytes]:
-        """Every record that is complete, oldest first."""
+    def drain(self, tag_offset: int) -> list[tuple[int, bytes]]:
+        """Every record that is complete, oldest first, each with its byte at `tag_offset`."""
         begin = self._consumed.value
         (end,) = _POSITION.unpack_from(self._producer, 0)
         if begin == end:
@@ -53,7 +53,7 @@ class Ring:
         # … nor records from before their header said that they are complete.
         self._order_memory()
         data = self._producer[start : start + taken]
-        records = [data[first:last] for first, last in spans]
+        records = [(data[first + tag_offset], data[first:last]) for first, last in spans]
         self._order_memory()
         self._consumed.value = begin + taken
         return records
@@ -61,10 +61,10 @@ class Ring:
     def _complete(self, start: int, stop: int) -> tuple[list[tuple[int, int]], int]:
         """Spans of complete records, relative to `start`, and the bytes that they take up."""
         spans: list[tuple[int, int]] = []
-        unpack, buffer = _HEADER.unpack_from, self._producer
+        words = self._words
         at = start
         while at < stop:
-            (word,) = unpack(buffer, at)
+            word = words[at >> 2]
             if word & _BUSY:
                 break
             first = at + _HEADER_BYTES
@@ -82,5 +82,6 @@ class Ring:
     def close(self) -> None:
         """Gives the mappings back."""
         del self._consumed
+        self._words.release()
         self._consumer_page.close()
         self._producer.close()
