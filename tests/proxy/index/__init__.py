@@ -1,0 +1,1 @@
+"""Indexes: upstream, cache, guard."""
