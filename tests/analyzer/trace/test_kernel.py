@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -151,7 +152,7 @@ def test_account__everything_emitted_is_received(box: Box) -> None:
 
 @pytest.mark.privileged
 def test_account__what_a_full_ring_drops_is_counted_by_type(small_ring: Tracer) -> None:
-    cgroup = cgroup_root() / "pratique-test-drops"
+    cgroup = cgroup_root() / f"pratique-test-drops-{os.getpid()}"
     cgroup.mkdir()
     box = Box(small_ring, 0, cgroup)
     small_ring.open_box(cgroup_id=box.cgroup_id, slot=0)
@@ -220,7 +221,7 @@ def test_wake__threads_that_ended_unseen_are_forgotten(make_box: Callable[[int],
 @pytest.mark.privileged
 def test_events__flow_when_the_loader_is_gone(small_ring: Tracer) -> None:
     """`load` waits for the loader's end; its descriptors live on here alone."""
-    cgroup = cgroup_root() / "pratique-test-gone"
+    cgroup = cgroup_root() / f"pratique-test-gone-{os.getpid()}"
     cgroup.mkdir()
     box = Box(small_ring, 2, cgroup)
     small_ring.open_box(cgroup_id=box.cgroup_id, slot=2)
