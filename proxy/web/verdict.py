@@ -76,8 +76,8 @@ class Verdicts:
         facts = (
             await self._door.store.facts(decision.facts_digest) if decision.facts_digest else None
         )
-        as_of = self._door.clock()
-        version = self._door.gate.alternative(decision.ref, as_of=as_of)
+        await self._door.gate.load(decision.ref.index, decision.ref.project)
+        version = self._door.gate.alternative(decision.ref, as_of=self._door.clock())
         return self._people.page(
             "verdict.html",
             root="../",

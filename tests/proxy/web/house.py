@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from multidict import CIMultiDict
 from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
+from models.clock import Clock
 from models.decision import Decision
 from models.errors import (
+    StoreError,
     UpstreamError,
     UpstreamHashMismatch,
     UpstreamNotFound,
@@ -29,7 +31,7 @@ from proxy.gate import Gate
 from proxy.holds import LocalHolds
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
-from proxy.store.port import TokenKind
+from proxy.store.port import Change, Fetch, Token, TokenKind
 from proxy.tokens import TokenBook, mint
 from proxy.web.app import make_app
 from proxy.web.door import Door, DoorSettings
@@ -119,6 +121,49 @@ class Upstream:
             raise self.fault
 
 
+class HouseStore(MemoryStore):
+    """The store's twin, which can be down or slow where a test wants it."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        super().__init__(clock=clock)
+        self.down = False
+        self.record_began = asyncio.Event()
+        self.record_may_end = asyncio.Event()
+        self.record_may_end.set()
+
+    async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
+        self._answer()
+        self.record_began.set()
+        await self.record_may_end.wait()
+        await super().record_fetches(fetches)
+
+    async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
+        self._answer()
+        return await super().decisions_of(index, project)
+
+    async def decisions(
+        self, *, limit: int = 100, action: str = "", project: str = ""
+    ) -> tuple[Decision, ...]:
+        self._answer()
+        return await super().decisions(limit=limit, action=action, project=project)
+
+    async def changes_since(self, generation: int) -> tuple[Change, ...]:
+        self._answer()
+        return await super().changes_since(generation)
+
+    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+        self._answer()
+        await super().put_decision(decision, actor=actor)
+
+    async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
+        self._answer()
+        return await super().tokens(kind=kind)
+
+    def _answer(self) -> None:
+        if self.down:
+            raise StoreError("The store is down.")
+
+
 class Resolver:
     """Answers what a test put there."""
 
@@ -139,7 +184,7 @@ class House:
     """The parts, and short ways to what tests do with them."""
 
     clock: StillClock
-    store: MemoryStore
+    store: HouseStore
     gate: Gate
     holds: LocalHolds
     upstream: Upstream
@@ -180,18 +225,25 @@ class House:
                 await response.read(),
             )
 
-    async def raw(self, request: bytes) -> bytes:
-        """The whole answer to bytes on a socket, which need not be HTTP as any library writes it."""
+    async def raw(self, request: bytes, *, hang_up: bool = False) -> bytes:
+        """The whole answer to bytes on a socket, which need not be HTTP as any library writes it.
+
+        The request asks for `Connection: close`, or we hang up after the first part of the answer.
+        """
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             writer.write(request)
             await writer.drain()
-            writer.write_eof()
             async with asyncio.timeout(20):
+                first = await reader.read(65_536) if hang_up else b""
+                if hang_up:
+                    writer.close()
+                    return first
                 return await reader.read()
         finally:
             writer.close()
-            await writer.wait_closed()
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 @dataclass(frozen=True)
@@ -212,7 +264,7 @@ def path_of(ref: ArtifactRef) -> str:
 async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback."""
     clock = StillClock()
-    store = MemoryStore(clock=clock)
+    store = HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
     upstream = Upstream(folder)
     nudges: list[str] = []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from models.decision import HoldKind, OverrideAction
+from models.artifact import ArtifactRef
+from models.decision import Decision, HoldKind, OverrideAction
 from models.errors import UpstreamInvalid, UpstreamUnavailable
 from models.work import JobState, Priority
 from tests.proxy.web.decided import START, denied, held, override, proved, ref_of, served, until
@@ -145,23 +147,29 @@ async def test_get__damaged_bytes_are_never_sent(house: House, data: bytes) -> N
 async def test_get__denial_during_the_record_stops_the_byte(house: House) -> None:
     ref = house.upstream.publish(WHEEL, DATA)
     await house.decide(served(ref))
-    sound = house.store.record_fetches
-    entered, go = asyncio.Event(), asyncio.Event()
-
-    class Slow:
-        async def __call__(self, fetches: object) -> None:
-            entered.set()
-            await go.wait()
-            await sound(fetches)  # type: ignore[arg-type]
-
-    house.store.record_fetches = Slow()  # type: ignore[method-assign]
+    house.store.record_began.clear()
+    house.store.record_may_end.clear()
     task = asyncio.create_task(house.get(path_of(ref)))
-    await entered.wait()
+    await house.store.record_began.wait()
     await house.decide(denied(ref, as_of=START + timedelta(seconds=1)))
-    go.set()
+    house.store.record_may_end.set()
     answer = await task
     assert answer.status == 403
     assert DATA[:50] not in answer.body
+
+
+async def test_get__store_down_serves_what_is_approved_and_keeps_the_record(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    unseen = house.upstream.publish(NEWER, b"newer")
+    await house.decide(served(ref))
+    assert (await house.get(path_of(ref))).status == 200
+    house.store.down = True
+    assert (await house.get(path_of(ref))).body == DATA
+    assert house.door.fetch_log.spooling
+    assert (await house.get(path_of(unseen))).status == 302
+    house.store.down = False
+    await until(lambda: not house.door.fetch_log.spooling)
+    assert len(await house.store.fetches()) == 2
 
 
 # -- refused ----------------------------------------------------------------------------------
@@ -187,12 +195,16 @@ REQUESTS = [
 @pytest.mark.parametrize("decide", REFUSALS)
 @pytest.mark.parametrize(("method", "suffix", "headers"), REQUESTS)
 async def test_file__refused_gives_neither_byte_nor_length(
-    house: House, decide: object, method: str, suffix: str, headers: dict[str, str]
+    house: House,
+    decide: Callable[[ArtifactRef], Decision],
+    method: str,
+    suffix: str,
+    headers: dict[str, str],
 ) -> None:
     ref = house.upstream.publish(WHEEL, DATA)
     house.upstream.metadata_of[WHEEL] = b"Metadata-Version: 2.1\n"
     await house.upstream.ensure(ref)
-    await house.decide(decide(ref))  # type: ignore[operator]
+    await house.decide(decide(ref))
     answer = await house.get(path_of(ref) + suffix, method=method, **headers)
     assert answer.status == 403
     assert DATA[:40] not in answer.body

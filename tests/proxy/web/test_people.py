@@ -1,0 +1,189 @@
+"""Pages for people: everything is there, everything is escaped, nothing runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from multidict import CIMultiDict
+
+from models.canonical import digest_of
+from models.decision import HoldKind
+from models.evidence import (
+    Analyzer,
+    Coverage,
+    Evidence,
+    Finding,
+    Layer,
+    Phase,
+    PhaseReport,
+    Place,
+    ProofKind,
+    ResolvedFile,
+    Severity,
+    Shortfall,
+)
+from models.work import Priority
+from proxy.facts import gather
+from tests.proxy.web.decided import START, held, proved, ref_of, served
+from tests.proxy.web.house import PUBLIC_URL, House
+
+WHEEL = "demo-1.0-py3-none-any.whl"
+NEWER = "demo-2.0-py3-none-any.whl"
+NEW_REF = ref_of(NEWER, b"newer")
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>"
+
+
+async def with_evidence(house: House, *, text: str = "plain") -> Evidence:
+    """Evidence that came the whole way: enqueued, leased, completed."""
+    ref = house.upstream.publish(NEWER, b"newer")
+    now = house.clock.now
+    facts = gather(house.upstream.pages["demo"], ref, now)
+    await house.store.put_facts(facts)
+    await house.store.enqueue(ref, size_bytes=5, facts=facts, priority=Priority.FILE, now=now)
+    lease = await house.store.lease(worker="box-1", lease_id="l1", now=now)
+    assert lease is not None
+    finding = Finding(
+        id="canary-left",
+        title=text,
+        severity=Severity.CRITICAL,
+        layer=Layer.BEHAVIOUR,
+        phase=Phase.IMPORT,
+        technique="T1552.001",
+        what="aws-key",
+        place=Place(path=text, host=text, address="203.0.113.7", port=443, process=text),
+        owner=text,
+        proof=ProofKind.CANARY_LEFT,
+    )
+    evidence = Evidence(
+        sha256=ref.sha256,
+        filename=ref.filename,
+        size_bytes=5,
+        analyzer=Analyzer(version="1", python=text, platform=text, worker="box-1"),
+        observed_at=now,
+        duration_ms=1234,
+        layers=tuple(Layer),
+        phases=(
+            PhaseReport(
+                phase=Phase.IMPORT,
+                exit_code=3,
+                wall_ms=321,
+                ended="timeout",
+                syscalls=(("openat", 40), ("read", 2)),
+            ),
+        ),
+        findings=(
+            replace(finding, proof=None, severity=Severity.LOW, id="small-thing"),
+            finding,
+        ),
+        shortfalls=(Shortfall.TIMED_OUT,),
+        dependencies=(
+            ResolvedFile(project=text, version="9.9", filename="x.whl", sha256=ref.sha256),
+        ),
+        coverage=Coverage(modules_found=7, modules_imported=5, modules_failed=2),
+    )
+    await house.store.complete("l1", worker="box-1", evidence=evidence, blobs=(), now=now)
+    return evidence
+
+
+async def test_verdict__shows_what_the_decision_rests_on(house: House) -> None:
+    await house.decide(served(house.upstream.publish(WHEEL, b"old")))
+    evidence = await with_evidence(house)
+    facts = gather(house.upstream.pages["demo"], NEW_REF, house.clock.now)
+    await house.store.put_facts(facts)
+    decision = replace(proved(NEW_REF, evidence=digest_of(evidence)), facts_digest=digest_of(facts))
+    await house.decide(decision)
+    answer = await house.get(f"/v/{decision.id}")
+    page = answer.body.decode()
+    assert answer.status == 200
+    for piece in (
+        "Blocked",
+        "demo 2.0",
+        "It sent ",
+        "203.0.113.7",
+        "demo==1.0",
+        "T1552.001",
+        "timed-out",
+        "321 ms",
+        "5 of 7 modules imported, 2 failed",
+        "9.9",
+        "behaviour",
+        "10 of 100",
+        decision.policy_digest,
+        NEW_REF.sha256,
+        "2026-01-02 12:00 UTC",
+    ):
+        assert piece in page, piece
+    assert page.index(">proof<") < page.index(">low<")
+    assert_strict(answer.headers, page)
+
+
+async def test_verdict__hostile_text_is_text(house: House) -> None:
+    evidence = await with_evidence(house, text=HOSTILE)
+    decision = await house.decide(proved(NEW_REF, evidence=digest_of(evidence)))
+    answer = await house.get(f"/v/{decision.id}")
+    page = answer.body.decode()
+    assert "&lt;script&gt;alert(1)" in page
+    assert_strict(answer.headers, page)
+
+
+async def test_verdict__replaced_decision_names_the_one_in_force(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, b"old")
+    first = await house.decide(held(ref, HoldKind.REVIEW))
+    second = await house.decide(served(ref, as_of=START.replace(hour=13)))
+    page = (await house.get(f"/v/{first.id}")).body.decode()
+    assert f'href="{second.id}"' in page
+    assert "in force" in page
+    assert "in force" not in (await house.get(f"/v/{second.id}")).body.decode()
+
+
+@pytest.mark.parametrize("id_", ["abcdefgh", "x", "a" * 400, "..%2f..", "%00", "%3Cscript%3E"])
+async def test_verdict__unknown_id_is_404(house: House, id_: str) -> None:
+    answer = await house.get(f"/v/{id_}")
+    assert answer.status == 404
+    assert b"<script>" not in answer.body
+
+
+async def test_home__shows_the_lines_to_copy_and_recent_decisions(house: House) -> None:
+    decision = await house.decide(served(house.upstream.publish(WHEEL, b"old")))
+    await house.reload()
+    answer = await house.get("/")
+    page = answer.body.decode()
+    for piece in (
+        f"pip config set global.index-url {PUBLIC_URL}/simple/",
+        f"UV_DEFAULT_INDEX={PUBLIC_URL}/simple/",
+        f"poetry source add --priority=primary pratique {PUBLIC_URL}/simple/",
+        f"v/{decision.id}",
+        "Ready",
+    ):
+        assert piece in page, piece
+    assert_strict(answer.headers, page)
+
+
+async def test_home__store_down_still_answers(house: House) -> None:
+    house.store.down = True
+    answer = await house.get("/")
+    assert answer.status == 200
+
+
+async def test_css__is_named_by_its_content(house: House) -> None:
+    page = (await house.get("/")).body.decode()
+    match = re.search(r'href="(static/pratique\.[0-9a-f]{12}\.css)"', page)
+    assert match is not None
+    answer = await house.get("/" + match.group(1))
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/css")
+    assert b"@import" not in answer.body
+    assert b"url(" not in answer.body
+
+
+def assert_strict(headers: CIMultiDict[str], page: str) -> None:
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "script" not in policy
+    assert "<script" not in page.lower()
+    assert not re.search(r"<[^>]+\sstyle=", page)
+    assert not re.search(r"<[^>]+\son[a-z]+=", page)
+    assert "<img" not in page
