@@ -7,10 +7,12 @@ import re
 from models.decision import Reason, ReasonCode, reason
 from models.evidence import Evidence, Finding, ProofKind, Severity, Shortfall
 from models.reason import address_word, host_word
-from models.trust.findings import SEVERITY_RANK, distinct, own_findings
+from models.trust.findings import SEVERITY_RANK, distinct, own_findings, worst_first
 
 FINDINGS_STATED_MAX = 8
 """Findings that a decision states; the rest stand in the evidence it names."""
+OBJECTS_STATED_MAX = 3
+"""Findings of one id that a decision states, each about another object."""
 
 _PROOFS = {
     ProofKind.CANARY_LEFT: ReasonCode.PROOF_CANARY_LEFT,
@@ -27,7 +29,7 @@ def proof_reasons(evidence: Evidence | None) -> tuple[Reason, ...]:
     proofs = [f for f in own_findings(evidence) if f.proof is not None]
     return tuple(
         _of_finding(_PROOFS[finding.proof], finding)
-        for finding in distinct(tuple(proofs))[:FINDINGS_STATED_MAX]
+        for finding in _stated(tuple(proofs))
         if finding.proof is not None
     )
 
@@ -36,14 +38,14 @@ def finding_reasons(evidence: Evidence) -> tuple[Reason, ...]:
     """The findings that move a score, worst first."""
     return tuple(
         _of_finding(ReasonCode.FINDING, finding)
-        for finding in distinct(own_findings(evidence))[:FINDINGS_STATED_MAX]
+        for finding in _stated(own_findings(evidence))
         if finding.severity is not Severity.INFO
     )
 
 
 def finding_reason(evidence: Evidence, ids: frozenset[str]) -> Reason | None:
     """The worst finding whose id is one of `ids`."""
-    found = next((f for f in distinct(own_findings(evidence)) if f.id in ids), None)
+    found = next((f for f in worst_first(own_findings(evidence)) if f.id in ids), None)
     return None if found is None else _of_finding(ReasonCode.FINDING, found)
 
 
@@ -60,6 +62,10 @@ def shortfall_reason(shortfall: Shortfall) -> Reason:
     if shortfall is Shortfall.WRONG_PLATFORM:
         return reason(ReasonCode.WRONG_PLATFORM)
     return reason(ReasonCode.INCOMPLETE, shortfall=shortfall.value)
+
+
+def _stated(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return distinct(findings, objects_max=OBJECTS_STATED_MAX)[:FINDINGS_STATED_MAX]
 
 
 def _of_finding(code: ReasonCode, finding: Finding) -> Reason:

@@ -38,8 +38,8 @@ from policies.overrides import ends_at, next_begin, speaking
 from policies.policy import Outcome, Policy, Rule
 from policies.rules.condition import Match
 
-DIRECT_URL_FINDINGS = frozenset({"direct-url-dependency", "direct-url"})
-"""Ids of the finding that an artifact depends on a file by direct URL."""
+DIRECT_URL_FINDINGS = frozenset({"direct-url-dependency", "direct-url-build-requirement"})
+"""Ids of the findings that an artifact needs a file by direct URL, past every index."""
 
 
 _DATES = frozenset({"upload_time", "project_first_upload"})

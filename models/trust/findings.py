@@ -5,7 +5,7 @@ from __future__ import annotations
 from packaging.utils import canonicalize_name
 
 from models.artifact import project_of
-from models.evidence import Evidence, Finding, Severity
+from models.evidence import Evidence, Finding, Layer, Severity
 
 SEVERITY_RANK = {
     Severity.INFO: 0,
@@ -33,6 +33,7 @@ def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
             findings,
             key=lambda f: (
                 -SEVERITY_RANK[f.severity],
+                f.layer,
                 f.id,
                 f.what,
                 f.phase or "",
@@ -45,15 +46,16 @@ def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     )
 
 
-def distinct(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """One finding for each id and object, at its worst severity, worst first.
+def distinct(findings: tuple[Finding, ...], *, objects_max: int) -> tuple[Finding, ...]:
+    """One finding for each layer, id and object, at most `objects_max` of one id, the worst first.
 
-    A hundred files with one flaw are one fact; five different secrets read are five.
+    A hundred files with one flaw are one fact; three different secrets read are three.
     """
-    seen: set[tuple[str, str]] = set()
+    objects: dict[tuple[Layer, str], set[str]] = {}
     kept = []
     for finding in worst_first(findings):
-        if (finding.id, finding.what) not in seen:
-            seen.add((finding.id, finding.what))
+        seen = objects.setdefault((finding.layer, finding.id), set())
+        if finding.what not in seen and len(seen) < objects_max:
+            seen.add(finding.what)
             kept.append(finding)
     return tuple(kept)

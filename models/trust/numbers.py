@@ -45,6 +45,10 @@ class RulesNumbers:
     )
     """Points that a finding takes from its layer; the same id and object count once."""
 
+    objects_counted: int = 3
+    """Findings of one id that count, each about another object. A hundred refused calls are one
+    habit; without the bound, many small things would add up to what only a severe one may do."""
+
     severity_caps: tuple[tuple[Severity, int], ...] = (
         (Severity.CRITICAL, 45),
         (Severity.HIGH, 58),

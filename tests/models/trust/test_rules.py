@@ -142,12 +142,20 @@ def test_score__is_rounded_down() -> None:
     assert score.value == 93
 
 
-def test_score__repeating_one_fact_counts_once_but_five_secrets_count_five_times() -> None:
-    once = SCORER.score(evidence(findings=(finding(severity=Severity.LOW),)), facts())
-    again = SCORER.score(evidence(findings=(finding(severity=Severity.LOW),) * 9), facts())
-    more = tuple(finding(severity=Severity.LOW, what=what) for what in ("a", "b", "c", "d", "e"))
-    assert once == again
-    assert SCORER.score(evidence(findings=more), facts()).value < once.value
+def test_score__one_fact_counts_once_and_three_objects_three_times_but_no_more() -> None:
+    def value(*objects: str) -> int:
+        found = tuple(finding(severity=Severity.LOW, what=what) for what in objects)
+        return SCORER.score(evidence(findings=found), facts()).value
+
+    assert value("a") == value("a", "a", "a")
+    assert value("a") > value("a", "b") > value("a", "b", "c") == value("a", "b", "c", "d", "e")
+
+
+def test_score__small_things_alone_never_end_in_quarantine() -> None:
+    ids = ("denied-calls", "exec-process", "writes-outside", "dns-lookup")
+    found = tuple(finding(i, Severity.LOW, what=what) for i in ids for what in ("a", "b", "c"))
+    score = SCORER.score(evidence(findings=found[:9]), facts())
+    assert score.tier is TrustTier.MONITOR
 
 
 @pytest.mark.parametrize(
@@ -222,6 +230,7 @@ def test_digest__covers_every_number() -> None:
         replace(RULES_1, provenance_absent=71),
         replace(RULES_1, release_age_days=(Step(below=8, points=-80),)),
         replace(RULES_1, weights=RULES_1.weights[::-1]),
+        replace(RULES_1, objects_counted=4),
         replace(RULES_1, revision=2),
     ):
         assert RulesScorer(changed).digest != SCORER.digest
