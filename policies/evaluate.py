@@ -6,7 +6,7 @@ lets it, goes above a proof. Whatever no step answers is held.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -16,56 +16,21 @@ from models.decision import (
     Action,
     Decision,
     HoldKind,
-    LayerStatus,
     OverrideAction,
-    Reason,
     ReasonCode,
     TrustTier,
     reason,
 )
 from models.errors import ValueInvalid
-from models.evidence import Evidence, Layer, Shortfall
-from models.work import ANALYSIS_RETRIES_MAX, ANALYSIS_RETRY_S, FACTS_RETRY_S
+from models.evidence import Shortfall
+from models.work import ANALYSIS_RETRIES_MAX, ANALYSIS_RETRY_S
 from policies.case import Case
-from policies.causes import (
-    finding_reason,
-    finding_reasons,
-    has_severe,
-    proof_reasons,
-    shortfall_reason,
-)
+from policies.causes import proof_reasons
 from policies.overrides import ends_at, next_begin, speaking
 from policies.policy import Outcome, Policy, Rule
 from policies.rules.condition import Match
-
-DIRECT_URL_FINDINGS = frozenset({"direct-url-dependency", "direct-url-build-requirement"})
-"""Ids of the findings that an artifact needs a file by direct URL, past every index."""
-
-
-_DATES = frozenset({"upload_time", "project_first_upload"})
-"""Facts that ages are counted from."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a step of the judgement answers."""
-
-    action: Action
-    hold: HoldKind | None = None
-    tier: TrustTier | None
-    reasons: tuple[Reason, ...]
-    expires_at: datetime | None = None
-    override_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cap:
-    """A tier that the artifact cannot exceed, and why."""
-
-    tier: TrustTier
-    reasons: tuple[Reason, ...]
-    order: int = 1
-    """Among equal tiers the lower goes first: what an artifact did, before what we did not see."""
+from policies.tier import by_tier
+from policies.verdict import Verdict, facts_retry, of_outcome
 
 
 def evaluate(case: Case, policy: Policy) -> Decision:
@@ -170,7 +135,7 @@ def _of_rule(rule: Rule, match: Match, case: Case, policy: Policy) -> Verdict:
             hold=HoldKind.REVIEW,
             tier=TrustTier.QUARANTINE,
             reasons=(stated,),
-            expires_at=_facts_retry(case),
+            expires_at=facts_retry(case),
         )
     match rule.outcome:
         case Outcome.SERVE:
@@ -201,9 +166,9 @@ def _of_rule(rule: Rule, match: Match, case: Case, policy: Policy) -> Verdict:
 def _by_nature(case: Case, policy: Policy) -> Verdict:
     """What the artifact itself comes to, beside overrides and rules."""
     if case.evidence is not None:
-        return _by_tier(case, case.evidence, policy)
+        return by_tier(case, case.evidence, policy)
     if case.ref.kind is ArtifactKind.OTHER:
-        return _of_outcome(
+        return of_outcome(
             policy.unsupported, TrustTier.QUARANTINE, (reason(ReasonCode.UNSUPPORTED_FILE),)
         )
     if case.analysis_failed:
@@ -230,115 +195,9 @@ def _analysis_failed(case: Case, policy: Policy) -> Verdict:
         tries=str(case.analysis_failures),
     )
     again = case.analysis_failures <= ANALYSIS_RETRIES_MAX
-    verdict = _of_outcome(policy.outcome(tier), tier, (stated,))
+    verdict = of_outcome(policy.outcome(tier), tier, (stated,))
     expires_at = case.as_of + timedelta(seconds=ANALYSIS_RETRY_S) if again else None
     return replace(verdict, expires_at=expires_at)
-
-
-def _by_tier(case: Case, evidence: Evidence, policy: Policy) -> Verdict:
-    binding = [cap for cap in _caps(case, evidence, policy) if cap.tier is not TrustTier.APPROVE]
-    caps = sorted((_band(case, evidence, policy), *binding), key=lambda c: (c.tier.rank, c.order))
-    tier = caps[0].tier
-    reasons = tuple(dict.fromkeys(stated for cap in caps for stated in cap.reasons))
-    outcome = policy.outcome(tier)
-    if outcome is Outcome.SERVE and policy.minimum_age_hours:
-        young = _too_young(case, policy, tier, reasons)
-        if young is not None:
-            return young
-    return _of_outcome(outcome, tier, reasons)
-
-
-def _caps(case: Case, evidence: Evidence, policy: Policy) -> list[Cap]:
-    """What lowers the tier beside the score."""
-    caps = [
-        Cap(tier=policy.cap_incomplete(shortfall), reasons=(shortfall_reason(shortfall),))
-        for shortfall in evidence.shortfalls
-    ]
-    layers = case.score.layers if case.score else ()
-    missing = [item.layer for item in layers if item.status is LayerStatus.MISSING]
-    caps += [
-        Cap(
-            tier=policy.cap_missing(layer),
-            reasons=(reason(ReasonCode.LAYER_MISSING, layer=layer.value),),
-        )
-        for layer in missing
-        if layer not in case.layers_off
-    ]
-    caps += [
-        Cap(
-            tier=policy.layer_switched_off,
-            reasons=(reason(ReasonCode.LAYER_OFF, layer=layer.value),),
-        )
-        for layer in Layer
-        if layer in case.layers_off
-    ]
-    direct = finding_reason(evidence, DIRECT_URL_FINDINGS)
-    if direct is not None:
-        caps.append(Cap(tier=policy.direct_url, reasons=(direct,), order=0))
-    return caps
-
-
-def _band(case: Case, evidence: Evidence, policy: Policy) -> Cap:
-    """The score's own tier: never BLOCK by the score alone, unless policy says so."""
-    findings = finding_reasons(evidence)
-    if case.score is None:
-        stated = reason(ReasonCode.SCORE)
-        return Cap(tier=TrustTier.QUARANTINE, reasons=(*findings, stated), order=2)
-    tier = case.score.tier
-    if tier is TrustTier.BLOCK and not policy.block_on_score:
-        tier = TrustTier.QUARANTINE
-    stated = reason(ReasonCode.SCORE, score=str(case.score.value))
-    order = 0 if has_severe(evidence) else 2
-    return Cap(tier=tier, reasons=(*findings, stated), order=order)
-
-
-def _too_young(
-    case: Case, policy: Policy, tier: TrustTier, reasons: tuple[Reason, ...]
-) -> Verdict | None:
-    """The hold of a file that is younger than policy asks for; None where it is old enough."""
-    uploaded = case.facts.upload_time if case.facts else None
-    if uploaded is None:
-        return Verdict(
-            action=Action.HOLD,
-            hold=HoldKind.AGE,
-            tier=tier,
-            reasons=(reason(ReasonCode.AGE_UNKNOWN), *reasons),
-            expires_at=_facts_retry(case),
-        )
-    reached = uploaded + timedelta(hours=policy.minimum_age_hours)
-    if case.as_of >= reached:
-        return None
-    stated = reason(
-        ReasonCode.AGE,
-        hours=str(policy.minimum_age_hours),
-        until=reached.strftime("%Y-%m-%d %H:%M UTC"),
-    )
-    return Verdict(
-        action=Action.HOLD,
-        hold=HoldKind.AGE,
-        tier=tier,
-        reasons=(stated, *reasons),
-        expires_at=reached,
-    )
-
-
-def _facts_retry(case: Case) -> datetime | None:
-    """When to ask again for facts that we could not get; None where the index has none."""
-    if case.facts is not None and not _DATES & set(case.facts.missing):
-        return None
-    return case.as_of + timedelta(seconds=FACTS_RETRY_S)
-
-
-def _of_outcome(outcome: Outcome, tier: TrustTier, reasons: tuple[Reason, ...]) -> Verdict:
-    match outcome:
-        case Outcome.SERVE:
-            return Verdict(action=Action.SERVE, tier=tier, reasons=reasons)
-        case Outcome.HOLD:
-            return Verdict(action=Action.HOLD, hold=HoldKind.REVIEW, tier=tier, reasons=reasons)
-        case Outcome.DENY:
-            return Verdict(action=Action.DENY, tier=tier, reasons=reasons)
-        case _:
-            assert_never(outcome)
 
 
 def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -1,0 +1,114 @@
+"""The last step of the judgement: the score's band, whatever caps it, and the age of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models.decision import Action, HoldKind, LayerStatus, Reason, ReasonCode, TrustTier, reason
+from models.evidence import Evidence, Layer
+from policies.case import Case
+from policies.causes import finding_reason, finding_reasons, has_severe, shortfall_reason
+from policies.policy import Outcome, Policy
+from policies.verdict import Verdict, facts_retry, of_outcome
+
+DIRECT_URL_FINDINGS = frozenset({"direct-url-dependency", "direct-url-build-requirement"})
+"""Ids of the findings that an artifact needs a file by direct URL, past every index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """A tier that the artifact cannot exceed, and why."""
+
+    tier: TrustTier
+    reasons: tuple[Reason, ...]
+    order: int = 1
+    """Among equal tiers the lower goes first: what an artifact did, before what we did not see."""
+
+
+def by_tier(case: Case, evidence: Evidence, policy: Policy) -> Verdict:
+    """What the lowest of all caps leads to; the reasons begin with what binds."""
+    binding = [cap for cap in _caps(case, evidence, policy) if cap.tier is not TrustTier.APPROVE]
+    caps = sorted((_band(case, evidence, policy), *binding), key=lambda c: (c.tier.rank, c.order))
+    tier = caps[0].tier
+    reasons = tuple(dict.fromkeys(stated for cap in caps for stated in cap.reasons))
+    outcome = policy.outcome(tier)
+    if outcome is Outcome.SERVE and policy.minimum_age_hours:
+        young = _too_young(case, policy, tier, reasons)
+        if young is not None:
+            return young
+    return of_outcome(outcome, tier, reasons)
+
+
+def _caps(case: Case, evidence: Evidence, policy: Policy) -> list[Cap]:
+    """What lowers the tier beside the score."""
+    caps = [
+        Cap(tier=policy.cap_incomplete(shortfall), reasons=(shortfall_reason(shortfall),))
+        for shortfall in evidence.shortfalls
+    ]
+    layers = case.score.layers if case.score else ()
+    missing = [item.layer for item in layers if item.status is LayerStatus.MISSING]
+    caps += [
+        Cap(
+            tier=policy.cap_missing(layer),
+            reasons=(reason(ReasonCode.LAYER_MISSING, layer=layer.value),),
+        )
+        for layer in missing
+        if layer not in case.layers_off
+    ]
+    caps += [
+        Cap(
+            tier=policy.layer_switched_off,
+            reasons=(reason(ReasonCode.LAYER_OFF, layer=layer.value),),
+        )
+        for layer in Layer
+        if layer in case.layers_off
+    ]
+    direct = finding_reason(evidence, DIRECT_URL_FINDINGS)
+    if direct is not None:
+        caps.append(Cap(tier=policy.direct_url, reasons=(direct,), order=0))
+    return caps
+
+
+def _band(case: Case, evidence: Evidence, policy: Policy) -> Cap:
+    """The score's own tier: never BLOCK by the score alone, unless policy says so."""
+    findings = finding_reasons(evidence)
+    if case.score is None:
+        stated = reason(ReasonCode.SCORE)
+        return Cap(tier=TrustTier.QUARANTINE, reasons=(*findings, stated), order=2)
+    tier = case.score.tier
+    if tier is TrustTier.BLOCK and not policy.block_on_score:
+        tier = TrustTier.QUARANTINE
+    stated = reason(ReasonCode.SCORE, score=str(case.score.value))
+    order = 0 if has_severe(evidence) else 2
+    return Cap(tier=tier, reasons=(*findings, stated), order=order)
+
+
+def _too_young(
+    case: Case, policy: Policy, tier: TrustTier, reasons: tuple[Reason, ...]
+) -> Verdict | None:
+    """The hold of a file that is younger than policy asks for; None where it is old enough."""
+    uploaded = case.facts.upload_time if case.facts else None
+    if uploaded is None:
+        return Verdict(
+            action=Action.HOLD,
+            hold=HoldKind.AGE,
+            tier=tier,
+            reasons=(reason(ReasonCode.AGE_UNKNOWN), *reasons),
+            expires_at=facts_retry(case),
+        )
+    reached = uploaded + timedelta(hours=policy.minimum_age_hours)
+    if case.as_of >= reached:
+        return None
+    stated = reason(
+        ReasonCode.AGE,
+        hours=str(policy.minimum_age_hours),
+        until=reached.strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    return Verdict(
+        action=Action.HOLD,
+        hold=HoldKind.AGE,
+        tier=tier,
+        reasons=(stated, *reasons),
+        expires_at=reached,
+    )
