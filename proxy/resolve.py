@@ -14,7 +14,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -25,7 +25,7 @@ from resolvelib import Resolver as Solver
 from resolvelib.structs import RequirementInformation, State
 
 from models.artifact import ArtifactKind, Sha256
-from models.errors import PratiqueError, UpstreamNotFound
+from models.errors import PratiqueError, UpstreamNotFound, UpstreamUnavailable
 from models.evidence import ResolvedFile
 from models.work import RESOLVED_FILES_MAX, ResolvedSet, ResolveRequest
 from proxy.candidates import (
@@ -44,6 +44,8 @@ LOG = structlog.get_logger()
 
 RESOLVE_S = 40.0
 """Seconds one resolution may take; a third of an analysis (`analysis_s` 120)."""
+ASK_S = 12.0
+"""Seconds one page or metadata file is waited for; then the resolution goes on without it."""
 ROUNDS_MAX = 1_500
 """Rounds of the solver; one pins one project, and a conflict costs a few."""
 PROJECTS_MAX = 400
@@ -57,6 +59,20 @@ RESOLUTIONS_MAX = 4
 """Resolutions that run at once; the others wait."""
 NOTES_MAX = 200
 """Lines of `unresolved`, and of `direct_urls`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveBounds:
+    """How far one resolution may go, and how many may run."""
+
+    resolve_s: float = RESOLVE_S
+    ask_s: float = ASK_S
+    rounds_max: int = ROUNDS_MAX
+    projects_max: int = PROJECTS_MAX
+    metadata_max: int = METADATA_MAX
+    files_max: int = RESOLVED_FILES_MAX
+    resolutions_max: int = RESOLUTIONS_MAX
+
 
 T = TypeVar("T")
 Where = tuple[str, int]
@@ -81,12 +97,16 @@ class MetadataSource(Protocol):
 class Resolver:
     """Resolves for any number of leases. Call `close` at the end."""
 
-    def __init__(self, index: Pages, metadata: MetadataSource, *, resolve_s: float = RESOLVE_S):
-        """`resolve_s` bounds one resolution."""
+    def __init__(
+        self, index: Pages, metadata: MetadataSource, *, bounds: ResolveBounds | None = None
+    ) -> None:
+        """`index` is the cached one, `metadata` the Fetcher."""
         self._index = index
         self._metadata = metadata
-        self._resolve_s = resolve_s
-        self._threads = ThreadPoolExecutor(RESOLUTIONS_MAX, thread_name_prefix="resolve")
+        self._bounds = bounds or ResolveBounds()
+        self._threads = ThreadPoolExecutor(
+            self._bounds.resolutions_max, thread_name_prefix="resolve"
+        )
 
     async def resolve(self, request: ResolveRequest) -> tuple[ResolvedSet, dict[Sha256, Where]]:
         """The set, and for each of its files the upstream URL and the size (0: not announced).
@@ -95,12 +115,11 @@ class Resolver:
         Raises ResolutionFailed where the request itself is no use.
         """
         interpreter = Interpreter(request.target)
-        fetches = _Fetches(
-            self._index, self._metadata, asyncio.get_running_loop(), resolve_s=self._resolve_s
-        )
-        job = _Job(request, interpreter, fetches)
+        loop = asyncio.get_running_loop()
+        fetches = _Fetches(self._index, self._metadata, loop, self._bounds)
+        job = _Job(request, interpreter, fetches, self._bounds)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, job.run)
+            return await loop.run_in_executor(self._threads, job.run)
         finally:
             fetches.stop()
 
@@ -121,13 +140,12 @@ class _Fetches:
         index: Pages,
         metadata: MetadataSource,
         loop: asyncio.AbstractEventLoop,
-        *,
-        resolve_s: float,
+        bounds: ResolveBounds,
     ) -> None:
         self._index = index
         self._metadata = metadata
         self._loop = loop
-        self._resolve_s = resolve_s
+        self._bounds = bounds
         self._deadline: float | None = None
         self._pages: dict[NormalizedName, Future[ProjectPage]] = {}
         self._files: dict[str, Future[bytes | None]] = {}
@@ -135,36 +153,36 @@ class _Fetches:
 
     def begin(self) -> None:
         """The time runs from here."""
-        self._deadline = time.monotonic() + self._resolve_s
+        self._deadline = time.monotonic() + self._bounds.resolve_s
 
     def page(self, name: NormalizedName) -> ProjectPage:
         """A page. Raises UpstreamError, _Stopped."""
         self.expect(name)
         if name not in self._pages:
-            raise _Stopped(f"more than {PROJECTS_MAX} projects are involved")
+            raise _Stopped(f"more than {self._bounds.projects_max} projects are involved")
         return self._wait(self._pages[name])
 
     def expect(self, name: NormalizedName) -> None:
         """Begin to fetch a page that will be asked for."""
-        if name not in self._pages and len(self._pages) < PROJECTS_MAX:
+        if name not in self._pages and len(self._pages) < self._bounds.projects_max:
             self._pages[name] = self._begin(self._index.project(name))
 
     def metadata(self, file: IndexFile) -> bytes | None:
         """A file's metadata. Raises UpstreamError, _Stopped."""
         self.expect_metadata(file)
         if file.url not in self._files:
-            raise _Stopped(f"more than {METADATA_MAX} files' metadata were asked for")
+            raise _Stopped(f"metadata of more than {self._bounds.metadata_max} files was asked for")
         return self._wait(self._files[file.url])
 
     def expect_metadata(self, file: IndexFile) -> None:
         """Begin to fetch metadata that will be asked for."""
-        if file.url not in self._files and len(self._files) < METADATA_MAX:
+        if file.url not in self._files and len(self._files) < self._bounds.metadata_max:
             self._files[file.url] = self._begin(self._metadata.metadata_for_resolution(file))
 
     def check(self) -> None:
         """Raises _Stopped once the time is up or nobody waits any more."""
         if self._stopped or self._left() <= 0:
-            raise _Stopped(f"it took longer than {self._resolve_s:g} s")
+            raise _Stopped(f"it took longer than {self._bounds.resolve_s:g} s")
 
     def stop(self) -> None:
         """Cancel what is under way."""
@@ -183,12 +201,17 @@ class _Fetches:
     def _wait(self, future: Future[T]) -> T:
         self.check()
         try:
-            return future.result(timeout=max(self._left(), 0.0))
-        except (TimeoutError, CancelledError) as error:
-            raise _Stopped(f"it took longer than {self._resolve_s:g} s") from error
+            return future.result(timeout=min(self._left(), self._bounds.ask_s))
+        except TimeoutError as error:
+            self.check()
+            raise UpstreamUnavailable("The index did not answer in time.") from error
+        except CancelledError as error:
+            raise _Stopped("nobody waits for it any more") from error
 
     def _left(self) -> float:
-        return self._resolve_s if self._deadline is None else self._deadline - time.monotonic()
+        if self._deadline is None:
+            return self._bounds.resolve_s
+        return self._deadline - time.monotonic()
 
 
 class _Catalogue:
@@ -368,9 +391,14 @@ class _Job:
     """One resolution, in its thread."""
 
     def __init__(
-        self, request: ResolveRequest, interpreter: Interpreter, fetches: _Fetches
+        self,
+        request: ResolveRequest,
+        interpreter: Interpreter,
+        fetches: _Fetches,
+        bounds: ResolveBounds,
     ) -> None:
         self._request = request
+        self._bounds = bounds
         self._interpreter = interpreter
         self._fetches = fetches
         self._catalogue = _Catalogue(interpreter, fetches)
@@ -408,8 +436,10 @@ class _Job:
         ]
         try:
             return self._solve(possible, lenient=True)
-        except (ResolutionImpossible, ResolutionTooDeep):
+        except ResolutionImpossible:
             return self._one_by_one(possible)
+        except ResolutionTooDeep as error:
+            raise _too_deep() from error
 
     def _one_by_one(self, needs: Sequence[Need]) -> _Pinned:
         kept: list[Need] = []
@@ -417,7 +447,9 @@ class _Job:
         for need in needs:
             try:
                 pinned = self._solve([*kept, need], lenient=True)
-            except (ResolutionImpossible, ResolutionTooDeep):
+            except ResolutionTooDeep as error:
+                raise _too_deep() from error
+            except ResolutionImpossible:
                 self._notes.append(f"{need}: it conflicts with another requirement")
             else:
                 kept.append(need)
@@ -425,7 +457,7 @@ class _Job:
 
     def _solve(self, needs: Sequence[Need], *, lenient: bool) -> _Pinned:
         provider = _Provider(self._catalogue, self._fetches, lenient=lenient)
-        result = Solver(provider, self._progress).resolve(needs, max_rounds=ROUNDS_MAX)
+        result = Solver(provider, self._progress).resolve(needs, max_rounds=self._bounds.rounds_max)
         return result.mapping
 
     def _describe(self, pinned: _Pinned) -> list[str]:
@@ -455,11 +487,12 @@ class _Job:
     ) -> tuple[ResolvedSet, dict[Sha256, Where]]:
         chosen = {candidate.name: candidate for candidate in pinned.values()}
         ordered = [chosen[name] for name in sorted(chosen)]
-        if len(ordered) > RESOLVED_FILES_MAX:
-            self._notes.append(f"the rest: the set has more than {RESOLVED_FILES_MAX} files")
+        files_max = self._bounds.files_max
+        if len(ordered) > files_max:
+            self._notes.append(f"the rest: the set has more than {files_max} files")
         files: list[ResolvedFile] = []
         where: dict[Sha256, Where] = {}
-        for candidate in ordered[:RESOLVED_FILES_MAX]:
+        for candidate in ordered[:files_max]:
             file = candidate.file
             if file.sha256 is None:
                 continue
@@ -480,3 +513,7 @@ class _Job:
             guessed=tuple(dict.fromkeys(self._guessed)),
         )
         return resolved, where
+
+
+def _too_deep() -> _Stopped:
+    return _Stopped("the search took too many steps")
