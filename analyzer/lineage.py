@@ -110,9 +110,10 @@ def _charge(event: Event, known: _Phase) -> str:
         )
         return RUNNER
     process = known.processes.get(event.pid)
+    before = RUNNER if process is None and not known.command_pid else None
     if process is None:
         process = _first_seen(event, known)
-    before = process.owner
+    before = before or process.owner
     match event.kind:
         case EventKind.FORK if event.result > 0 and not event.flags & CLONE_THREAD:
             _fork(process, event, known)

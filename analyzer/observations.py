@@ -63,7 +63,7 @@ class DecoyLine(msgspec.Struct):
     at_ns: _Nanoseconds
     path: str
     id: str
-    event: Literal["open", "access", "modify"]
+    event: Literal["open", "access", "modify", "delete", "move"]
 
 
 class ModuleLine(msgspec.Struct, tag="module", tag_field="kind"):

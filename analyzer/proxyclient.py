@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -57,13 +57,16 @@ class ProxyClient:
     """One session with one proxy. Use as an async context manager."""
 
     def __init__(self, *, server: str, token: str, retry_s: float = RETRY_S) -> None:
-        self._base = f"{server.rstrip('/')}/worker/v1"
+        # `unix:PATH` is the proxy of this machine: the embedded worker has no network.
+        self._socket = server.removeprefix("unix:") if server.startswith("unix:") else ""
+        self._base = f"{'http://localhost' if self._socket else server.rstrip('/')}/worker/v1"
         self._token = token
         self._retry_s = retry_s
         self._session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> ProxyClient:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(self._socket) if self._socket else None,
             headers={"Authorization": f"Bearer {self._token}", "User-Agent": "pratique-worker"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=ANSWER_S),
             auto_decompress=False,

@@ -75,6 +75,12 @@ def understand(
         raise SandboxFailed(
             "The sandbox ran an artifact and gave no trace.", next_step="Run `pratique doctor`."
         )
+    account = result.account
+    if phases and not account.get("emitted", 0) and not account.get("dropped", 0):
+        raise SandboxFailed(
+            "The box did not start: nothing in it was seen to run.",
+            next_step="Run `pratique doctor`; the daemon's own output says more.",
+        )
     sinkhole = read_sinkhole(blobs.get("sinkhole", b""), phases)
     decoys = read_decoys(blobs.get("decoys", b""), phases)
     runner = read_runner(blobs.get("report", b""))

@@ -21,7 +21,7 @@ DEFINITION = Definition(
     technique="T1552.001",
     needs=frozenset({EventKind.DECOY}),
 )
-EVERYDAY = frozenset({"dotenv", "env-file", "pip-config", "git-config"})
+EVERYDAY = frozenset({"dotenv-secret"})
 """Decoys that ordinary libraries look for too: settings first, secrets second."""
 READS = ("open", "access")
 

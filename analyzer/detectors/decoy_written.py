@@ -17,12 +17,13 @@ DEFINITION = Definition(
     technique="T1565.001",
     needs=frozenset({EventKind.DECOY}),
 )
+CHANGES = ("modify", "delete", "move")
 
 
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each decoy."""
     seen = set()
     for event in run.events(EventKind.DECOY):
-        if event.detail == "modify" and event.path not in seen:
+        if event.detail in CHANGES and event.path not in seen:
             seen.add(event.path)
             yield Match.of(event, run, what=run.planted_at(event.path) or "unknown")

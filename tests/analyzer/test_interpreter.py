@@ -1,0 +1,90 @@
+"""The box's interpreter as tags and markers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from packaging import tags
+
+from analyzer.interpreter import Interpreter, describe_interpreter, from_answer, platform_tags
+from models.errors import SandboxUnavailable
+
+MARKERS = {
+    "python_full_version": "3.11.2",
+    "python_version": "3.11",
+    "sys_platform": "linux",
+    "platform_machine": "aarch64",
+}
+PI = from_answer(MARKERS, version=(3, 11), platform="linux-aarch64", libc="glibc 2.36")
+
+
+async def test_describe_interpreter__agrees_with_packaging_about_ourselves() -> None:
+    import sys  # noqa: PLC0415 - the one test that asks about this very process
+
+    found = await describe_interpreter(sys.executable)
+
+    assert set(found.target.tags) == {str(tag) for tag in tags.sys_tags()}
+    assert found.version.startswith(f"{sys.version_info[0]}.{sys.version_info[1]}.")
+    assert found.platform == f"linux-{found.target.markers['platform_machine']}"
+
+
+@pytest.mark.parametrize("body", ["#!/bin/sh\necho no json\n", "#!/bin/sh\nexit 1\n"])
+async def test_describe_interpreter__one_that_does_not_answer_is_named(
+    tmp_path: Path, body: str
+) -> None:
+    fake = tmp_path / "python3"
+    fake.write_text(body)
+    fake.chmod(0o755)
+
+    with pytest.raises(SandboxUnavailable, match="python3"):
+        await describe_interpreter(str(fake))
+
+
+async def test_describe_interpreter__one_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SandboxUnavailable):
+        await describe_interpreter(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("filename", "runs"),
+    [
+        ("demo-1-py3-none-any.whl", True),
+        ("demo-1-py2.py3-none-any.whl", True),
+        ("demo-1-cp311-cp311-manylinux_2_17_aarch64.manylinux2014_aarch64.whl", True),
+        ("demo-1-cp38-abi3-linux_aarch64.whl", True),
+        ("demo-1-cp311-cp311-manylinux_2_37_aarch64.whl", False),
+        ("demo-1-cp311-cp311-manylinux2014_x86_64.whl", False),
+        ("demo-1-cp312-cp312-linux_aarch64.whl", False),
+        ("demo-1-cp311-cp311-win_amd64.whl", False),
+        ("demo-1-cp311-cp311-musllinux_1_1_aarch64.whl", False),
+        ("demo-1-py2-none-any.whl", False),
+        ("nonsense.whl", False),
+    ],
+)
+def test_runs_wheel__by_its_tags(filename: str, *, runs: bool) -> None:
+    assert PI.runs_wheel(filename) is runs
+
+
+@pytest.mark.parametrize(
+    ("requires", "admitted"),
+    [("", True), (">=3.8", True), ("<3.11", False), (">=3.12", False), ("nonsense", True)],
+)
+def test_satisfies__requires_python(requires: str, *, admitted: bool) -> None:
+    assert PI.satisfies(requires) is admitted
+
+
+def test_platform_tags__without_glibc_only_the_plain_one() -> None:
+    assert list(platform_tags("linux-x86_64", "")) == ["linux_x86_64"]
+
+
+def test_platform_tags__old_names_stand_behind_their_numbers() -> None:
+    found = list(platform_tags("linux-x86_64", "glibc 2.17"))
+
+    assert found[:2] == ["manylinux_2_17_x86_64", "manylinux2014_x86_64"]
+    assert found[-2:] == ["manylinux1_x86_64", "linux_x86_64"]
+
+
+def test_from_answer__all_tags_fit_a_target() -> None:
+    assert len(PI.target.tags) < 4000
+    assert isinstance(PI, Interpreter)
