@@ -2,8 +2,8 @@
 
 Two ways into a box. `USERNS` (the rule): the spawner gives up root first, then bwrap makes a user
 namespace as that ordinary uid. `SETPRIV` (where the system forbids ordinary users that, as
-Ubuntu's AppArmor does): bwrap stays root without a user namespace, keeps two capabilities, and
-setpriv gives up the uid and both of them before the command.
+Ubuntu's AppArmor does): bwrap stays root without a user namespace, keeps three capabilities,
+and setpriv gives up the uid and all of them before the command.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def command_line(box: Box) -> tuple[str, ...]:
     command = box.command
     if box.way is Way.SETPRIV:
         identity = (f"--reuid={box.uid}", f"--regid={box.uid}", "--clear-groups")
-        command = (SETPRIV, *identity, "--inh-caps=-all", "--ambient-caps=-all", *command)
+        nothing = ("--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all")
+        command = (SETPRIV, *identity, *nothing, *command)
     return (BWRAP, "--args", str(layout.ARGS_FD), *command)
 
 
@@ -112,7 +113,9 @@ def _isolation(box: Box) -> tuple[str, ...]:
         arguments += ["--unshare-user", "--disable-userns"]
         arguments += ["--uid", str(box.uid), "--gid", str(box.uid), "--cap-drop", "ALL"]
     else:
-        arguments += ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        arguments += ["--cap-drop", "ALL"]
+        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):  # what setpriv gives up
+            arguments += ["--cap-add", capability]
     if not box.network:
         arguments.append("--unshare-net")
     arguments += ["--hostname", HOSTNAME, "--new-session", "--die-with-parent"]

@@ -31,9 +31,9 @@ _PYVENV = (
 )
 PTH_NAME = "_env.pth"
 """Puts the dependencies behind the artifact on the path; ours, and known by name to the analyzer."""
-_PTH = (
-    "import os, site; [site.addsitedir(d) for d in "
-    f"('{layout.DEPS_SITE}', '{layout.BUILD_SITE}') if os.path.isdir(d)]\n"
+_PTH = "".join(
+    f"import os, site; os.path.isdir('{path}') and site.addsitedir('{path}')\n"
+    for path in (layout.DEPS_SITE, layout.BUILD_SITE)
 )
 """`/build` is there only while an sdist is being built."""
 _ETC = {
@@ -74,7 +74,7 @@ class Cell:
         options = f"size={size_bytes},nr_inodes={FILES_MAX},mode=0755"
         flags = kernelcalls.MS_NOSUID | kernelcalls.MS_NODEV
         kernelcalls.mount("tmpfs", str(self.root), "tmpfs", flags, options)
-        for name in ("in/run", "in/build", "opt/runner", "opt/pip", "run"):
+        for name in ("in/run", "in/build", "opt/runner", "opt/pip/pip", "run"):
             (self.root / name).mkdir(parents=True)
         for name in ("tmp", "shm"):
             self._folder(name, 0o1777, root=True)

@@ -71,7 +71,10 @@ class Trees:
 
 
 def find_trees(root: Path = ROOT, *, own: str | None = None) -> Trees:
-    """The trees under `root`, as this process may use them; `own` is our v2 path, for tests."""
+    """The trees under `root`, as this process may use them; `own` is our v2 path, for tests.
+
+    On pure v2 this steps into a leaf of our own group and hands the controllers down.
+    """
     if (root / "cgroup.controllers").exists():
         base = _delegated(root, own if own is not None else _own_v2_path())
         return Trees(v2=base, v1={}, v2_limits=base is not None and _enable(base))
@@ -119,13 +122,14 @@ def _enable(base: Path) -> bool:
 class Cgroup:
     """One box's directory in each tree. `close` kills what is in it and removes it."""
 
-    def __init__(self, trees: Trees, name: str, limits: Limits) -> None:
+    def __init__(self, trees: Trees, name: str, limits: Limits | None) -> None:
         self._v1 = {controller: base / name for controller, base in trees.v1.items()}
         self._v2 = trees.v2 / name if trees.v2 is not None else None
         self._v2_limits = trees.v2_limits
         for path in self._paths():
             path.mkdir(exist_ok=True)
-        self._limit(limits)
+        if limits is not None:
+            self._limit(limits)
 
     def _paths(self) -> list[Path]:
         v2 = [self._v2] if self._v2 is not None else []
@@ -222,9 +226,8 @@ def sweep(trees: Trees, prefix: str) -> int:
     """Kill and remove what a dead predecessor left: directories whose name begins with `prefix`."""
     bases = ([trees.v2] if trees.v2 is not None else []) + list(trees.v1.values())
     names = {path.name for base in bases for path in base.glob(f"{prefix}*") if path.is_dir()}
-    nothing = Limits(memory_bytes=1 << 30, pids=1, cpu_percent=100)
     for name in names:
-        Cgroup(trees, name, nothing).close()
+        Cgroup(trees, name, None).close()
     return len(names)
 
 

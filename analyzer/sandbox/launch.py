@@ -29,6 +29,7 @@ def daemon_argv(
     pip_dir: Path | None = None,
     memory_bytes: int | None = None,
     pids: int | None = None,
+    way: str | None = None,
 ) -> tuple[str, ...]:
     """The argument vector. `sites` and `pip_dir` default to those of this very environment."""
     argv = [layout.PYTHON, "-I", "-c", _START.format(root=str(CODE_ROOT))]
@@ -42,6 +43,7 @@ def daemon_argv(
     numbers = {"--uid-base": uid_base, "--memory-bytes": memory_bytes, "--pids": pids}
     for option, number in numbers.items():
         argv += [option, str(number)] if number is not None else []
+    argv += ["--way", way] if way else []
     return (*argv, "--pip-dir", str(chosen)) if chosen else tuple(argv)
 
 

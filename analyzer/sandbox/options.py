@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analyzer.sandbox.boxes import Way
+
 UID_BASE = 64900
 """First uid of boxes: above those that Debian gives out (Policy 9.2.2: 64000 to 64999 on request)."""
 BOXES_MAX = 16
@@ -36,6 +38,8 @@ class Options:
     memory_bytes: int = MEMORY_BYTES
     pids: int = PIDS
     cpu_percent: int = CPU_PERCENT
+    way: Way | None = None
+    """None: find out."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--memory-bytes", type=int, default=MEMORY_BYTES)
     made.add_argument("--pids", type=int, default=PIDS)
     made.add_argument("--cpu-percent", type=int, default=CPU_PERCENT)
+    made.add_argument("--way", type=Way, choices=tuple(Way), help="into a box; default: probe")
     return made
 
 
@@ -74,4 +79,5 @@ def parse(argv: Sequence[str]) -> Options:
         memory_bytes=given.memory_bytes,
         pids=given.pids,
         cpu_percent=given.cpu_percent,
+        way=given.way,
     )

@@ -8,7 +8,7 @@ looks: what they do at that time is nobody's behaviour.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analyzer.sandbox import layout
@@ -24,6 +24,8 @@ SUBMODULES_MAX = 150
 """Submodules imported below each top-level module."""
 MARGIN_MS = 500
 """Milliseconds that the importer leaves before the run's deadline, to say how far it came."""
+IMPORTS_TIMED_OUT = 3
+"""Exit code of `runner/imports.py` where it had to kill a module's process."""
 _NUMBERS = {"P1": 1, "P2": 2, "P3": 3}
 _PIP = (
     *("install", "--no-index", "--no-deps", "--no-build-isolation", "--no-compile"),
@@ -128,6 +130,8 @@ class Phases:
         )
         before = self.stage.usage()
         ended = self.stage.run(self._box(step), self._env(step))
+        if phase == "P3" and ended.exit_code == IMPORTS_TIMED_OUT:
+            ended = replace(ended, how="timeout", exit_code=None)
         return phase_result(phase, ended, before, self.stage.usage(), counts=self.watch.counts())
 
     def _env(self, step: Step) -> dict[str, str]:

@@ -243,7 +243,7 @@ def phase_result(
 ) -> PhaseResult:
     """What the protocol says about a phase."""
     oom = after.oom_kills - before.oom_kills
-    how = "oom" if oom and (ended.how == "exit" and ended.exit_code) else ended.how
+    how = "oom" if oom and ended.how == "exit" else ended.how
     if how == "exit" and was_killed(ended.exit_code):
         how = "killed"
     return PhaseResult(

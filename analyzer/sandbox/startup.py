@@ -39,7 +39,7 @@ def open_station(options: Options, *, version: str) -> tuple[Station, Hello]:
         sweep(options.run_dir, trees, prefix)
     spawner = Spawner()
     try:
-        way = probe_way(spawner, uid=options.uid_base if privileged else None)
+        way = probe_way(spawner, uid=options.uid_base if privileged else None, only=options.way)
         tracer, why_not = _load_tracer(options, trees, privileged=privileged)
     except BaseException:
         spawner.close()
@@ -106,17 +106,19 @@ def sweep(run_dir: Path, trees: cgroups.Trees, prefix: str) -> int:
     return swept
 
 
-def probe_way(spawner: Spawner, *, uid: int | None) -> Way:
+def probe_way(spawner: Spawner, *, uid: int | None, only: Way | None = None) -> Way:
     """Which way into a box works here: user namespaces, else root and setpriv."""
-    problem = try_way(spawner, Way.USERNS, uid=uid)
-    if not problem:
-        return Way.USERNS
-    if uid is not None:
-        again = try_way(spawner, Way.SETPRIV, uid=uid)
-        if not again:
-            return Way.SETPRIV
-        problem = f"{problem}; {again}"
-    raise StartFailed(f"bubblewrap cannot make a box here: {problem}. Run `pratique doctor`.")
+    problems = []
+    for way in (only,) if only is not None else tuple(Way):
+        problem = try_way(spawner, way, uid=uid)
+        if not problem:
+            return way
+        problems.append(f"{way}: {problem}")
+        if uid is None:
+            break
+    raise StartFailed(
+        f"bubblewrap cannot make a box here ({'; '.join(problems)}). Run `pratique doctor`."
+    )
 
 
 def try_way(spawner: Spawner, way: Way, *, uid: int | None) -> str:

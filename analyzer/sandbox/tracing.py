@@ -85,11 +85,10 @@ class Store:
 
     def flush(self) -> None:
         """Write what is buffered."""
-        view = memoryview(self._buffer)
+        view = memoryview(bytes(self._buffer))
+        self._buffer.clear()
         while view:
             view = view[os.write(self.descriptor, view) :]
-        view.release()
-        self._buffer = bytearray()
 
 
 class Watch:
@@ -160,7 +159,7 @@ class Drainer:
         with self._lock:
             self._drain()
             account = self._tracer.account(watch.slot)
-        watch.store.flush()
+            watch.store.flush()
         return {**account, "received": watch.store.received, "stored": watch.store.stored}
 
     def _drain(self) -> None:

@@ -40,9 +40,12 @@ def send(sock: socket.socket, message: Mapping[str, Any], descriptors: Iterable[
 
 def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """The next message and its descriptors (the caller closes them); None: the peer closed."""
-    data, ancillary, flags, _ = sock.recvmsg(
-        MESSAGE_BYTES_MAX + 1, socket.CMSG_SPACE(DESCRIPTORS_MAX * 4), socket.MSG_CMSG_CLOEXEC
-    )
+    try:
+        data, ancillary, flags, _ = _take(sock)
+    except ConnectionResetError:
+        # The peer closed before it had read all we sent. The kernel says so once, and only then
+        # gives out what the peer had said before: its reason, mostly.
+        data, ancillary, flags, _ = _take(sock)
     descriptors = _descriptors(ancillary)
     try:
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
@@ -57,6 +60,11 @@ def receive(sock: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
         close_all(descriptors)
         raise error if isinstance(error, WireError) else WireError("not JSON") from error
     return message, descriptors
+
+
+def _take(sock: socket.socket) -> tuple[bytes, list[tuple[int, int, bytes]], int, Any]:
+    space = socket.CMSG_SPACE(DESCRIPTORS_MAX * 4)
+    return sock.recvmsg(MESSAGE_BYTES_MAX + 1, space, socket.MSG_CMSG_CLOEXEC)
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

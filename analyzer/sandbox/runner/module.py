@@ -65,10 +65,20 @@ def submodules(package: str, limit: int) -> list[str]:
     return found
 
 
+def flush() -> None:
+    """Write out what was printed: once, not in every fork."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001 - the package may have put anything in their place
+        return
+
+
 def fork_imports(names: list[str], end: float) -> int:
     """Import `names` in one fork; returns how many were begun (the last may have ended it)."""
     import select  # noqa: PLC0415 - only packages with submodules pay for it
 
+    flush()
     mine, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -76,6 +86,7 @@ def fork_imports(names: list[str], end: float) -> int:
         for name in names:
             os.write(theirs, b".")
             attempt(name)
+            flush()
         os._exit(0)
     os.close(theirs)
     begun = 0
