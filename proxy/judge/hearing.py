@@ -12,11 +12,11 @@ from weakref import WeakValueDictionary
 import structlog
 
 from models.artifact import ArtifactRef
-from models.canonical import Digest, digest_of
+from models.canonical import Digest
 from models.clock import Clock
 from models.decision import Decision, HoldKind, ReasonCode
 from models.errors import JudgeRefused, Overloaded, PratiqueError
-from models.evidence import Evidence, Layer, Shortfall
+from models.evidence import Layer, Shortfall
 from models.facts import Facts
 from models.judgement import JudgeRequest
 from models.work import FACTS_RETRY_S, Job, JobState, Priority
@@ -180,13 +180,12 @@ class Hearings:
 
     def _check(self, decision: Decision, request: JudgeRequest, policy: Policy) -> None:
         """A judge of another version must not fill the store with what goes stale at once."""
-        evidence: Evidence | None = request.evidence
-        rests_on = None if evidence is None else digest_of(evidence)
+        # Large evidence takes 50 ms to digest: that is the judge's work, not the event loop's.
         model = decision.score.model_digest if decision.score else self._model_digest
         if (
             decision.ref != request.ref
             or decision.policy_digest != policy.digest
-            or decision.evidence_digest != rests_on
+            or (decision.evidence_digest is None) is not (request.evidence is None)
             or model != self._model_digest
         ):
             raise JudgeRefused(
