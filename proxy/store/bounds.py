@@ -24,11 +24,14 @@ ROWS_MAX = 10_000
 FETCH_TEXT_CHARS_MAX = 300
 """Characters kept of a user agent, an address or a requester: all may come from a stranger."""
 
+HEADER_CHARS_MAX = 1_000
+"""Characters kept of an upstream's header; real etags have less than a hundred."""
+
 ERROR_CHARS_MAX = 1_000
 """Characters kept of a worker's error; `FailurePost.error` allows no more."""
 
 AUDIT_DETAIL_CHARS_MAX = 64 * 1024
-"""Characters of one audit row's detail; an override that binds 500 files needs half of it."""
+"""Characters of one audit row's detail; ours have a few hundred and a justification."""
 
 INDEXES_SEEN_MAX = 64
 """Index names that a process remembers having been asked about; operators have a handful."""

@@ -11,9 +11,9 @@ from models.decision import Override
 from models.errors import StoreConflict, StoreError, ValueInvalid
 from models.evidence import Evidence
 from models.work import Job
-from proxy.store.bounds import BLOB_BYTES_MAX, FETCH_TEXT_CHARS_MAX
+from proxy.store.bounds import BLOB_BYTES_MAX, FETCH_TEXT_CHARS_MAX, HEADER_CHARS_MAX
 from proxy.store.codec import micros
-from proxy.store.port import Fetch, Token, TokenKind
+from proxy.store.port import Fetch, StoredPage, Token, TokenKind
 
 
 def check_blob(digest: Digest, data: bytes) -> None:
@@ -55,6 +55,15 @@ def clean_fetches(fetches: Iterable[Fetch]) -> list[Fetch]:
         )
         for fetch in fetches
     ]
+
+
+def clean_page(page: StoredPage) -> StoredPage:
+    """The page with upstream's headers cut and made storable; a changed etag matches nothing."""
+    return replace(
+        page,
+        content_type=clean(page.content_type, HEADER_CHARS_MAX),
+        etag=clean(page.etag, HEADER_CHARS_MAX),
+    )
 
 
 def clean(text: str, chars: int) -> str:

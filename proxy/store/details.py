@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from models.canonical import Digest, canonical_json
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from models.canonical import Digest, canonical_json, digest_of
 from models.decision import Decision, Override
 from proxy.store.port import Token
 
 
-def decision_detail(decision: Decision, digest: Digest) -> str:
-    """The decision in short, with the digest that leads to the whole of it."""
+def decision_detail(decision: Decision, *, decision_id: str, digest: Digest) -> str:
+    """The decision in short, with the digest that binds the whole of it.
+
+    Id and digest are handed in, since each costs the canonical JSON of the decision.
+    """
     return _json(
         {
             "action": decision.action.value,
             "digest": digest,
             "hold": decision.hold.value if decision.hold else None,
-            "id": decision.id,
+            "id": decision_id,
             "override_id": decision.override_id,
             "tier": decision.tier.value if decision.tier else None,
         }
@@ -22,8 +30,12 @@ def decision_detail(decision: Decision, digest: Digest) -> str:
 
 
 def override_detail(override: Override) -> str:
-    """The whole override: it is a person's act."""
-    return canonical_json(override).decode()
+    """A person's act, all of it but the list of what it binds, which the digest covers.
+
+    A project may have tens of thousands of files, too many for a row that people read.
+    """
+    value = msgspec.to_builtins(replace(override, bound=()))
+    return _json(value | {"bound": len(override.bound), "digest": digest_of(override)})
 
 
 def token_detail(token: Token) -> str:
@@ -32,5 +44,5 @@ def token_detail(token: Token) -> str:
     return _json({"expires_at": ends, "kind": token.kind.value, "name": token.name})
 
 
-def _json(value: dict[str, str | None]) -> str:
+def _json(value: dict[str, Any]) -> str:
     return canonical_json(value).decode()

@@ -24,6 +24,7 @@ from proxy.store.checks import (
     check_override,
     check_token,
     clean_fetches,
+    clean_page,
     pick_token,
 )
 from proxy.store.codec import digest_of_text, encode, micros
@@ -61,13 +62,13 @@ class MemoryStore(Store):
 
     # -- decisions ---------------------------------------------------------------------------
     async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
-        digest = digest_of_text(encode(decision))
+        detail = decision_detail(
+            decision, decision_id=decision.id, digest=digest_of_text(encode(decision))
+        )
         for moment in (decision.as_of, decision.expires_at):
             micros(moment or decision.as_of)
         if self._currently(decision.ref) != decision:
-            self._append_audit(
-                actor, "decision_made", decision.ref.key, decision_detail(decision, digest)
-            )
+            self._append_audit(actor, "decision_made", decision.ref.key, detail)
             self._history.append(decision)
             self._current[decision.ref] = len(self._history) - 1
             self._touch(decision.ref.index, decision.ref.project)
@@ -320,7 +321,7 @@ class MemoryStore(Store):
     async def put_page(self, page: StoredPage) -> None:
         micros(page.fetched_at)
         self._indexes.add(page.index)
-        self._pages[page.index, page.project] = page
+        self._pages[page.index, page.project] = clean_page(page)
 
     async def page(self, index: IndexName, project: NormalizedName) -> StoredPage | None:
         return self._pages.get((index, project))

@@ -17,7 +17,6 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
-from proxy.store.checks import clean_fetches
 from proxy.store.port import AuditRow, Change, Fetch, Store, StoredPage, Token, TokenKind
 from proxy.store.sql import (
     audit,
@@ -211,7 +210,7 @@ class SqliteStore(Store):
 
     # -- what happened -----------------------------------------------------------------------
     async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
-        await self._on.write(traffic.record, clean_fetches(fetches))
+        await self._on.write(traffic.record, fetches)
 
     async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
         return await self._on.read(traffic.newest, sha256=sha256, limit=limit)

@@ -39,26 +39,33 @@ def put(session: Session, decision: Decision, *, actor: str) -> None:
     digest = digest_of_text(value)
     current = session.row(CURRENT_DIGEST, ref_columns(decision.ref))
     if current is None or current["digest"] != digest:
-        _append(session, decision, value=value, digest=digest, now=now)
+        decision_id = decision.id
+        _append(session, decision, value=value, decision_id=decision_id, digest=digest, now=now)
         changes.touch(session, decision.ref.index, decision.ref.project)
         audit.append(
             session,
             actor=actor,
             action="decision_made",
             subject=decision.ref.key,
-            detail=decision_detail(decision, digest),
+            detail=decision_detail(decision, decision_id=decision_id, digest=digest),
         )
     jobs.settle(session, decision, now=now)
 
 
 def _append(
-    session: Session, decision: Decision, *, value: str, digest: Digest, now: datetime
+    session: Session,
+    decision: Decision,
+    *,
+    value: str,
+    decision_id: str,
+    digest: Digest,
+    now: datetime,
 ) -> None:
     micros(decision.as_of)
     number = session.run(
         APPEND,
         {
-            "id": decision.id,
+            "id": decision_id,
             "digest": digest,
             "recorded_at": micros(now),
             "schema_version": decision.schema_version,

@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName
 
 from models.artifact import IndexName, Sha256
 from proxy.store.bounds import row_limit
+from proxy.store.checks import clean_fetches, clean_page
 from proxy.store.port import Fetch, StoredPage
 from proxy.store.sql import changes
 from proxy.store.sql.connection import Session
@@ -35,7 +36,7 @@ INSERT OR REPLACE INTO pages (
 
 def record(session: Session, fetches: Sequence[Fetch]) -> None:
     """Append fetch records."""
-    session.run_many(INSERT, [fetch_columns(fetch) for fetch in fetches])
+    session.run_many(INSERT, [fetch_columns(fetch) for fetch in clean_fetches(fetches)])
 
 
 def newest(session: Session, *, sha256: Sha256 | None, limit: int) -> tuple[Fetch, ...]:
@@ -48,7 +49,7 @@ def newest(session: Session, *, sha256: Sha256 | None, limit: int) -> tuple[Fetc
 def put_page(session: Session, page: StoredPage) -> None:
     """Keep an upstream page."""
     changes.know(session, page.index)
-    session.run(PUT_PAGE, page_columns(page))
+    session.run(PUT_PAGE, page_columns(clean_page(page)))
 
 
 def page(session: Session, index: IndexName, project: NormalizedName) -> StoredPage | None:

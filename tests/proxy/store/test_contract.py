@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from models.canonical import digest_of, digest_of_bytes
 from models.decision import Action, Override
 from models.errors import StoreConflict, StoreError, ValueInvalid
 from models.work import Priority
-from proxy.store.bounds import BLOB_BYTES_MAX, FETCH_TEXT_CHARS_MAX, ROWS_MAX
+from proxy.store.bounds import BLOB_BYTES_MAX, FETCH_TEXT_CHARS_MAX, HEADER_CHARS_MAX, ROWS_MAX
 from proxy.store.port import Change, Store, Token, TokenKind
 from tests.proxy.store.conftest import Opener
 from tests.proxy.store.values import (
@@ -244,6 +245,14 @@ async def test_add_override__without_sense_is_refused(store: Store, override: Ov
     assert await store.overrides() == ()
 
 
+async def test_add_override__may_bind_every_file_of_the_largest_project(store: Store) -> None:
+    override = replace(make_override(), bound=tuple(sha(str(n)) for n in range(5000)))
+    await store.add_override(override)
+    assert await store.overrides() == (override,)
+    (row,) = await store.audit()
+    assert digest_of(override) in row.detail
+
+
 async def test_revoke_override__ends_it_once(store: Store, clock: FakeClock) -> None:
     await store.add_override(make_override())
     ended = await store.revoke_override("o1", actor="bob", at=clock.advance(60))
@@ -426,6 +435,13 @@ async def test_page__is_kept_as_it_came_and_replaced(store: Store) -> None:
     await store.put_page(make_page(body=b"", status=404))
     assert await store.page(PYPI, name("demo")) == make_page(body=b"", status=404)
     assert await store.page(LOCAL, name("demo")) is None
+
+
+async def test_put_page__a_hostile_header_costs_no_page(store: Store) -> None:
+    await store.put_page(replace(make_page(), etag="\udcff" * 5000))
+    page = await store.page(PYPI, name("demo"))
+    assert page is not None
+    assert (page.body, len(page.etag)) == (make_page().body, HEADER_CHARS_MAX)
 
 
 async def test_put_page__raises_no_generation_by_itself(store: Store) -> None:

@@ -543,6 +543,16 @@ async def test_distrust__queues_anew_what_was_in_its_hands(store: Store, clock: 
     assert (await take(store, clock, worker="pi", lease_id="more")).ref == make_ref("leased")
 
 
+async def test_distrust__what_was_queued_anew_no_longer_rests_on_that_evidence(
+    store: Store, clock: FakeClock
+) -> None:
+    await observe(store, clock, worker="eve")
+    await store.distrust_worker("eve")
+    await exhaust(store, clock)
+    await store.put_decision(waiting())
+    assert await store.jobs() == ()
+
+
 async def test_distrust__the_name_is_not_given_to_a_new_worker(store: Store) -> None:
     await store.distrust_worker("eve")
     with pytest.raises(StoreConflict):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from models.artifact import ArtifactRef
 from models.canonical import digest_of
 from models.decision import Action, HoldKind
 from models.errors import PratiqueError
-from models.work import JobState, Lease, Priority
+from models.work import Lease, Priority
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Store
 from proxy.store.sqlite import SqliteStore
@@ -37,7 +39,10 @@ from tests.proxy.store.values import (
 REFS = [make_ref("a", "1.0"), make_ref("a", "2.0"), make_ref("b", "1.0")]
 refs = st.sampled_from(REFS)
 workers = st.sampled_from(["pi", "server"])
-lease_numbers = st.integers(min_value=0, max_value=3)
+TITLES = ["first", "second"]
+ACTS = ["heartbeat", "stranger", "resolve", "fail", *TITLES]
+RARE = ["1", "3", "40", "distrust", "by project", "by bytes"]
+DEPENDENCY = sha("dependency")
 HOLDS = {Action.SERVE: None, Action.DENY: None, Action.HOLD: HoldKind.ANALYSIS}
 
 
@@ -52,7 +57,6 @@ class Twins(RuleBasedStateMachine):
         self.sqlite = SqliteStore.open(self.folder / "x.sqlite", clock=self.clock, open_jobs_max=2)
         self.memory = MemoryStore(clock=self.clock, open_jobs_max=2)
         self.leases: list[tuple[str, Lease]] = []
-        self.evidence = 0
 
     def teardown(self) -> None:
         self.runner.run(self.sqlite.close())
@@ -72,55 +76,48 @@ class Twins(RuleBasedStateMachine):
         assert ours == theirs
         return ours
 
-    @rule(seconds=st.sampled_from([1, 3, 20, 40]))
-    def time_passes(self, seconds: int) -> None:
-        self.clock.advance(seconds)
-
     @rule(ref=refs, priority=st.sampled_from(Priority))
-    def enqueue(self, ref: Any, priority: Priority) -> None:
+    def enqueue(self, ref: ArtifactRef, priority: Priority) -> None:
         now = self.clock.now
         facts = make_facts(ref, as_of=now)
         self.both(lambda s: s.enqueue(ref, size_bytes=1, facts=facts, priority=priority, now=now))
 
-    @rule(worker=workers)
-    def lease(self, worker: str) -> None:
-        lease_id = f"lease-{len(self.leases)}"
-        lease = self.both(lambda s: s.lease(worker=worker, lease_id=lease_id, now=self.clock.now))
+    @rule(ref=refs, worker=workers)
+    def start(self, ref: ArtifactRef, worker: str) -> None:
+        """A lease with a file to fetch; a job is there for it if there can be one."""
+        self.enqueue(ref, Priority.RESCAN)
+        now, lease_id = self.clock.now, f"lease-{len(self.leases)}"
+        lease = self.both(lambda s: s.lease(worker=worker, lease_id=lease_id, now=now))
         if isinstance(lease, Lease):
             self.leases.append((worker, lease))
+            self.both(lambda s: s.resolved_put(lease_id, DEPENDENCY, "https://up.test/", 1))
 
     @precondition(lambda self: self.leases)
-    @rule(number=lease_numbers, worker=workers)
-    def use(self, number: int, worker: str) -> None:
-        lease_id = self.leases[-1 - number % len(self.leases)][1].lease_id
+    @rule(back=st.integers(min_value=0, max_value=2), act=st.sampled_from(ACTS))
+    def work(self, back: int, act: str) -> None:
+        """What a worker, or a stranger, does with one of the newest leases."""
         now = self.clock.now
-        self.both(lambda s: s.heartbeat(lease_id, worker=worker, now=now))
-        self.both(lambda s: s.resolved_put(lease_id, sha(worker), "https://up.test/", 1))
+        worker, lease = self.leases[max(-1 - back, -len(self.leases))]
+        lease_id = lease.lease_id
+        match act:
+            case "heartbeat":
+                self.both(lambda s: s.heartbeat(lease_id, worker=worker, now=now))
+            case "stranger":
+                self.both(lambda s: s.heartbeat(lease_id, worker="stranger", now=now))
+            case "resolve":
+                self.both(lambda s: s.resolved_put(lease_id, DEPENDENCY, "https://up.test/", 2))
+            case "fail":
+                self.both(lambda s: s.fail(lease_id, worker=worker, error="x", now=now))
+            case title:
+                evidence = make_evidence(lease.ref, title=title)
+                self.both(
+                    lambda s: s.complete(
+                        lease_id, worker=worker, evidence=evidence, blobs=[], now=now
+                    )
+                )
 
-    @precondition(lambda self: self.leases)
-    @rule(number=lease_numbers)
-    def fail(self, number: int) -> None:
-        worker, lease = self.leases[-1 - number % len(self.leases)]
-        self.both(lambda s: s.fail(lease.lease_id, worker=worker, error="x", now=self.clock.now))
-
-    @precondition(lambda self: self.leases)
-    @rule(number=lease_numbers)
-    def complete(self, number: int) -> None:
-        worker, lease = self.leases[-1 - number % len(self.leases)]
-        self.evidence += 1
-        evidence = make_evidence(lease.ref, title=str(self.evidence % 3))
-        self.both(
-            lambda s: s.complete(
-                lease.lease_id, worker=worker, evidence=evidence, blobs=[], now=self.clock.now
-            )
-        )
-
-    @rule()
-    def expire(self) -> None:
-        self.both(lambda s: s.expire_leases(self.clock.now))
-
-    @rule(ref=refs, action=st.sampled_from(Action), title=st.sampled_from(["", "0", "1", "2"]))
-    def decide(self, ref: Any, action: Action, title: str) -> None:
+    @rule(ref=refs, action=st.sampled_from(Action), title=st.sampled_from(["", *TITLES]))
+    def decide(self, ref: ArtifactRef, action: Action, title: str) -> None:
         decision = make_decision(
             ref,
             action=action,
@@ -130,44 +127,52 @@ class Twins(RuleBasedStateMachine):
         )
         self.both(lambda s: s.put_decision(decision))
 
-    @rule(project=st.sampled_from(["a", None]))
-    def override(self, project: str | None) -> None:
-        override = make_override(
-            project or "bytes", project=project, sha256=None if project else REFS[2].sha256
-        )
-        self.both(lambda s: s.add_override(override))
-
-    @rule(worker=st.sampled_from(["server", "nobody"]))
-    def distrust(self, worker: str) -> None:
-        self.both(lambda s: s.distrust_worker(worker))
+    @rule(what=st.sampled_from(RARE))
+    def rarely(self, what: str) -> None:
+        match what:
+            case "distrust":
+                self.both(lambda s: s.distrust_worker("server"))
+            case "by project":
+                self.both(lambda s: s.add_override(make_override("o1", project="a")))
+            case "by bytes":
+                override = make_override("o2", project=None, sha256=REFS[2].sha256)
+                self.both(lambda s: s.add_override(override))
+            case seconds:
+                self.clock.advance(int(seconds))
+                self.both(lambda s: s.expire_leases(self.clock.now))
 
     @invariant()
     def the_same_is_left(self) -> None:
-        jobs = self.both(lambda s: s.jobs())
-        assert all(job.state is not JobState.DECIDED for job in jobs)
-        for ref in REFS:
-            self.both(lambda s, ref=ref: s.job_of(ref))  # type: ignore[misc]  # bound at once
-            self.both(  # the newest believed evidence
-                lambda s, ref=ref: s.latest_evidence(ref.sha256, ref.filename)  # type: ignore[misc]
-            )
-        self.both(lambda s: s.observed_jobs())
-        self.both(lambda s: s.decisions())
-        self.both(lambda s: s.decisions_of(PYPI, name("a")))
-        self.both(lambda s: s.decisions_by_worker("server"))
-        self.both(lambda s: s.decisions_expired(self.clock.now, limit=10))
-        self.both(lambda s: s.decisions_not_resting_on(POLICY, MODEL, limit=10))
-        self.both(lambda s: s.changes_since(0))
-        self.both(lambda s: s.audit())
-        self.both(lambda s: s.verify_audit())
-        for _, lease in self.leases[-2:]:
-            self.both(  # capabilities end with their leases
-                lambda s, lease=lease: s.resolved_get(lease.lease_id, sha("pi"))  # type: ignore[misc]
-            )
+        self.both(lambda store: everything(store, self.clock.now, self.leases))
+
+
+async def everything(
+    store: Store, now: datetime, leases: Sequence[tuple[str, Lease]]
+) -> list[object]:
+    """All that a store answers to whoever asks and changes nothing."""
+    answers: list[object] = [
+        await store.jobs(),
+        await store.observed_jobs(),
+        await store.decisions(),
+        await store.decisions_of(PYPI, name("a")),
+        await store.decisions_by_worker("server"),
+        await store.decisions_expired(now, limit=10),
+        await store.decisions_not_resting_on(POLICY, MODEL, limit=10),
+        await store.changes_since(0),
+        await store.audit(),
+        await store.verify_audit(),
+    ]
+    for ref in REFS:
+        answers.append(await store.job_of(ref))
+        answers.append(await store.latest_evidence(ref.sha256, ref.filename))
+    for _, lease in leases:
+        answers.append(await store.resolved_get(lease.lease_id, DEPENDENCY))
+    return answers
 
 
 Twins.TestCase.settings = settings(
     max_examples=20,
-    stateful_step_count=25,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
