@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from models.decision import Action, HoldKind, Reason, TrustTier
+from models.trust.layers import PAGE
 from models.work import FACTS_RETRY_S
 from policies.case import Case
 from policies.policy import Outcome
 
-_DATES = frozenset({"upload_time", "project_first_upload"})
-"""Facts that ages are counted from."""
+_DATES = frozenset({PAGE, "upload_time", "project_first_upload"})
+"""Facts that ages are counted from, and the page that they stand on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

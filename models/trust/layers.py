@@ -8,6 +8,9 @@ from models.facts import Facts
 from models.trust.numbers import SCORE_MAX, RulesNumbers, step_points
 from models.vocabulary import finding_title
 
+PAGE = "page"
+"""In `Facts.missing`: the index gave no page at all, so nothing could be asked."""
+
 _METADATA_SHORTFALLS = frozenset({Shortfall.ARCHIVE_REFUSED, Shortfall.REPORT_TRUNCATED})
 """Shortfalls that cut reading short; all of them cut running short."""
 
@@ -31,7 +34,7 @@ def provenance_layer(
     facts: Facts | None, findings: tuple[Finding, ...], numbers: RulesNumbers
 ) -> LayerScore:
     """Whether the index announces an attestation. None announced is absent, which is neutral."""
-    if facts is None or "attested" in facts.missing:
+    if facts is None or {"attested", PAGE} & set(facts.missing):
         return without_score(Layer.PROVENANCE, LayerStatus.MISSING, numbers)
     points = [Contribution(code="base", points=numbers.provenance_absent)]
     if facts.attested:
@@ -52,7 +55,8 @@ def reputation_layer(
     facts: Facts | None, findings: tuple[Finding, ...], numbers: RulesNumbers
 ) -> LayerScore:
     """Age, history and popularity, as the index told them at `facts.as_of`."""
-    if facts is None or {"upload_time", "project_first_upload"} <= set(facts.missing):
+    missing = set() if facts is None else set(facts.missing)
+    if facts is None or PAGE in missing or {"upload_time", "project_first_upload"} <= missing:
         return without_score(Layer.REPUTATION, LayerStatus.MISSING, numbers)
     points = (
         Contribution(code="base", points=SCORE_MAX),

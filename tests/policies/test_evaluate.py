@@ -352,6 +352,7 @@ def test_evaluate__a_minimum_age_holds_the_young(
         (facts(release_days=None), None),
         (facts(release_days=None, missing=("attested",)), None),
         (facts(release_days=None, missing=("upload_time",)), FACTS_RETRY_S),
+        (facts(release_days=None, missing=("page",)), FACTS_RETRY_S),
         (None, FACTS_RETRY_S),
     ],
 )

@@ -180,6 +180,13 @@ def test_score__without_facts_reputation_and_provenance_are_missing_not_clean() 
     assert missing == [Layer.PROVENANCE, Layer.REPUTATION]
 
 
+def test_score__without_a_page_nothing_could_be_asked() -> None:
+    known = facts(project_days=None, release_days=None, missing=("page",))
+    score = SCORER.score(evidence(), known)
+    missing = [item.layer for item in score.layers if item.status is LayerStatus.MISSING]
+    assert missing == [Layer.PROVENANCE, Layer.REPUTATION]
+
+
 def test_score__no_attestation_is_absent_and_could_not_ask_is_missing() -> None:
     def status(known: Facts) -> LayerStatus:
         score = SCORER.score(evidence(), known)
