@@ -11,11 +11,9 @@ ahead of their use where that can be foreseen.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import structlog
 from packaging.specifiers import SpecifierSet
@@ -25,9 +23,9 @@ from resolvelib import Resolver as Solver
 from resolvelib.structs import RequirementInformation, State
 
 from models.artifact import ArtifactKind, Sha256
-from models.errors import PratiqueError, UpstreamNotFound, UpstreamUnavailable
+from models.errors import PratiqueError, UpstreamNotFound
 from models.evidence import ResolvedFile
-from models.work import RESOLVED_FILES_MAX, ResolvedSet, ResolveRequest
+from models.work import ResolvedSet, ResolveRequest
 from proxy.candidates import (
     Candidate,
     Interpreter,
@@ -38,60 +36,20 @@ from proxy.candidates import (
     read_requirements,
     requires_dist,
 )
-from proxy.simple.page import IndexFile, ProjectPage
+from proxy.errands import Errands, MetadataSource, Pages, ResolveBounds, Stopped
+from proxy.simple.page import IndexFile
 
 LOG = structlog.get_logger()
 
-RESOLVE_S = 40.0
-"""Seconds one resolution may take; a third of an analysis (`analysis_s` 120)."""
-ASK_S = 12.0
-"""Seconds one page or metadata file is waited for; then the resolution goes on without it."""
-ROUNDS_MAX = 1_500
-"""Rounds of the solver; one pins one project, and a conflict costs a few."""
-PROJECTS_MAX = 400
-"""Projects one resolution may look at; more than the 250 files it may yield."""
-METADATA_MAX = 1_500
-"""Metadata files one resolution may ask for; a solver that backtracks reads one a version."""
 PROBES = ((0, 1, 2), (4, 8, 16, 32, 64))
 """Places in a list of releases, newest first, where metadata is looked for, in waves. An index may
 lack it for all that is newer than some day: steps that double find that day's release soon."""
-RESOLUTIONS_MAX = 4
-"""Resolutions that run at once; the others wait."""
 NOTES_MAX = 200
 """Lines of `unresolved`, and of `direct_urls`."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveBounds:
-    """How far one resolution may go, and how many may run."""
-
-    resolve_s: float = RESOLVE_S
-    ask_s: float = ASK_S
-    rounds_max: int = ROUNDS_MAX
-    projects_max: int = PROJECTS_MAX
-    metadata_max: int = METADATA_MAX
-    files_max: int = RESOLVED_FILES_MAX
-    resolutions_max: int = RESOLUTIONS_MAX
-
-
-T = TypeVar("T")
 Where = tuple[str, int]
 Key = tuple[NormalizedName, frozenset[str]]
 _Pinned = Mapping[Key, Candidate]
-
-
-class Pages(Protocol):
-    """Where project pages come from: an Index."""
-
-    async def project(self, project: NormalizedName) -> ProjectPage:
-        """A project's page. Raises UpstreamError."""
-
-
-class MetadataSource(Protocol):
-    """Where core metadata comes from: the Fetcher."""
-
-    async def metadata_for_resolution(self, file: IndexFile) -> bytes | None:
-        """Core metadata good enough to choose by. Raises UpstreamError."""
 
 
 class Resolver:
@@ -116,110 +74,24 @@ class Resolver:
         """
         interpreter = Interpreter(request.target)
         loop = asyncio.get_running_loop()
-        fetches = _Fetches(self._index, self._metadata, loop, self._bounds)
-        job = _Job(request, interpreter, fetches, self._bounds)
+        errands = Errands(self._index, self._metadata, loop, self._bounds)
+        job = _Job(request, interpreter, errands, self._bounds)
         try:
             return await loop.run_in_executor(self._threads, job.run)
         finally:
-            fetches.stop()
+            errands.stop()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let no further resolution begin."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-class _Stopped(Exception):
-    """A bound is reached; what is resolved so far is the answer."""
-
-
-class _Fetches:
-    """The event loop's side of one resolution: asked from a thread, bounded in number and time."""
-
-    def __init__(
-        self,
-        index: Pages,
-        metadata: MetadataSource,
-        loop: asyncio.AbstractEventLoop,
-        bounds: ResolveBounds,
-    ) -> None:
-        self._index = index
-        self._metadata = metadata
-        self._loop = loop
-        self._bounds = bounds
-        self._deadline: float | None = None
-        self._pages: dict[NormalizedName, Future[ProjectPage]] = {}
-        self._files: dict[str, Future[bytes | None]] = {}
-        self._stopped = False
-
-    def begin(self) -> None:
-        """The time runs from here."""
-        self._deadline = time.monotonic() + self._bounds.resolve_s
-
-    def page(self, name: NormalizedName) -> ProjectPage:
-        """A page. Raises UpstreamError, _Stopped."""
-        self.expect(name)
-        if name not in self._pages:
-            raise _Stopped(f"more than {self._bounds.projects_max} projects are involved")
-        return self._wait(self._pages[name])
-
-    def expect(self, name: NormalizedName) -> None:
-        """Begin to fetch a page that will be asked for."""
-        if name not in self._pages and len(self._pages) < self._bounds.projects_max:
-            self._pages[name] = self._begin(self._index.project(name))
-
-    def metadata(self, file: IndexFile) -> bytes | None:
-        """A file's metadata. Raises UpstreamError, _Stopped."""
-        self.expect_metadata(file)
-        if file.url not in self._files:
-            raise _Stopped(f"metadata of more than {self._bounds.metadata_max} files was asked for")
-        return self._wait(self._files[file.url])
-
-    def expect_metadata(self, file: IndexFile) -> None:
-        """Begin to fetch metadata that will be asked for."""
-        if file.url not in self._files and len(self._files) < self._bounds.metadata_max:
-            self._files[file.url] = self._begin(self._metadata.metadata_for_resolution(file))
-
-    def check(self) -> None:
-        """Raises _Stopped once the time is up or nobody waits any more."""
-        if self._stopped or self._left() <= 0:
-            raise _Stopped(f"it took longer than {self._bounds.resolve_s:g} s")
-
-    def stop(self) -> None:
-        """Cancel what is under way."""
-        self._stopped = True
-        for page in self._pages.values():
-            page.cancel()
-        for file in self._files.values():
-            file.cancel()
-
-    def _begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        if self._stopped:
-            work.close()
-            raise _Stopped("nobody waits for it any more")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    def _wait(self, future: Future[T]) -> T:
-        self.check()
-        try:
-            return future.result(timeout=min(self._left(), self._bounds.ask_s))
-        except TimeoutError as error:
-            self.check()
-            raise UpstreamUnavailable("The index did not answer in time.") from error
-        except CancelledError as error:
-            raise _Stopped("nobody waits for it any more") from error
-
-    def _left(self) -> float:
-        if self._deadline is None:
-            return self._bounds.resolve_s
-        return self._deadline - time.monotonic()
 
 
 class _Catalogue:
     """Candidates and their requirements, each worked out once in a resolution."""
 
-    def __init__(self, interpreter: Interpreter, fetches: _Fetches) -> None:
+    def __init__(self, interpreter: Interpreter, errands: Errands) -> None:
         self._interpreter = interpreter
-        self._fetches = fetches
+        self._errands = errands
         self._candidates: dict[NormalizedName, tuple[Candidate, ...]] = {}
         self._lines: dict[tuple[NormalizedName, str], tuple[str, ...] | None] = {}
         self._readings: dict[tuple[Key, str], Reading] = {}
@@ -231,7 +103,7 @@ class _Catalogue:
         if name not in self._candidates:
             found: tuple[Candidate, ...] = ()
             try:
-                found = candidates_of(self._fetches.page(name), self._interpreter)
+                found = candidates_of(self._errands.page(name), self._interpreter)
             except UpstreamNotFound:
                 self.failures[name] = "the index has no such project"
             except PratiqueError:
@@ -258,7 +130,7 @@ class _Catalogue:
                 lines = self._guess(candidate)
             reading = read_requirements(lines or (), self._interpreter, extras=candidate.extras)
             for need in reading.needs:
-                self._fetches.expect(need.name)
+                self._errands.expect(need.name)
             self._readings[key] = reading
         return self._readings[key]
 
@@ -294,7 +166,7 @@ class _Catalogue:
             probed = [found[place] for place in wave if place < len(found)]
             for candidate in probed:
                 for file in candidate.described_by[:1]:
-                    self._fetches.expect_metadata(file)
+                    self._errands.expect_metadata(file)
             for candidate in probed:
                 if self.lines(candidate) is not None:
                     return candidate
@@ -303,7 +175,7 @@ class _Catalogue:
     def _read(self, files: Iterable[IndexFile]) -> tuple[str, ...] | None:
         for file in files:
             try:
-                metadata = self._fetches.metadata(file)
+                metadata = self._errands.metadata(file)
             except PratiqueError:
                 continue
             lines = None if metadata is None else requires_dist(metadata)
@@ -315,9 +187,9 @@ class _Catalogue:
 class _Provider(AbstractProvider[Need, Candidate, Key]):
     """resolvelib's view of the catalogue."""
 
-    def __init__(self, catalogue: _Catalogue, fetches: _Fetches, *, lenient: bool) -> None:
+    def __init__(self, catalogue: _Catalogue, errands: Errands, *, lenient: bool) -> None:
         self._catalogue = catalogue
-        self._fetches = fetches
+        self._errands = errands
         self._lenient = lenient
 
     def identify(self, requirement_or_candidate: Need | Candidate) -> Key:
@@ -352,7 +224,7 @@ class _Provider(AbstractProvider[Need, Candidate, Key]):
         incompatibilities: Mapping[Key, Iterator[Candidate]],
     ) -> Iterable[Candidate]:
         """Best first."""
-        self._fetches.check()
+        self._errands.check()
         name, extras = identifier
         bad = {candidate.version for candidate in incompatibilities[identifier]}
         matches = matching(self._catalogue.candidates(name), list(requirements[identifier]))
@@ -366,7 +238,7 @@ class _Provider(AbstractProvider[Need, Candidate, Key]):
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Need]:
         """What its metadata says; where lenient, only what can be met at all."""
-        self._fetches.check()
+        self._errands.check()
         needs = list(self._catalogue.requirements(candidate).needs)
         if candidate.extras:
             same = SpecifierSet(f"==={candidate.version}")
@@ -394,31 +266,31 @@ class _Job:
         self,
         request: ResolveRequest,
         interpreter: Interpreter,
-        fetches: _Fetches,
+        errands: Errands,
         bounds: ResolveBounds,
     ) -> None:
         self._request = request
         self._bounds = bounds
         self._interpreter = interpreter
-        self._fetches = fetches
-        self._catalogue = _Catalogue(interpreter, fetches)
+        self._errands = errands
+        self._catalogue = _Catalogue(interpreter, errands)
         self._progress = _Progress()
         self._notes: list[str] = []
         self._guessed: list[str] = []
 
     def run(self) -> tuple[ResolvedSet, dict[Sha256, Where]]:
         """The answer."""
-        self._fetches.begin()
+        self._errands.begin()
         reading = read_requirements(self._request.requirements, self._interpreter)
         self._notes += reading.unreadable
         direct = list(reading.direct_urls)
         pinned: _Pinned = {}
         try:
             for need in reading.needs:
-                self._fetches.expect(need.name)
+                self._errands.expect(need.name)
             pinned = self._pin(reading.needs)
             direct += self._describe(pinned)
-        except _Stopped as stopped:
+        except Stopped as stopped:
             LOG.warning("resolution_stopped", why=str(stopped))
             pinned = pinned or self._progress.fullest
             self._notes.append(f"the rest: the resolution was stopped, for {stopped}")
@@ -456,7 +328,7 @@ class _Job:
         return pinned
 
     def _solve(self, needs: Sequence[Need], *, lenient: bool) -> _Pinned:
-        provider = _Provider(self._catalogue, self._fetches, lenient=lenient)
+        provider = _Provider(self._catalogue, self._errands, lenient=lenient)
         result = Solver(provider, self._progress).resolve(needs, max_rounds=self._bounds.rounds_max)
         return result.mapping
 
@@ -515,5 +387,5 @@ class _Job:
         return resolved, where
 
 
-def _too_deep() -> _Stopped:
-    return _Stopped("the search took too many steps")
+def _too_deep() -> Stopped:
+    return Stopped("the search took too many steps")

@@ -21,6 +21,7 @@ from proxy.candidates import (
     requires_dist,
 )
 from proxy.simple.page import IndexFile, ProjectPage
+from tests.proxy.simple.strategies import CALM
 
 TARGET = Target(
     markers={
@@ -166,6 +167,7 @@ def test_read_requirements__an_extra_brings_its_own() -> None:
     assert [str(each) for each in read_requirements(lines, HERE, extras={"x"}).needs] == ["a", "c"]
 
 
+@CALM
 @given(st.text(max_size=80))
 def test_read_requirements__never_fails(line: str) -> None:
     read_requirements([line], HERE)
@@ -189,6 +191,7 @@ def test_requires_dist__reads_core_metadata(
     assert requires_dist(metadata) == expected
 
 
+@CALM
 @given(st.binary(max_size=300))
 def test_requires_dist__never_fails(metadata: bytes) -> None:
     requires_dist(b"Metadata-Version: 2.1\n" + metadata)

@@ -16,9 +16,10 @@ from models.errors import ResolutionFailed, UpstreamNotFound, UpstreamUnavailabl
 from models.work import ResolvedSet, ResolveRequest, Target
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
+from proxy.errands import ResolveBounds
 from proxy.index.cached import CachedIndex
 from proxy.index.upstream import UpstreamIndex
-from proxy.resolve import ResolveBounds, Resolver
+from proxy.resolve import Resolver
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
 from tests.proxy.index.local import HASTY, answer, local_upstream
@@ -85,7 +86,7 @@ async def world() -> World:
 async def resolver(world: World) -> AsyncIterator[Resolver]:
     resolver = Resolver(world, world)
     yield resolver
-    await resolver.close()
+    resolver.close()
 
 
 def request(*requirements: str, role: str = "run") -> ResolveRequest:
@@ -255,7 +256,7 @@ async def bounded(world: World, bounds: ResolveBounds, *requirements: str) -> Re
     try:
         return await resolve(resolver, *requirements)
     finally:
-        await resolver.close()
+        resolver.close()
 
 
 async def test_resolve__a_set_that_is_too_large_is_cut_and_told(world: World) -> None:
@@ -307,7 +308,7 @@ async def test_resolve__a_cancelled_requester_frees_its_thread(world: World) -> 
     with pytest.raises(asyncio.CancelledError):
         await requester
     assert pins(await resolve(resolver, "a")) == ["a==1.0"]
-    await resolver.close()
+    resolver.close()
 
 
 async def test_resolve__a_target_without_a_python_fails(resolver: Resolver) -> None:
@@ -338,5 +339,6 @@ async def test_resolve__over_http_with_unannounced_metadata(
         assert pins(resolved) == ["a==1.0", "b==1.0"]
         path = await fetcher.ensure_url(Sha256(sha256), *where[Sha256(sha256)])
         assert path.read_bytes() == b"wheel a"
-        for part in (resolver, fetcher, index, source):
+        resolver.close()
+        for part in (fetcher, index, source):
             await part.close()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from models.artifact import Sha256
 from models.errors import Overloaded, StoreError, UpstreamHashMismatch, ValueInvalid
 from proxy.artifacts.folder import STALE_TEMP_S, FolderArtifacts
+from tests.proxy.simple.strategies import CALM
 
 DATA = b"some bytes"
 SHA = Sha256(hashlib.sha256(DATA).hexdigest())
@@ -63,6 +64,7 @@ def test_keep__the_same_file_twice_is_one_file(tmp_path: Path) -> None:
     assert artifacts.used_bytes() == len(DATA)
 
 
+@CALM
 @given(st.lists(st.binary(max_size=2_000), max_size=5), st.lists(st.binary(max_size=50)))
 def test_write__what_is_kept_is_what_was_written_since_the_restart(
     tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes], before: list[bytes]

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from models.artifact import Sha256
 from proxy.simple.page import IndexFile, ProjectPage
+
+CALM = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no reason to fail: pages are large values, and 50 of them are many."""
 
 BASE_URL = "https://index.test/simple/demo/"
 

@@ -19,6 +19,7 @@ from proxy.simple.parse import (
     parse_projects_html,
     parse_projects_json,
 )
+from tests.proxy.simple.strategies import CALM
 
 BASE = "https://index.test/simple/demo/"
 DEMO = canonicalize_name("demo")
@@ -190,6 +191,7 @@ def test_parse_json__reads_the_project_status(status: Any, expected: tuple[str, 
     assert (read.status, read.status_reason) == expected
 
 
+@CALM
 @given(
     st.binary(max_size=200)
     | st.recursive(st.none() | st.text(), st.lists).map(lambda value: json.dumps(value).encode())

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
@@ -17,7 +17,7 @@ from proxy.simple.negotiate import Format
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.simple.parse import parse_html, parse_json, parse_projects_html, parse_projects_json
 from proxy.simple.render import render_project, render_projects
-from tests.proxy.simple.strategies import BASE_URL, pages
+from tests.proxy.simple.strategies import BASE_URL, CALM, pages
 
 DEMO = canonicalize_name("demo")
 SHA = Sha256("ab" * 32)
@@ -31,21 +31,22 @@ FILE = IndexFile(
 )
 
 
+@CALM
 @given(pages())
 def test_render_project__json_is_read_back_as_it_was(page: ProjectPage) -> None:
     body = render_project(page, format=Format.JSON_V1)
     assert parse_json(body, BASE_URL, project=DEMO) == page
 
 
+@CALM
 @given(pages(html=True))
-@settings(deadline=None)
 def test_render_project__html_is_read_back_as_it_was(page: ProjectPage) -> None:
     body = render_project(page, format=Format.HTML_V1)
     assert parse_html(body, BASE_URL, project=DEMO) == page
 
 
+@CALM
 @given(pages())
-@settings(deadline=None)
 def test_render_project__html_holds_no_more_tags_than_files(page: ProjectPage) -> None:
     body = render_project(page, format=Format.HTML_LEGACY).decode()
     assert len(re.findall("<a ", body)) == len(page.files)
@@ -105,8 +106,8 @@ def test_render_project__html_falls_back_to_another_hash() -> None:
     assert b"#md5=abab" in render_project(page, format=Format.HTML_V1)
 
 
+@CALM
 @given(st.lists(st.from_regex(r"\A[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?\Z"), max_size=5))
-@settings(deadline=None)
 def test_render_projects__is_read_back_as_it_was(names: list[str]) -> None:
     assert parse_projects_json(render_projects(names, format=Format.JSON_V1)) == tuple(names)
     assert parse_projects_html(render_projects(names, format=Format.HTML_V1)) == tuple(names)
