@@ -161,9 +161,9 @@ class Gate:
         )
 
     def revision(self, index: IndexName, name: NormalizedName) -> Hashable:
-        """Never equal for two states of a project or its policy."""
+        """Never equal for two states of a project or its policy; None where it is not loaded."""
         project = self._projects.get((index, name))
-        return (0 if project is None else project.revision, self._policy().digest)
+        return None if project is None else (project.revision, self._policy().digest)
 
     def stored(self, ref: ArtifactRef) -> Decision | None:
         """The decision of `ref` that the store holds, as far as memory knows."""

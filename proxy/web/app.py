@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,6 +30,8 @@ from proxy.web.worker_api import EVIDENCE_BODY_BYTES_MAX, Bell, WorkerApi
 LOG = structlog.get_logger()
 
 DOOR: web.AppKey[Door] = web.AppKey("door", Door)
+CALLERS: web.AppKey[tuple[Callers, ...]] = web.AppKey("callers", tuple)
+"""Whoever changes tokens in this process may refresh these at once; a task does it anyway."""
 BELL: web.AppKey[Bell] = web.AppKey("bell", Bell)
 """Rung when a job may be leased; the composition root rings it after leases expired."""
 
@@ -62,36 +64,38 @@ def make_app(door: Door) -> web.Application:
     app = web.Application(client_max_size=EVIDENCE_BODY_BYTES_MAX)
     tasks = Tasks()
     bell = Bell()
-    clients = Callers(door.clients, required=door.settings.token_required)
-    workers = Callers(door.workers, required=True)
+    clients = Callers(door.clients, required=door.settings.token_required, clock=door.clock)
+    workers = Callers(door.workers, required=True, clock=door.clock)
     delivery = Delivery(door.settings)
     intake = Intake(door, ring=bell.ring)
     people = People()
     health = Health(door, alive=tasks.alive)
     worker_api = WorkerApi(door, workers, delivery, bell)
+    callers = (clients, workers)
     app[DOOR] = door
+    app[CALLERS] = callers
     app[BELL] = bell
     door.gate.listen(door.holds.wake_project)
 
     metadata = MetadataSource(door)
     files = Files(door, clients, intake, delivery, Waiting(door, intake), metadata)
     pages = Pages(door, clients, metadata)
-    _add_people(app, Home(door, clients, people, health), Verdicts(door, clients, people), people)
     _get(app, "healthz", "/healthz", health.healthz)
     _get(app, "readyz", "/readyz", health.readyz)
     _get(app, "simple_root", "/simple", pages.root_without_slash)
+    _get(app, "project", "/simple/{project}/", pages.project)  # first, for it is asked for most
     _get(app, "projects", "/simple/", pages.projects)
-    _get(app, "project", "/simple/{project}/", pages.project)
     _get(app, "project_slash", "/simple/{project}", pages.project_without_slash)
     _get(app, "file", "/files/{index}/{project}/{sha256}/{filename}", files.file)
+    _add_people(app, Home(door, clients, people, health), Verdicts(door, clients, people), people)
     _add_worker_api(app, worker_api)
     app.router.add_route("*", "/{rest:.*}", served("none", nothing_here))
 
     async def live(_: web.Application) -> AsyncIterator[None]:
-        await _refresh(door)
+        await _refresh(callers)
         tasks.start("fetch_log", door.fetch_log.run(tasks.stop))
         tasks.start("gate", door.gate.follow(tasks.stop))
-        tasks.start("tokens", _keep_tokens(door, tasks.stop))
+        tasks.start("tokens", _keep_tokens(callers, door.settings.tokens_refresh_s, tasks.stop))
         yield
         await intake.close()
         await tasks.end()
@@ -144,20 +148,20 @@ def _add_worker_api(app: web.Application, api: WorkerApi) -> None:
         app.router.add_get(path, served(f"worker_{name}", handler, surface=Surface.WORKER))
 
 
-async def _refresh(door: Door) -> None:
-    await door.clients.refresh()
-    await door.workers.refresh()
+async def _refresh(callers: Sequence[Callers]) -> None:
+    for known in callers:
+        await known.refresh()
 
 
-async def _keep_tokens(door: Door, stop: asyncio.Event) -> None:
+async def _keep_tokens(callers: Sequence[Callers], every_s: float, stop: asyncio.Event) -> None:
     """Read the tokens again and again; while the store is down, those in memory stay in force."""
     answered = True
     while not stop.is_set():
         with suppress(TimeoutError):
-            async with asyncio.timeout(door.settings.tokens_refresh_s):
+            async with asyncio.timeout(every_s):
                 await stop.wait()
         try:
-            await _refresh(door)
+            await _refresh(callers)
         except PratiqueError as error:
             if answered:
                 LOG.warning("token_refresh_failed", error=error.message)

@@ -6,13 +6,14 @@ import base64
 import binascii
 
 from aiohttp import hdrs, web
-from cachetools import LRUCache
 
+from models.clock import Clock
 from models.errors import NotAuthorised
+from proxy.store.port import Token
 from proxy.web.door import TokensPort
 
 HEADERS_MAX = 1_024
-"""Authorization headers whose secret is remembered, so that base64 is decoded once for each."""
+"""Authorization headers whose token is remembered; at the bound all are forgotten."""
 HEADER_CHARS_MAX = 1_024
 """Characters of an Authorization header; ours are below 150."""
 ANONYMOUS = "anonymous"
@@ -23,29 +24,42 @@ _NEXT = "Give the token as the password in the index URL, or by netrc or keyring
 class Callers:
     """Names the caller of a request.
 
-    The header is parsed once, its secret checked each time, so that a revocation counts at once.
+    A header's token is looked up once between two refreshes; whether it is still in force is asked
+    each time.
     """
 
-    def __init__(self, tokens: TokensPort, *, required: bool) -> None:
+    def __init__(self, tokens: TokensPort, *, required: bool, clock: Clock) -> None:
         self._tokens = tokens
         self._required = required
-        self._secrets: LRUCache[str, tuple[str, ...]] = LRUCache(maxsize=HEADERS_MAX)
+        self._clock = clock
+        self._known: dict[str, Token] = {}
+
+    async def refresh(self) -> None:
+        """Read the tokens from the store again. Raises StoreError, and then keeps those it had."""
+        await self._tokens.refresh()
+        self._known.clear()
 
     def name(self, request: web.Request) -> str:
         """The token's name, or `anonymous` where tokens are not required. Raises NotAuthorised."""
         header = request.headers.get(hdrs.AUTHORIZATION)
         if header is not None:
-            secrets = self._secrets.get(header)
-            if secrets is None:
-                secrets = self._secrets[header] = secrets_of(header)
-            for secret in secrets:
-                token = self._tokens.check(secret)
-                if token is not None:
-                    return token.name
+            token = self._known.get(header) or self._look_up(header)
+            if token is not None and token.active(self._clock()):
+                return token.name
         if self._required:
             why = "The token is unknown, revoked or expired." if header else "There is no token."
             raise NotAuthorised(why, next_step=_NEXT)
         return ANONYMOUS
+
+    def _look_up(self, header: str) -> Token | None:
+        for secret in secrets_of(header):
+            token = self._tokens.check(secret)
+            if token is not None:
+                if len(self._known) >= HEADERS_MAX:
+                    self._known.clear()  # cheaper than keeping an order on each request
+                self._known[header] = token
+                return token
+        return None
 
 
 def secrets_of(header: str) -> tuple[str, ...]:

@@ -44,6 +44,8 @@ HOT_FILE_BYTES_MAX = 256 * 1024
 """Bytes of the largest file kept in memory; half of all wheels on PyPI are below 60 KiB."""
 PAGES_BYTES_MAX = 256 * 1024 * 1024
 """Bytes of rendered pages; the largest page is 3 MiB, the median 6 KiB."""
+PAGE_BELIEVED_S = 0.1
+"""Seconds in which the index layers are not asked again whether a page is fresh; theirs is minutes."""
 METADATA_BYTES_MAX = 16 * 1024 * 1024
 """Bytes of core metadata kept in memory."""
 TRANSFERS_MAX = 512
@@ -144,6 +146,7 @@ class DoorSettings:
     hot_bytes_max: int = HOT_BYTES_MAX
     hot_file_bytes_max: int = HOT_FILE_BYTES_MAX
     pages_bytes_max: int = PAGES_BYTES_MAX
+    page_believed_s: float = PAGE_BELIEVED_S
     transfers_max: int = TRANSFERS_MAX
     transfers_per_client_max: int = TRANSFERS_PER_CLIENT_MAX
     transfer_s: float = TRANSFER_S

@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from time import monotonic
 
 from aiohttp import hdrs, web
 from cachetools import LRUCache
@@ -39,6 +40,8 @@ GZIP_BYTES_MIN = 512
 GZIP_LEVEL = 6
 PROJECTS_TTL_S = 600
 """Seconds that the rendered project list is kept; it is some 30 MB, and no installer asks for it."""
+NAMES_MAX = 8_192
+"""Project names remembered as normalised."""
 HEADERS_MAX = 256
 """Accept and Accept-Encoding headers remembered; a handful of clients send a handful of them."""
 
@@ -53,7 +56,7 @@ class Representation:
     not_modified: CIMultiDict[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Entry:
     """One page in one format, with what it was made from."""
 
@@ -62,6 +65,8 @@ class Entry:
     serial: Hashable
     revision: Hashable
     good_until: datetime | None
+    believed_until: float = 0.0
+    """Monotonic seconds until which upstream's part is not looked at again; ours always is."""
 
     @property
     def size_bytes(self) -> int:
@@ -96,7 +101,7 @@ class Pages:
         """GET, HEAD /simple/{project}/: always 200 for a project that exists."""
         requester = self._callers.name(request)
         stated = request.match_info["project"]
-        name = parse_project(stated)
+        name = normalised(stated)
         facts = request[FACTS]
         facts["requester"] = requester
         facts["project"] = name
@@ -135,17 +140,29 @@ class Pages:
 
     async def _entry(self, name: NormalizedName, format_: Format) -> Entry:
         door = self._door
+        index = door.settings.index
+        entry = self._entries.get((name, format_))
+        revision = door.gate.revision(index, name)
+        moment = monotonic()
+        if (
+            entry is not None
+            and moment < entry.believed_until
+            and revision is not None
+            and entry.fresh(entry.serial, revision, door.clock())
+        ):
+            return entry
         page = await door.index.project(name)
         serial = door.index.serial(name)  # before the next await: it must be this page's
-        await door.gate.load(door.settings.index, name)
-        revision = door.gate.revision(door.settings.index, name)
+        await door.gate.load(index, name)
+        revision = door.gate.revision(index, name)
         entry = self._entries.get((name, format_))
-        if entry is not None and entry.fresh(serial, revision, door.clock()):
-            return entry
-        return await self._renders.run(
-            (name, format_, serial, revision),
-            lambda: self._make(name, page, format_, serial, revision),
-        )
+        if entry is None or not entry.fresh(serial, revision, door.clock()):
+            entry = await self._renders.run(
+                (name, format_, serial, revision),
+                lambda: self._make(name, page, format_, serial, revision),
+            )
+        entry.believed_until = moment + door.settings.page_believed_s
+        return entry
 
     async def _make(
         self,
@@ -226,12 +243,17 @@ def _representation(body: bytes, etag: str, format_: Format, *, encoding: str) -
     )
     headers = common.copy()
     headers[hdrs.CONTENT_TYPE] = format_.content_type
-    headers["X-Content-Type-Options"] = "nosniff"
     if format_ is not Format.JSON_V1:
         headers["Content-Security-Policy"] = "default-src 'none'"
     if encoding:
         headers[hdrs.CONTENT_ENCODING] = encoding
     return Representation(body=body, etag=etag, headers=headers, not_modified=common)
+
+
+@lru_cache(maxsize=NAMES_MAX)
+def normalised(name: str) -> NormalizedName:
+    """`parse_project`, remembered."""
+    return parse_project(name)
 
 
 @lru_cache(maxsize=HEADERS_MAX)

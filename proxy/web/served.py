@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 
 from models.errors import PratiqueError
+from proxy.web.lines import RequestLines
 from proxy.web.problems import Surface, problem, problem_of, problem_of_http
 
 LOG = structlog.get_logger()
@@ -30,6 +31,7 @@ PATH_CHARS_MAX = 200
 
 _PREFIX = secrets.token_hex(4)
 _NUMBERS = itertools.count(1)
+_LINES = RequestLines()
 
 
 def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -> Handler:
@@ -60,12 +62,9 @@ def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -
 
 
 def _log(route: str, request: web.Request, status: int, started: int, facts: LogFacts) -> None:
-    LOG.info(
-        "request_served",
-        request_id=f"{_PREFIX}-{next(_NUMBERS):x}",
-        route=route,
-        method=request.method,
-        status=status,
-        duration_us=(perf_counter_ns() - started) // 1_000,
-        **facts,
-    )
+    facts["request_id"] = f"{_PREFIX}-{next(_NUMBERS):x}"
+    facts["route"] = route
+    facts["method"] = request.method
+    facts["status"] = status
+    facts["duration_us"] = (perf_counter_ns() - started) // 1_000
+    _LINES.write(facts)

@@ -33,7 +33,7 @@ from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Change, Fetch, Token, TokenKind
 from proxy.tokens import TokenBook, mint
-from proxy.web.app import make_app
+from proxy.web.app import CALLERS, make_app
 from proxy.web.door import Door, DoorSettings
 from tests.proxy.web.decided import INDEX, POLICY, START, StillClock, ref_of, sha256_of
 
@@ -196,6 +196,7 @@ class House:
     worker_secret: str = ""
     nudges: list[str] = field(default_factory=list)
     session: ClientSession = field(init=False)
+    app: web.Application = field(init=False)
     host: str = "127.0.0.1"
     port: int = 0
 
@@ -211,6 +212,10 @@ class House:
 
     async def reload(self) -> None:
         assert await self.gate.poll()
+
+    async def read_tokens(self) -> None:
+        for callers in self.app[CALLERS]:
+            await callers.refresh()
 
     async def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
         """One request as a client with a token, no redirect followed."""
@@ -285,7 +290,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         settings=DoorSettings(
             public_url=PUBLIC_URL,
             index=INDEX,
-            **{"hop_s": 0.02, "lease_poll_s": 0.05, **settings},
+            **{"page_believed_s": 0, "hop_s": 0.02, "lease_poll_s": 0.05, **settings},
         ),
         store=store,
         gate=gate,
@@ -315,7 +320,8 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         worker_secret=worker_secret,
         nudges=nudges,
     )
-    runner = web.AppRunner(make_app(door), access_log=None)
+    house.app = make_app(door)
+    runner = web.AppRunner(house.app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, house.host, 0)
     await site.start()

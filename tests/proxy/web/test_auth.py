@@ -101,7 +101,7 @@ async def test_token__revoked_one_opens_nothing_any_more(house: House) -> None:
     header = f"Bearer {house.client_secret}"
     assert (await asked(house, "/simple/", header))[0] == 200
     await house.store.revoke_token("ci", actor="somebody", at=house.clock.now)
-    await house.door.clients.refresh()
+    await house.read_tokens()
     assert (await asked(house, "/simple/", header))[0] == 401
 
 
@@ -110,7 +110,7 @@ async def test_token__expired_one_opens_nothing(house: House) -> None:
         TokenKind.CLIENT, "short", clock=house.clock, expires_at=house.clock.now.replace(hour=13)
     )
     await house.store.add_token(token, actor="test")
-    await house.door.clients.refresh()
+    await house.read_tokens()
     assert (await asked(house, "/simple/", f"Bearer {secret}"))[0] == 200
     house.clock.forward(3600)
     assert (await asked(house, "/simple/", f"Bearer {secret}"))[0] == 401

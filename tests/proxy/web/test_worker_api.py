@@ -160,7 +160,7 @@ async def test_lease__of_another_worker_is_409_everywhere(house: House, worker: 
     lease = await worker.lease()
     secret, token = mint(TokenKind.WORKER, "box-2", clock=house.clock)
     await house.store.add_token(token, actor="test")
-    await house.door.workers.refresh()
+    await house.read_tokens()
     base = f"/leases/{lease.lease_id}"
     async with worker_with(house, secret) as thief:
         assert (await thief.get(f"{base}/artifact"))[0] == 409
