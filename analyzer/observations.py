@@ -233,7 +233,7 @@ def _lines(blob: bytes, decoder: msgspec.json.Decoder[_Line]) -> tuple[list[_Lin
     """(lines of that form, how many were not, or came beyond the bound)."""
     found: list[_Line] = []
     *raw, rest = blob.split(b"\n", LINES_MAX)
-    lost = rest.count(b"\n") + bool(rest)
+    lost = rest.count(b"\n") + (rest[-1:] not in (b"", b"\n"))
     for line in raw:
         try:
             if len(line) > LINE_BYTES_MAX:
