@@ -1,0 +1,89 @@
+"""What may be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from analyzer.sandbox.protocol import InputFile, RunRequest
+from analyzer.sandbox.serve import RequestRefused, build, check_files, check_request
+from analyzer.sandbox.stage import Input
+
+GOOD = RunRequest(run_id="r", kind="run", artifact="a.whl", archive="wheel", phases=("P1", "P3"))
+
+
+def test_check_request__good_ones_pass() -> None:
+    assert check_request(GOOD, traced=True) == GOOD
+    check_request(replace(GOOD, kind="read", phases=()), traced=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "other"},
+        {"archive": "egg"},
+        {"run_id": ""},
+        {"run_id": "x" * 101},
+        {"run_id": "a\n"},
+        {"budget_ms": 0},
+        {"budget_ms": 10**9},
+        {"phases": ("P4",)},
+        {"phases": ("P3", "P1")},
+        {"phases": ("P1", "P1")},
+        {"phases": ()},
+        {"modules": ("a b",)},
+        {"modules": ("-c",)},
+        {"modules": ("a",) * 201},
+    ],
+    ids=repr,
+)
+def test_check_request__each_bound_is_held(change: dict[str, object]) -> None:
+    with pytest.raises(RequestRefused):
+        check_request(replace(GOOD, **change), traced=True)  # type: ignore[arg-type]
+
+
+def test_check_request__no_runs_without_root() -> None:
+    with pytest.raises(RequestRefused, match="reader boxes only"):
+        check_request(GOOD, traced=False)
+
+
+def test_build__round_trip() -> None:
+    assert build(RunRequest, asdict(GOOD) | {"phases": ["P1", "P3"]}) == GOOD
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{}, {"filename": 1}, {"filename": "a", "sha256": "b", "size": True, "role": "run"}, {"x": 1}],
+    ids=repr,
+)
+def test_build__other_shapes_are_refused(message: dict[str, object]) -> None:
+    with pytest.raises(RequestRefused):
+        build(InputFile, message)
+
+
+def _input(filename: str, role: str) -> Input:
+    return Input(
+        described=InputFile(filename=filename, sha256="0" * 64, size=1, role=role), descriptor=-1
+    )
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [],
+        [_input("a.whl", "run")],
+        [_input("a.whl", "artifact"), _input("b.whl", "artifact")],
+        [_input("b.whl", "artifact")],
+        [_input("a.whl", "artifact"), _input("b.whl", "run"), _input("b.whl", "run")],
+    ],
+    ids=["none", "no artifact", "two artifacts", "another artifact", "one name twice"],
+)
+def test_check_files__one_artifact_first_and_no_name_twice(files: list[Input]) -> None:
+    with pytest.raises(RequestRefused):
+        check_files(GOOD, files)
+
+
+def test_check_files__the_same_file_may_have_two_roles() -> None:
+    files = [_input("a.whl", "artifact"), _input("b.whl", "run"), _input("b.whl", "build")]
+    assert len(check_files(GOOD, files)) == 3

@@ -1,0 +1,125 @@
+"""Records on their way from the ring to a run's blob, with a tracer made for the purpose."""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+
+from analyzer.sandbox import tracing
+from analyzer.sandbox.tracing import Drainer, Store
+from tests.analyzer.sandbox.lab import until
+
+
+class FakeTracer:
+    """Gives out what it was told to."""
+
+    def __init__(self) -> None:
+        self.ring: list[tuple[int, bytes]] = []
+        self.open: dict[int, int] = {}
+        self.began: list[tuple[int, int, int, int]] = []
+        self.idled = 0
+        self.closed = False
+        self._lock = threading.Lock()
+
+    def open_box(self, *, cgroup_id: int, slot: int) -> None:
+        self.open[slot] = cgroup_id
+
+    def begin_phase(
+        self, slot: int, phase: int, *, arm_at_exec: int = 2, drops_to_simulate: int = 0
+    ) -> None:
+        self.began.append((slot, phase, arm_at_exec, drops_to_simulate))
+
+    def syscalls(self, slot: int) -> dict[str, int]:
+        return {"read": slot}
+
+    def denied(self, slot: int) -> dict[str, int]:
+        return {"bpf": slot}
+
+    def put(self, *records: tuple[int, bytes]) -> None:
+        with self._lock:
+            self.ring += records
+
+    def drain(self) -> list[tuple[int, bytes]]:
+        with self._lock:
+            records, self.ring = self.ring, []
+        return records
+
+    def account(self, slot: int) -> dict[str, int]:
+        return {"emitted": 2, "received": 99, "dropped": slot}
+
+    def close_box(self, slot: int) -> None:
+        del self.open[slot]
+
+    def idle(self) -> None:
+        self.idled += 1
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def blob(store: Store) -> bytes:
+    """What was stored."""
+    return os.pread(store.descriptor, 1 << 20, 0)
+
+
+def test_drainer__each_slot_gets_its_own() -> None:
+    fake = FakeTracer()
+    drainer = Drainer(fake)
+    with drainer.watch(1, 11) as one, drainer.watch(2, 22) as two:
+        assert fake.open == {1: 11, 2: 22}
+        one.begin_phase(3, arm_at_exec=2, simulate_drops=5)
+        fake.put((1, b"a"), (2, b"bb"), (1, b"ccc"), (9, b"nobody"))
+        account = drainer.finish(one)
+        drainer.finish(two)
+        assert one.store is not None
+        assert two.store is not None
+        assert blob(one.store) == b"\1\0\0\0a\3\0\0\0ccc"
+        assert blob(two.store) == b"\2\0\0\0bb"
+        assert one.counts() == ({"read": 1}, {"bpf": 1})
+        os.close(one.store.descriptor)
+        os.close(two.store.descriptor)
+    drainer.close()
+
+    assert account == {"emitted": 2, "received": 2, "dropped": 1, "stored": 2}
+    assert fake.began == [(1, 3, 2, 5)]
+    assert fake.open == {}
+    assert fake.closed
+
+
+def test_drainer__without_a_tracer_everything_is_empty() -> None:
+    drainer = Drainer(None)
+    with drainer.watch(0, 0) as watch:
+        watch.begin_phase(1, arm_at_exec=2)
+        assert drainer.finish(watch) == {}
+        assert watch.counts() == ({}, {})
+        assert watch.store is None
+    drainer.close()
+
+
+def test_drainer__a_broken_ring_is_said_aloud() -> None:
+    class Broken(FakeTracer):
+        def drain(self) -> list[tuple[int, bytes]]:
+            raise OSError("gone")
+
+    drainer = Drainer(Broken())
+    with drainer.watch(0, 1) as watch:
+        until(lambda: bool(drainer.failure))
+        assert not drainer.traced
+        assert watch.store is not None
+        os.close(watch.store.descriptor)
+    drainer.close()
+
+
+def test_store__stops_storing_and_counts_on() -> None:
+    store = Store()
+    for _ in range(tracing.EVENTS_STORED_MAX + 10):
+        store.add(b"x")
+    store.flush()
+
+    assert store.stored == tracing.EVENTS_STORED_MAX
+    assert store.received == tracing.EVENTS_STORED_MAX + 10
+    assert store.truncated
+    size = os.fstat(store.descriptor).st_size
+    os.close(store.descriptor)
+    assert size == tracing.EVENTS_STORED_MAX * struct.calcsize("<I1s")
