@@ -69,8 +69,8 @@ def _to_json(event: EventDict, **_: Any) -> bytes:
 
 def _open(file: Path | None) -> BinaryIO:
     if file is None:
-        return cast(BinaryIO, os.fdopen(os.dup(2), "wb", buffering=0))
+        return cast("BinaryIO", os.fdopen(os.dup(2), "wb", buffering=0))
     file.parent.mkdir(parents=True, exist_ok=True)
     # O_APPEND: several processes write whole lines into one file.
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-    return cast(BinaryIO, os.fdopen(descriptor, "wb", buffering=0))
+    return cast("BinaryIO", os.fdopen(descriptor, "wb", buffering=0))

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from analyzer.sandbox.launch import daemon_argv
 
+from analyzer.sandbox.launch import daemon_argv
 from models.errors import PratiqueError, SandboxUnavailable
 from proxy.privileges import Roles, child_setup, is_root, own_folder
 from proxy.settings import Address, Settings
@@ -53,6 +53,8 @@ class ChildConfig:
 
     settings: Settings
     worker_secret: str
+    unprivileged: bool
+    """Started by an ordinary user: the embedded worker reads packages, and runs none."""
     judge_socket: Path
     sandbox_socket: Path
     worker_api_socket: Path
@@ -212,6 +214,7 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
         ChildConfig(
             settings=settings,
             worker_secret=f"pratique_worker_{secrets.token_urlsafe(32)}",
+            unprivileged=not root,
             judge_socket=judge_socket,
             sandbox_socket=sandbox_socket,
             worker_api_socket=settings.run_dir / WORKER_API_SOCKET,

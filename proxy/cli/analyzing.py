@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,16 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analyzer.sandbox.launch import daemon_argv
-
 from models.errors import SandboxUnavailable
-from proxy.privileges import Roles, child_setup, drop_to, is_root
+from proxy.privileges import Roles, child_setup, is_root
 
 
 @contextmanager
 def sandbox_daemon(
     *, uid_base: int, boxes: int, harness: bool = False, trace: bool = True
 ) -> Iterator[Path]:
-    """Start a daemon, then drop this process to the worker's uid for good; gives its socket.
+    """Start a daemon and give its socket; as root, the block runs in a child with the worker's uid.
 
     The daemon dies with this process. Raises SandboxUnavailable where it does not come up.
     """
@@ -53,13 +53,30 @@ def sandbox_daemon(
             next_step="Its message stands above; `pratique doctor` checks the machine.",
         )
     if is_root():
-        # From here on nothing in this process is root; the daemon ends when we do, by its
-        # parent-death signal, since we may not signal it any more.
-        drop_to(roles.worker)
-        os.environ["HOME"] = "/nonexistent"
+        _become_worker(daemon, roles.worker)
+        yield socket
+        return
     try:
         yield socket
     finally:
-        if os.geteuid() == 0 or Path(f"/proc/{daemon.pid}").stat().st_uid == os.geteuid():
-            daemon.terminate()
-            daemon.wait()
+        daemon.terminate()
+        daemon.wait()
+
+
+def _become_worker(daemon: subprocess.Popen[bytes], uid: int) -> None:
+    """Go on in a child that is nobody; this process stays root, and only waits for both.
+
+    It cannot just drop its own privileges: neither a signal nor the parent-death signal of a
+    dropped process reaches the daemon, which is root, so the daemon would outlive us.
+    """
+    worker = os.fork()
+    if worker == 0:
+        child_setup(uid)()
+        os.environ["HOME"] = "/nonexistent"
+        return
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda got, _frame: os.kill(worker, got))
+    _, status = os.waitpid(worker, 0)
+    daemon.terminate()
+    daemon.wait()
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)

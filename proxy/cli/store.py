@@ -32,7 +32,7 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]]) -
         ) from error
 
     async def run() -> Result:
-        store = await SqliteStore.open(path, clock=utc_now)
+        store = SqliteStore.open(path, clock=utc_now)
         try:
             return await work(store)
         finally:

@@ -38,7 +38,7 @@ def doctor(settings: Settings) -> None:
     missing = 0
     for title, group in (
         ("The proxy", proxy_checks(settings)),
-        ("The boxes", _missing_as_checks(sandbox_requirements.missing_pieces, "boxes can be made")),
+        ("The boxes", _missing_as_checks(_box_pieces, "boxes can be made")),
         (
             "The trace",
             _missing_as_checks(trace_requirements.missing_pieces, "the kernel can be traced"),
@@ -116,6 +116,10 @@ def _usable(path: Path) -> bool:
 
 def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK | os.X_OK)
+
+
+def _box_pieces() -> list[tuple[str, str]]:
+    return [(piece.what, piece.mend) for piece in sandbox_requirements.missing_pieces()]
 
 
 def _missing_as_checks(

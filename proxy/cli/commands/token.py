@@ -79,7 +79,7 @@ def revoke(settings: Settings, token_id: str, actor: str) -> None:
         resting = 0
         if ended.kind is TokenKind.WORKER:
             affected = await store.decisions_by_worker(ended.name)
-            await store.distrust_worker(ended.name)
+            await store.distrust_worker(ended.name, actor=actor)
             resting = len(affected)
             for index, project in sorted({(d.ref.index, d.ref.project) for d in affected}):
                 await store.touch_project(index, project)

@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 import click
+
 from analyzer.sandbox.client import SandboxClient
 from analyzer.worker import Worker
-
 from models.errors import ValueInvalid
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.log import configure_log

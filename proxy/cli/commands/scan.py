@@ -1,0 +1,92 @@
+"""`pratique scan`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.status import Status
+
+from analyzer.sandbox.client import SandboxClient
+from analyzer.sandbox.protocol import INPUT_BYTES_MAX
+from models.decision import Action
+from models.errors import ValueInvalid
+from proxy.cli.analyzing import sandbox_daemon
+from proxy.cli.options import settings_options
+from proxy.cli.report import print_report
+from proxy.policyfile import PolicyFile
+from proxy.scanning import Scanned, Scanner
+from proxy.settings import Settings
+
+EXIT = {Action.SERVE: 0, Action.HOLD: 3, Action.DENY: 4}
+PHASES = {
+    "read": "reading the archive",
+    "resolve": "resolving what it requires",
+    "fetch": "fetching what it requires",
+    "P1": "P1: installing",
+    "P2": "P2: starting an interpreter",
+    "P3": "P3: importing",
+}
+
+
+@click.command()
+@click.argument("target", metavar="FILE|REQUIREMENT")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Decision, facts and evidence as one JSON object."
+)
+@settings_options("upstream", "index_name", "policy", "uid_base", "harness")
+def scan(settings: Settings, target: str, as_json: bool) -> None:
+    """Analyse one wheel, sdist or requirement once, and say what would be done with it.
+
+    Nothing is stored, and no firewall need run. Started as root it is run in traced boxes, else
+    only read. Exit code 0: it would be served; 3: held; 4: denied.
+    """
+    policy = PolicyFile(settings.policy).current()
+    local = _read_local(Path(target))
+    console = Console(stderr=True)
+    with (
+        sandbox_daemon(uid_base=settings.uid_base, boxes=1, harness=settings.harness) as socket,
+        tempfile.TemporaryDirectory(prefix="pratique-scan-", dir="/tmp") as scratch,
+        console.status(f"{target}: starting") as status,
+    ):
+        scanner = Scanner(
+            index_name=settings.index_name,
+            upstream=settings.upstream,
+            policy=policy,
+            scratch=Path(scratch),
+            sandbox=SandboxClient(socket),
+            on_progress=lambda phase, state: _show(status, target, phase, state),
+        )
+        scanned = asyncio.run(_scan(scanner, target, local))
+    if as_json:
+        click.echo(msgspec.json.encode(scanned).decode())
+    else:
+        print_report(scanned)
+    sys.exit(EXIT[scanned.decision.action])
+
+
+async def _scan(scanner: Scanner, target: str, local: bytes | None) -> Scanned:
+    async with scanner:
+        if local is None:
+            return await scanner.scan_requirement(target)
+        return await scanner.scan_bytes(Path(target).name, local)
+
+
+def _read_local(path: Path) -> bytes | None:
+    """The bytes of a local file, read before privileges are dropped; None: it is a requirement."""
+    if not path.is_file():
+        if path.suffix in (".whl", ".gz", ".zip") or "/" in str(path):
+            raise ValueInvalid(f"There is no file {path}.")
+        return None
+    if path.stat().st_size > INPUT_BYTES_MAX:
+        raise ValueInvalid(f"{path} is larger than {INPUT_BYTES_MAX} bytes.")
+    return path.read_bytes()
+
+
+def _show(status: Status, target: str, phase: str, state: str) -> None:
+    status.update(f"{target}: {PHASES.get(phase, phase)} ({state})")

@@ -1,0 +1,273 @@
+"""The proxy's process: reads its configuration from standard input, and puts the door together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+
+import structlog
+from aiohttp import web
+
+from models.artifact import ArtifactRef
+from models.clock import Clock, utc_now
+from models.decision import Decision
+from models.errors import PratiqueError, UpstreamNotFound
+from models.evidence import Layer
+from models.facts import Facts
+from models.trust.rules import RulesScorer
+from proxy.artifacts.fetcher import Fetcher
+from proxy.artifacts.folder import FolderArtifacts
+from proxy.cli.store import DATABASE
+from proxy.facts import gather
+from proxy.fetchlog import FetchLog
+from proxy.gate import Gate
+from proxy.holds import LocalHolds
+from proxy.index.cached import CachedIndex
+from proxy.index.client import UpstreamBounds
+from proxy.index.upstream import UpstreamIndex
+from proxy.judge.client import JudgeClient
+from proxy.judge.desk import Desk
+from proxy.log import configure_log
+from proxy.policyfile import PolicyFile
+from proxy.resolve import Resolver
+from proxy.settings import Settings
+from proxy.store.port import Store, Token, TokenKind
+from proxy.store.sqlite import SqliteStore
+from proxy.supervisor import ChildConfig, decode_config
+from proxy.tokens import TokenBook, hash_secret
+from proxy.web.app import make_app
+from proxy.web.door import Door, DoorSettings
+
+LOG = structlog.get_logger()
+
+POLICY_LOOK_S = 2.0
+"""Seconds between two looks at the policy file."""
+EMBEDDED = "embedded"
+"""Name of the embedded worker's token, and so its name in evidence."""
+SHUTDOWN_S = 5.0
+"""Seconds that requests under way get when the process ends."""
+
+
+@dataclass(slots=True)
+class Rooms:
+    """What was put together, for whoever runs it."""
+
+    door: Door
+    desk: Desk
+    policy: PolicyFile
+    app: web.Application
+
+
+def main() -> None:
+    """Run the proxy until SIGTERM; exit code 78 (EX_CONFIG) where it must not start as set."""
+    config = decode_config(sys.stdin.buffer.read())
+    settings = config.settings
+    configure_log(format_=settings.log_format, file=settings.log_file, process="proxy")
+    try:
+        asyncio.run(serve(config))
+    except PratiqueError as error:
+        sys.stderr.write(f"Error: {error.message}\nNext: {error.next_step}\n")
+        sys.exit(os.EX_CONFIG)
+
+
+async def serve(config: ChildConfig) -> None:
+    """Put everything together, listen, say `ready`, and run until SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with put_together(config, clock=utc_now) as rooms:
+        runner = web.AppRunner(
+            rooms.app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S
+        )
+        await runner.setup()
+        listener = socket.socket(fileno=config.listen_fd)
+        await web.SockSite(runner, listener).start()
+        # Only the proxy's own group may connect: the embedded worker is in it.
+        config.worker_api_socket.unlink(missing_ok=True)
+        await web.UnixSite(runner, str(config.worker_api_socket)).start()
+        config.worker_api_socket.chmod(0o660)
+        tasks = [
+            asyncio.create_task(rooms.desk.run(stop), name="desk"),
+            asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
+        ]
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        waiting = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        waiting.cancel()
+        rooms.door.holds.close()
+        await runner.cleanup()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done - {waiting}:
+            task.result()  # a desk that died is our failure: end, and be started again
+
+
+@asynccontextmanager
+async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Rooms]:
+    """All collaborators, started; closed in reverse."""
+    settings = config.settings
+    async with AsyncExitStack() as stack:
+        store = SqliteStore.open(settings.data_dir / DATABASE, clock=clock)
+        stack.push_async_callback(store.close)
+        await _own_worker_token(store, config.worker_secret, clock=clock)
+        upstream = UpstreamIndex(
+            settings.index_name,
+            settings.upstream,
+            bounds=replace(UpstreamBounds(), read_s=float(settings.upstream_timeout_s)),
+        )
+        await upstream.start()
+        stack.push_async_callback(upstream.close)
+        index = CachedIndex(upstream, store, clock=clock)
+        stack.push_async_callback(index.close)
+        artifacts = FolderArtifacts(
+            settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
+        )
+        fetcher = Fetcher(index, upstream.client, artifacts)
+        stack.push_async_callback(fetcher.close)
+        resolver = Resolver(index, fetcher)
+        stack.callback(resolver.close)
+        judge = JudgeClient(config.judge_socket)
+        stack.push_async_callback(judge.close)
+        yield await _rooms(config, store, index, artifacts, fetcher, resolver, judge, clock=clock)
+
+
+async def _rooms(
+    config: ChildConfig,
+    store: Store,
+    index: CachedIndex,
+    artifacts: FolderArtifacts,
+    fetcher: Fetcher,
+    resolver: Resolver,
+    judge: JudgeClient,
+    *,
+    clock: Clock,
+) -> Rooms:
+    settings = config.settings
+    policy = PolicyFile(settings.policy)
+    off = layers_off(config)
+    clients = TokenBook(store, TokenKind.CLIENT, clock)
+    await clients.refresh()
+    token_required = await must_have_tokens(settings, store, clock=clock)
+    holds = LocalHolds()
+    bells: list[Callable[[], None]] = []
+
+    def nudge() -> None:
+        for ring in bells:
+            ring()
+
+    gate = Gate(store=store, policy=policy.current, clock=clock, layers_off=off, nudge=nudge)
+
+    def decided(decision: Decision) -> None:
+        gate.put(decision)
+        holds.wake(decision.ref)
+
+    async def facts(ref: ArtifactRef) -> Facts:
+        try:
+            page = await index.project(ref.project)
+        except UpstreamNotFound:
+            return Facts(ref=ref, as_of=clock(), missing=("page",))
+        return gather(page, ref, clock())
+
+    desk = Desk(
+        store=store,
+        judge=judge,
+        policy=policy.current,
+        model_digest=RulesScorer().digest,
+        clock=clock,
+        on_decision=decided,
+        layers_off=off,
+        facts=facts,
+    )
+    bells.append(desk.nudge)
+    door = Door(
+        settings=DoorSettings(
+            public_url=settings.origin,
+            index=settings.index_name,
+            token_required=token_required,
+            hold_s=float(settings.hold_s),
+        ),
+        store=store,
+        gate=gate,
+        holds=holds,
+        fetch_log=FetchLog(store=store, spool=settings.data_dir / "fetches.spool"),
+        index=index,
+        artifacts=artifacts,
+        fetcher=fetcher,
+        resolver=resolver,
+        gather=gather,
+        clients=clients,
+        workers=TokenBook(store, TokenKind.WORKER, clock),
+        clock=clock,
+        nudge=nudge,
+        notices=lambda: notices(off),
+    )
+    app = make_app(door)
+    return Rooms(door=door, desk=desk, policy=policy, app=app)
+
+
+def layers_off(config: ChildConfig) -> tuple[Layer, ...]:
+    """The layers that the operator switched off, by a setting or by starting as an ordinary user."""
+    settings = config.settings
+    off = settings.without_behaviour or (settings.boxes > 0 and config.unprivileged)
+    return (Layer.BEHAVIOUR,) if off else ()
+
+
+def notices(off: tuple[Layer, ...]) -> tuple[str, ...]:
+    """Sentences that stand on every page."""
+    if Layer.BEHAVIOUR not in off:
+        return ()
+    return (
+        "The behaviour layer is off: packages are read, not run, and none scores above MONITOR.",
+    )
+
+
+async def must_have_tokens(settings: Settings, store: Store, *, clock: Clock) -> bool:
+    """Whether clients must show a token. Raises where nobody could, and the listener is public."""
+    if settings.anonymous:
+        return False
+    now = clock()
+    known = [t for t in await store.tokens(kind=TokenKind.CLIENT) if t.active(now)]
+    if not known and not settings.listen.loopback:
+        raise PratiqueError(
+            f"{settings.listen.host} can be reached by others, and there is no client token.",
+            next_step="Add one with `pratique token add client NAME --actor YOU`, or say --anonymous.",
+        )
+    return bool(known)
+
+
+async def _own_worker_token(store: Store, secret: str, *, clock: Clock) -> None:
+    """Make `secret` the embedded worker's token; the one of the run before ends."""
+    now = clock()
+    for token in await store.tokens(kind=TokenKind.WORKER):
+        if token.name == EMBEDDED and token.active(now):
+            if token.hash == hash_secret(secret):
+                return
+            await store.revoke_token(token.id, actor="serve", at=now)
+    token = Token(
+        id=hash_secret(secret)[:8],
+        kind=TokenKind.WORKER,
+        name=EMBEDDED,
+        hash=hash_secret(secret),
+        created_at=now,
+    )
+    await store.add_token(token, actor="serve")
+
+
+async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), POLICY_LOOK_S)
+        if rooms.policy.reload():
+            rooms.desk.nudge()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A scan's outcome for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from models.decision import Action, Decision, LayerStatus
+from models.evidence import Evidence, Finding, Severity
+from models.reason import reason_line
+from proxy.scanning import Scanned
+
+COLOURS = {Action.SERVE: "green", Action.HOLD: "yellow", Action.DENY: "red"}
+SEVERITIES = {
+    Severity.CRITICAL: "bold red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "dim",
+}
+BAR_WIDTH = 20
+FINDINGS_SHOWN = 25
+
+
+def print_report(scanned: Scanned, console: Console | None = None) -> None:
+    """Verdict first, then the layers, then what was found, then how well we looked."""
+    out = console or Console()
+    decision, evidence = scanned.decision, scanned.evidence
+    colour = COLOURS[decision.action]
+    tier = decision.tier.value if decision.tier else "—"
+    score = decision.score.value if decision.score else "—"
+    out.print(f"\n[bold {colour}]{decision.action.value}[/]  {escape(evidence.filename)}")
+    out.print(f"{tier}, trust score {score} of 100")
+    if decision.action is not Action.SERVE:
+        out.print(escape(reason_line(decision)))
+    out.print()
+    out.print(_layers(decision))
+    _print_findings(out, evidence.findings)
+    _print_coverage(out, evidence)
+
+
+def _layers(decision: Decision) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for layer in decision.score.layers if decision.score else ():
+        shown = "" if layer.score is None else f"{layer.score:3}"
+        filled = 0 if layer.score is None else round(layer.score * BAR_WIDTH / 100)
+        bar = "█" * filled + "·" * (BAR_WIDTH - filled)
+        status = "" if layer.status is LayerStatus.MEASURED else layer.status.value
+        moved = ", ".join(
+            f"{part.code} {part.points:+}" for part in layer.contributions if part.points
+        )
+        table.add_row(
+            layer.layer.value, shown, bar, f"weight {layer.weight_percent} %", status, escape(moved)
+        )
+    return table
+
+
+def _print_findings(out: Console, findings: Iterable[Finding]) -> None:
+    order = list(SEVERITIES)
+    ranked = sorted(findings, key=lambda finding: order.index(finding.severity))
+    if not ranked:
+        out.print("\nNothing notable was found.")
+        return
+    out.print("\n[bold]Found[/]")
+    for finding in ranked[:FINDINGS_SHOWN]:
+        where = " ".join(
+            part
+            for part in (
+                finding.place.path,
+                finding.place.host or finding.place.address,
+                f"port {finding.place.port}" if finding.place.port else "",
+                f"[{finding.technique}]" if finding.technique else "",
+            )
+            if part
+        )
+        phase = f"{finding.phase.value} " if finding.phase else ""
+        proof = " PROOF" if finding.proof else ""
+        colour = SEVERITIES[finding.severity]
+        out.print(
+            f"  [{colour}]{finding.severity.value:8}[/] {phase}{escape(finding.title)}"
+            f"[bold red]{proof}[/]  [dim]{escape(where)}[/]"
+        )
+    if len(ranked) > FINDINGS_SHOWN:
+        out.print(f"  … and {len(ranked) - FINDINGS_SHOWN} more (--json has all)")
+
+
+def _print_coverage(out: Console, evidence: Evidence) -> None:
+    out.print("\n[bold]How we looked[/]")
+    for phase in evidence.phases:
+        calls = sum(count for _, count in phase.syscalls)
+        events = sum(count for _, count in phase.events)
+        out.print(
+            f"  {phase.phase.value}  {phase.ended}, exit {phase.exit_code}, {phase.wall_ms} ms, "
+            f"{calls} system calls, {events} events"
+        )
+    coverage, account = evidence.coverage, evidence.account
+    out.print(
+        f"  {coverage.modules_imported} of {coverage.modules_found} modules imported; "
+        f"{account.received} of {account.emitted} events received, {account.dropped} dropped"
+    )
+    if evidence.dependencies:
+        names = ", ".join(f"{d.project} {d.version}" for d in evidence.dependencies[:12])
+        out.print(f"  beside it: {escape(names)}")
+    if evidence.shortfalls:
+        out.print(f"  [yellow]incomplete: {', '.join(s.value for s in evidence.shortfalls)}[/]")
+    missing = [layer for layer in ("metadata", "behaviour") if layer not in evidence.layers]
+    if missing:
+        out.print(f"  [yellow]not measured: {', '.join(missing)}[/]")
+    out.print(f"  {evidence.duration_ms} ms in all")

@@ -1,0 +1,194 @@
+"""One analysis without a firewall: what `pratique scan` does once it may only read and ask."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from analyzer.interpreter import describe_interpreter
+from analyzer.memfd import sealed
+from analyzer.pipeline import analyse
+from analyzer.sandbox.client import SandboxClient
+from analyzer.sandbox.protocol import INPUT_BYTES_MAX
+from models.artifact import ArtifactKind, ArtifactRef, Sha256, kind_of, parse_index_name, parse_ref
+from models.clock import Clock, utc_now
+from models.decision import Decision
+from models.errors import CapabilityRefused, UpstreamError, UpstreamNotFound, ValueInvalid
+from models.evidence import Evidence
+from models.facts import Facts
+from models.judgement import JudgeRequest
+from models.trust.rules import RulesScorer
+from models.work import Lease, ResolvedSet, ResolveRequest
+from policies.policy import Policy
+from proxy.artifacts.fetcher import Fetcher
+from proxy.artifacts.folder import FolderArtifacts
+from proxy.facts import gather
+from proxy.index.cached import CachedIndex
+from proxy.index.upstream import UpstreamIndex
+from proxy.judge.core import LocalJudge
+from proxy.resolve import Resolver
+from proxy.simple.page import ProjectPage
+from proxy.store.memory import MemoryStore
+
+LEASE = timedelta(hours=1)
+"""Time the lease of a scan lives; nobody else could take it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """What came of it."""
+
+    decision: Decision
+    evidence: Evidence
+    facts: Facts | None
+
+
+class Scanner:
+    """Upstream, resolver and judge in this process; nothing is stored. An async context manager."""
+
+    def __init__(
+        self,
+        *,
+        index_name: str,
+        upstream: str,
+        policy: Policy,
+        scratch: Path,
+        sandbox: SandboxClient,
+        clock: Clock = utc_now,
+        on_progress: Callable[[str, str], None] = lambda _phase, _state: None,
+    ) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._sandbox = sandbox
+        self._on_progress = on_progress
+        self._upstream = UpstreamIndex(parse_index_name(index_name), upstream)
+        self._index = CachedIndex(self._upstream, MemoryStore(clock=clock), clock=clock)
+        self._artifacts = FolderArtifacts(scratch / "artifacts")
+        self._fetcher = Fetcher(self._index, self._upstream.client, self._artifacts)
+        self._resolver = Resolver(self._index, self._fetcher)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._upstream.start()
+        self._stack.push_async_callback(self._upstream.close)
+        self._stack.push_async_callback(self._fetcher.close)
+        self._stack.push_async_callback(self._index.close)
+        self._stack.callback(self._resolver.close)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def scan_requirement(self, text: str) -> Scanned:
+        """Analyse the best file for a requirement. Raises UpstreamNotFound where there is none."""
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            raise ValueInvalid(
+                f"{text!r} is neither a file here nor a requirement.",
+                next_step="Name a wheel, an sdist, or write something like requests==2.32.5.",
+            ) from error
+        name = canonicalize_name(requirement.name)
+        page = await self._index.project(name)
+        interpreter = await describe_interpreter()
+        resolved, _ = await self._resolver.resolve(
+            ResolveRequest(requirements=(text,), role="run", target=interpreter.target)
+        )
+        file = next((file for file in resolved.files if file.project == name), None)
+        if file is None:
+            why = "; ".join(resolved.unresolved) or "no file fits this interpreter"
+            raise UpstreamNotFound(f"The index has nothing for {text} to analyse here: {why}.")
+        ref = ArtifactRef(
+            index=self._upstream.name, project=name, filename=file.filename, sha256=file.sha256
+        )
+        self._on_progress(file.filename, "fetching")
+        path = await self._fetcher.ensure(ref)
+        with path.open("rb") as opened:
+            return await self._scan(ref, opened.read(INPUT_BYTES_MAX), page)
+
+    async def scan_bytes(self, filename: str, data: bytes) -> Scanned:
+        """Analyse a file's bytes; facts come from the index if it lists these very bytes."""
+        stem = (
+            filename.split("-", maxsplit=1)[0]
+            if kind_of(filename) is ArtifactKind.WHEEL
+            else filename
+        )
+        project = stem if kind_of(filename) is ArtifactKind.WHEEL else stem.rsplit("-", 1)[0]
+        ref = parse_ref(self._upstream.name, project, hashlib.sha256(data).hexdigest(), filename)
+        page: ProjectPage | None = None
+        try:
+            page = await self._index.project(ref.project)
+        except UpstreamError:
+            self._on_progress(filename, "unknown to the index")
+        return await self._scan(ref, data, page)
+
+    async def _scan(self, ref: ArtifactRef, data: bytes, page: ProjectPage | None) -> Scanned:
+        now = self._clock()
+        listed = page is not None and page.file(ref.filename, ref.sha256) is not None
+        facts = gather(page, ref, now) if page and listed else None
+        lease = Lease(
+            lease_id=secrets.token_hex(8),
+            job_id=1,
+            ref=ref,
+            size_bytes=len(data),
+            attempt=1,
+            facts=facts or Facts(ref=ref, as_of=now, missing=("page",)),
+            expires_at=now + LEASE,
+        )
+        descriptor = sealed(data, ref.sha256)
+        try:
+            post = await analyse(
+                lease=lease,
+                artifact_fd=descriptor,
+                sandbox=self._sandbox,
+                proxy=_Capability(self._resolver, self._fetcher),
+                clock=self._clock,
+                worker_name="scan",
+                on_progress=self._on_progress,
+            )
+        finally:
+            os.close(descriptor)
+        request = JudgeRequest(
+            id=1,
+            ref=ref,
+            as_of=self._clock(),
+            policy_toml=self._policy.text,
+            facts=facts,
+            evidence=post.evidence,
+        )
+        decision = await LocalJudge(RulesScorer()).judge(request)
+        return Scanned(decision=decision, evidence=post.evidence, facts=facts)
+
+
+class _Capability:
+    """The proxy's side of a lease, in this process: files of the resolved set, and no others."""
+
+    def __init__(self, resolver: Resolver, fetcher: Fetcher) -> None:
+        self._resolver = resolver
+        self._fetcher = fetcher
+        self._where: dict[Sha256, tuple[str, int]] = {}
+
+    async def resolve(self, request: ResolveRequest) -> ResolvedSet:
+        """Resolve, and remember where the files lie."""
+        resolved, where = await self._resolver.resolve(request)
+        self._where |= where
+        return resolved
+
+    async def fetch(self, sha256: Sha256) -> int:
+        """A file of the set as a sealed memfd."""
+        if sha256 not in self._where:
+            raise CapabilityRefused("That file is not in the resolved set.")
+        url, size = self._where[sha256]
+        path = await self._fetcher.ensure_url(sha256, url, size or None)
+        return sealed(await asyncio.to_thread(path.read_bytes), sha256)
