@@ -75,7 +75,7 @@ class Firewall:
     def start(self) -> None:
         """Start it and wait for its index URL."""
         argv = [
-            sys.executable, "-P", "-m", "proxy.cli.main", "serve",
+            sys.executable, "-P", "-m", "proxy", "serve",
             "--listen", "127.0.0.1:0" if not self.index_url else self.origin.removeprefix("http://"),
             "--data-dir", str(self.data_dir),
             "--upstream", self.upstream,
@@ -109,6 +109,8 @@ class Firewall:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         return self.process.returncode
 
     def children(self) -> dict[str, int]:
@@ -137,7 +139,7 @@ class Firewall:
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `pratique …` on this firewall's data."""
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "proxy.cli.main", *arguments],
+            [sys.executable, "-P", "-m", "proxy", *arguments],
             capture_output=True,
             text=True,
             check=False,
