@@ -21,7 +21,7 @@ from time import monotonic
 import msgspec
 import structlog
 
-from models.errors import Overloaded, PratiqueError, StoreError
+from models.errors import Overloaded, StoreError
 from proxy.store.port import Fetch, Store
 
 LOG = structlog.get_logger()
@@ -34,6 +34,8 @@ SPOOL_BYTES_MAX = 64 * 1024 * 1024
 """Bytes of the local file, about 150,000 records; when it is full, bytes are refused."""
 RETRY_S = 1.0
 """Seconds between two tries of a store that failed."""
+STORE_S = 10.0
+"""Seconds the store may take for a batch; a client waits for it, and pip's patience is 15."""
 DRAIN_S = 5.0
 """Seconds that the last batch may take when the process ends."""
 
@@ -143,8 +145,8 @@ class FetchLog:
         # While older records wait on disk, younger ones queue up behind them.
         if not self.spooling:
             try:
-                await self._store.record_fetches(fetches)
-            except PratiqueError as error:
+                await self._record(fetches)
+            except Exception as error:  # noqa: BLE001 - whatever keeps the store from it, disk takes it
                 self._failed(error)
             else:
                 return
@@ -162,20 +164,24 @@ class FetchLog:
         try:
             fetches = await asyncio.to_thread(self._spool.read)
             for start in range(0, len(fetches), BATCH_MAX):
-                await self._store.record_fetches(fetches[start : start + BATCH_MAX])
+                await self._record(fetches[start : start + BATCH_MAX])
             if not fetches and self._store_failed_s is not None:
-                await self._store.record_fetches(())
+                await self._record(())
             await asyncio.to_thread(self._spool.clear)
-        except (PratiqueError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the records stay on disk, and are tried again
             self._failed(error)
             return
         if self._store_failed_s is not None or fetches:
             LOG.info("fetch_records_replayed", fetches=len(fetches))
         self._store_failed_s = None
 
+    async def _record(self, fetches: Sequence[Fetch]) -> None:
+        async with asyncio.timeout(STORE_S):
+            await self._store.record_fetches(fetches)
+
     def _failed(self, error: Exception) -> None:
         if self._store_failed_s is None:
-            LOG.warning("fetch_record_spooled", error=str(error))
+            LOG.warning("fetch_record_spooled", error=repr(error))
         self._store_failed_s = self._monotonic_s()
 
     def _retry_due(self) -> bool:

@@ -35,8 +35,8 @@ class Holds(Protocol):
     def wake_project(self, index: IndexName, project: NormalizedName) -> None:
         """Wake everybody who waits for a file of `project`."""
 
-    def begun(self, ref: ArtifactRef, *, client: str, now: datetime) -> datetime:
-        """When this client's present wait for `ref` began; it begins now if there is none."""
+    def begun(self, ref: ArtifactRef, *, client: str, now: datetime, anew: bool) -> datetime:
+        """When this client's present wait for `ref` began; now, if there is none or it is `anew`."""
 
     def ended(self, ref: ArtifactRef, *, client: str) -> None:
         """The client has its answer; its next wait begins anew."""
@@ -104,8 +104,10 @@ class LocalHolds:
             if ref.project == project and ref.index == index:
                 self.wake(ref)
 
-    def begun(self, ref: ArtifactRef, *, client: str, now: datetime) -> datetime:
-        """When this client's present wait for `ref` began; it begins now if there is none."""
+    def begun(self, ref: ArtifactRef, *, client: str, now: datetime, anew: bool) -> datetime:
+        """When this client's present wait for `ref` began; now, if there is none or it is `anew`."""
+        if anew:
+            self._begun[client, ref.key] = now
         return self._begun.setdefault((client, ref.key), now)
 
     def ended(self, ref: ArtifactRef, *, client: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 
-from models.errors import PratiqueError
 from proxy.web.auth import Callers
 from proxy.web.delivery import Delivery
 from proxy.web.door import Door
@@ -162,9 +161,9 @@ async def _keep_tokens(callers: Sequence[Callers], every_s: float, stop: asyncio
                 await stop.wait()
         try:
             await _refresh(callers)
-        except PratiqueError as error:
+        except Exception as error:  # noqa: BLE001 - the edge of a task: tokens in memory stay in force
             if answered:
-                LOG.warning("token_refresh_failed", error=error.message)
+                LOG.warning("token_refresh_failed", error=repr(error))
             answered = False
         else:
             answered = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from cachetools import LRUCache
 
 from models.artifact import ArtifactKind, ArtifactRef, parse_ref
 from models.decision import Action, Decision, HoldKind
-from models.errors import ValueInvalid
+from models.errors import StoreError, ValueInvalid
 from models.reason import reason_line, verdict_words
 from models.work import Priority
 from proxy.store.port import Fetch
@@ -90,6 +91,7 @@ class Files:
         facts["filename"] = ref.filename
         facts["sha256"] = ref.sha256
         await self._door.gate.load(ref.index, ref.project)
+        await self._listing.check(ref)
         if asked.metadata:
             return await self._metadata(request, ref, caller)
         return await self._bytes(request, ref, caller)
@@ -111,7 +113,6 @@ class Files:
     ) -> web.StreamResponse:
         decision = self._decide(ref, caller)
         if _checking(decision):
-            await self._listing.check(ref)
             self._intake.start(ref, priority=_priority(request), client=caller.client)
             outcome = await self._waiting.until_decided(
                 request, ref, lambda: self._decide(ref, caller), client=caller.client
@@ -119,9 +120,9 @@ class Files:
             if isinstance(outcome, web.Response):
                 return outcome
             decision = outcome
-        await self._door.gate.settle(decision)
         if decision.action is not Action.SERVE:
-            return self._refusal(request, decision)
+            return await self._refusal(request, decision)
+        await self._door.gate.settle(decision)
         return await self._send(request, ref, caller)
 
     async def _send(
@@ -136,7 +137,7 @@ class Files:
                 await self._door.fetch_log.record(self._fetch(request, decision, caller, status))
                 decision = self._decide(ref, caller)  # it may have turned while we wrote
             self._note(request, decision)
-            return None if decision.served else self._refusal(request, decision)
+            return None if decision.served else await self._refusal(request, decision)
 
         return await self._delivery.send(
             request, ref.sha256, find, client=caller.client, check=check
@@ -149,9 +150,7 @@ class Files:
         self._note(request, decision)
         if decision.action is not Action.SERVE:
             if not _checking(decision):
-                await self._door.gate.settle(decision)
-                return self._refusal(request, decision)
-            await self._listing.check(ref)
+                return await self._refusal(request, decision)
             self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
             if ref.kind is not ArtifactKind.WHEEL:
                 raise ValueInvalid("There is no metadata of an sdist that was not approved.")
@@ -176,7 +175,11 @@ class Files:
             decision_id=self._ids.of(decision),
         )
 
-    def _refusal(self, request: web.Request, decision: Decision) -> web.Response:
+    async def _refusal(self, request: web.Request, decision: Decision) -> web.Response:
+        with suppress(
+            StoreError
+        ):  # without the store its page is missing; it is refused all the same
+            await self._door.gate.settle(decision)
         self._note(request, decision)
         # Of a file that is refused for its sibling, the sibling's decision says why.
         blamed = decision.reasons[0].word("decision") if decision.reasons else ""

@@ -180,7 +180,7 @@ class Pages:
             for file in page.files
             if file.sha256 is not None
         )
-        view = door.gate.view(index, name, refs, as_of=as_of)
+        view = await door.gate.view(index, name, refs, as_of=as_of)
         metadata = await self._metadata.known(view.decisions.values())
 
         def make() -> Entry:

@@ -45,7 +45,9 @@ class Waiting:
     ) -> Decision | web.Response:
         """The decision, or what to answer meanwhile. Raises why the file cannot be had at all."""
         door = self._door
-        begun = door.holds.begun(ref, client=client, now=door.clock())
+        # A request without a hop is a new attempt, maybe of another machine with the same token.
+        anew = hop_of(request) == 0
+        begun = door.holds.begun(ref, client=client, now=door.clock(), anew=anew)
         deadline = begun + timedelta(seconds=door.settings.hold_s)
         decision = await self._for_one_hop(ref, decide, deadline_s=self._left(deadline), by=client)
         if not _undecided(decision):

@@ -390,7 +390,7 @@ async def test_alternative__expired_approval_is_no_advice(bench: Bench) -> None:
 async def test_view__holds_until_the_next_expiry(bench: Bench) -> None:
     soon = START + timedelta(minutes=5)
     await bench.load(served(WHEEL, expires_at=soon), denied(NEWER))
-    view = bench.gate.view(INDEX, DEMO, [WHEEL, NEWER, SDIST], as_of=START)
+    view = await bench.gate.view(INDEX, DEMO, [WHEEL, NEWER, SDIST], as_of=START)
     assert set(view.decisions) == {WHEEL.key, NEWER.key}
     assert view.good_until == soon
 
@@ -398,7 +398,7 @@ async def test_view__holds_until_the_next_expiry(bench: Bench) -> None:
 async def test_view__deny_of_the_whole_project_marks_unseen_files(bench: Bench) -> None:
     await bench.store.add_override(override(OverrideAction.DENY))
     await bench.load()
-    view = bench.gate.view(INDEX, DEMO, [WHEEL], as_of=START)
+    view = await bench.gate.view(INDEX, DEMO, [WHEEL], as_of=START)
     assert view.decisions[WHEEL.key].action is Action.DENY
 
 

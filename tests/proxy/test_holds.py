@@ -101,9 +101,16 @@ async def test_close__wakes_everybody_and_nobody_waits_again() -> None:
 def test_begun__lasts_until_it_ended() -> None:
     holds = LocalHolds()
     later = START + timedelta(minutes=1)
-    assert holds.begun(ONE, client="a", now=START) == START
-    assert holds.begun(ONE, client="a", now=later) == START
-    assert holds.begun(ONE, client="b", now=later) == later
+    assert holds.begun(ONE, client="a", now=START, anew=True) == START
+    assert holds.begun(ONE, client="a", now=later, anew=False) == START
+    assert holds.begun(ONE, client="b", now=later, anew=False) == later
     holds.ended(ONE, client="a")
     holds.ended(ONE, client="a")
-    assert holds.begun(ONE, client="a", now=later) == later
+    assert holds.begun(ONE, client="a", now=later, anew=False) == later
+
+
+def test_begun__anew_begins_anew() -> None:
+    holds = LocalHolds()
+    later = START + timedelta(hours=1)
+    holds.begun(ONE, client="a", now=START, anew=True)
+    assert holds.begun(ONE, client="a", now=later, anew=True) == later

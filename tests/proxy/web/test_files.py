@@ -349,6 +349,14 @@ async def test_get__deadline_is_a_403_and_the_next_try_waits_anew(house: House) 
     assert (await house.get(path_of(ref))).status == 302
 
 
+async def test_get__new_attempt_after_an_hour_waits_anew(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    assert (await house.get(path_of(ref))).status == 302
+    house.clock.forward(3600)
+    assert (await house.get(path_of(ref))).status == 302
+    assert (await house.get(f"{path_of(ref)}?hop=1")).status == 302
+
+
 async def test_get__client_that_left_takes_nobody_along(tmp_path: Path) -> None:
     async with open_house(tmp_path, hop_s=60) as house:
         ref = house.upstream.publish(WHEEL, DATA)
@@ -462,6 +470,43 @@ async def test_file__nobody_lists_is_404_and_queues_nothing(house: House) -> Non
     assert (await house.get(path_of(ref_of("nothing-1.0.tar.gz")))).status == 404
     assert house.upstream.fetched == []
     assert await house.store.jobs() == ()
+
+
+async def test_file__invented_one_leaves_no_decision_behind(house: House) -> None:
+    house.upstream.publish(WHEEL, DATA)
+    await house.store.add_override(override(OverrideAction.DENY))
+    for name in ("demo-1.0.egg", "demo-1.0.exe", NEWER, SDIST):
+        ref = ref_of(name, b"invented")
+        for suffix in ("", ".metadata"):
+            assert (await house.get(path_of(ref) + suffix)).status == 404
+    assert await house.store.decisions() == ()
+
+
+async def test_file__egg_is_refused_with_its_reason(house: House) -> None:
+    ref = house.upstream.publish("demo-1.0.egg", DATA)
+    answer = await house.get(path_of(ref))
+    assert answer.status == 403
+    assert "not a wheel or sdist" in answer.reason
+
+
+async def test_file__denied_while_the_store_is_down_is_refused_all_the_same(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    await house.store.add_override(override(OverrideAction.DENY))
+    await house.gate.load(ref.index, ref.project)
+    house.store.down = True
+    assert (await house.get(path_of(ref))).status == 403
+
+
+async def test_file__allowed_while_the_store_is_down_is_not_served_unrecorded(
+    house: House,
+) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    await house.store.add_override(override(OverrideAction.ALLOW))
+    await house.gate.load(ref.index, ref.project)
+    house.store.down = True
+    answer = await house.get(path_of(ref))
+    assert answer.status == 429
+    assert DATA[:40] not in answer.body
 
 
 async def test_file__approved_bytes_under_another_listed_name_are_unseen(house: House) -> None:
