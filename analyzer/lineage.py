@@ -32,6 +32,8 @@ DEPENDENCIES = "box:dependencies"
 
 CLONE_THREAD = 0x00010000
 """clone(2): a thread, not a process."""
+_SYSTEM = ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/usr/lib/")
+"""Where programs lie that no package can have left there: boxes mount them read-only."""
 _PIP_SCRIPTS = ("/pip", "/pip3", "/__pip-runner__.py", "/pip/__main__.py", "/opt/pip")
 _OPTIONS_SEARCHED = 12
 """Arguments of a command line in which the program's nature shows."""
@@ -171,8 +173,8 @@ def _owner_after(before: str, event: Event, known: _Phase) -> str:
     """Who a process is after an exec, by who it was and what it executed."""
     if before == PIP and not known.artifact_ran and is_pip(event.argv):
         return PIP
-    if before == PIP and not is_python(event.path):
-        return PIP  # pip asking git, uname and the like
+    if before != ARTIFACT and event.path.startswith(_SYSTEM) and not is_python(event.path):
+        return before  # pip asking git and the like; our shell waiting with `sleep`
     return ARTIFACT  # also what the runner starts: a module's process
 
 

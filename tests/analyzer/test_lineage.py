@@ -57,6 +57,16 @@ def test_trace_lineage__each_further_module_is_the_artifact_from_its_exec_on() -
     ) == [RUNNER, RUNNER, RUNNER, RUNNER, ARTIFACT, ARTIFACT, ARTIFACT]
 
 
+def test_trace_lineage__our_shell_waiting_is_the_runner_unless_its_program_was_replaced() -> None:
+    for path, owner in (("/usr/bin/sleep", RUNNER), ("/env/bin/sleep", ARTIFACT)):
+        assert owners(
+            execs(P2, COMMAND_PID),
+            forks(P2, RUNNER_PID, 200),
+            execs(P2, 200, "sleep", "0.1", path=path),
+            opens(P2, 200),
+        ) == [RUNNER, RUNNER, RUNNER, owner]
+
+
 def test_trace_lineage__an_unknown_process_above_the_command_is_the_artifact() -> None:
     assert owners(execs(P3, COMMAND_PID), opens(P3, COMMAND_PID + 1)) == [RUNNER, ARTIFACT]
 
