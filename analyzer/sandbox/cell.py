@@ -25,7 +25,7 @@ UNPACKED_RATIO = 6
 """Bytes unpacked for each byte of input that the tmpfs leaves room for; wheels average 3."""
 
 _RUNNER_SOURCE = Path(__file__).parent / "runner"
-RUNNER_FILES = ("unpack.py", "session.py", "imports.py", "module.py")
+RUNNER_FILES = ("unpack.py", "session.sh", "imports.py", "module.py")
 _PYVENV = (
     f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {layout.PYTHON_NAME[6:]}\n"
 )

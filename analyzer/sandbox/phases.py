@@ -34,7 +34,7 @@ _PIP = (
 )
 _CLEAN = (layout.PYTHON, "-I", "-S")
 """Our own scripts run without site-packages, so that no hook of a package runs in them."""
-_SESSION = (*_CLEAN, f"{layout.RUNNER}/session.py", str(LINGER_MS))
+_SESSION = ("/bin/sh", f"{layout.RUNNER}/session.sh", str(LINGER_MS // 100))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class Step:
     command: tuple[str, ...]
     arm_at_exec: int
     build: bool = False
+    network: bool = True
 
 
 def install_step(stage: Stage) -> Step:
@@ -51,7 +52,7 @@ def install_step(stage: Stage) -> Step:
     artifact = f"{layout.IN}/{stage.request.artifact}"
     if stage.request.archive == "wheel":
         unpack = (*_CLEAN, f"{layout.RUNNER}/unpack.py", layout.ENV, layout.SITE, artifact)
-        return Step(command=unpack, arm_at_exec=2)
+        return Step(command=unpack, arm_at_exec=2, network=False)
     pip = (layout.ENV_PYTHON, f"{layout.PIP}/pip", *_PIP, artifact)
     return Step(command=(*_SESSION, *pip), arm_at_exec=3, build=True)
 
@@ -108,6 +109,8 @@ class Phases:
     env: dict[str, str]
     watch: Watch
     progress: Callable[[str, str], None]
+    connect: Callable[[], None]
+    """Blocks until the box's network is there; the sinkhole starts while a wheel is unpacked."""
 
     def run(self) -> tuple[PhaseResult, ...]:
         """Run what the request names, in order; stops where the install did not end well."""
@@ -123,6 +126,8 @@ class Phases:
 
     def _phase(self, phase: str, *, first: bool) -> PhaseResult:
         step = _STEPS[phase](self.stage)
+        if step.network:
+            self.connect()
         extra = 1 if self.stage.station.way is Way.SETPRIV else 0
         drops = self.stage.request.simulate_drops if first else 0
         self.watch.begin_phase(
@@ -148,7 +153,7 @@ class Phases:
             cwd=layout.WORK,
             way=self.stage.station.way,
             uid=self.stage.inside,
-            network=self.stage.netns >= 0,
+            network=step.network,
         )
 
     def _pip(self) -> tuple[Mount, ...]:

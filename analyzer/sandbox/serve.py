@@ -177,7 +177,13 @@ class Conversation:
         group = stage.group.id if stage.group is not None else 0
         with drainer.watch(stage.slot, group) as watch:
             stage.owned += [watch.store.descriptor] if watch.store is not None else []
-            run = phases.Phases(stage=stage, env=env, watch=watch, progress=self._progress)
+            run = phases.Phases(
+                stage=stage,
+                env=env,
+                watch=watch,
+                progress=self._progress,
+                connect=lambda: world.connect(stage),
+            )
             done = run.run()
             world.close()
             account = drainer.finish(watch)

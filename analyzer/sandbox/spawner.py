@@ -194,8 +194,7 @@ class _Loop:
         if received is None:
             return False
         message, descriptors = received
-        high = [fcntl.fcntl(d, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD) for d in descriptors]
-        wire.close_all(descriptors)
+        high = [_high(descriptor) for descriptor in descriptors]
         reply = socket.socket(fileno=high[0])
         if len(self._children) >= CHILDREN_MAX:
             wire.send(reply, {"error": "too many children", "status": _SET_UP_FAILED})
@@ -258,7 +257,7 @@ def _enter_box(message: dict[str, Any], descriptors: list[int]) -> None:
         kernelcalls.setns(given["netns"], kernelcalls.CLONE_NEWNET)
     for limit, value in message["rlimits"]:
         resource.setrlimit(limit, (value, value))
-    null = os.open("/dev/null", os.O_RDONLY)
+    null = _high(os.open("/dev/null", os.O_RDONLY))
     placed = {0: null, 1: out, 2: out, layout.ARGS_FD: args, layout.SECCOMP_FD: seccomp}
     if "report" in given:
         placed[layout.REPORT_FD] = given["report"]
@@ -285,6 +284,13 @@ def drop_root(uid: int | None) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def _high(descriptor: int) -> int:
+    """The same, with a number above those that are laid out in a box."""
+    high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)
+    os.close(descriptor)
+    return high
 
 
 def _write(path: str, data: bytes) -> None:

@@ -19,6 +19,7 @@ from analyzer.sandbox.options import SINKHOLE_UID_OFFSET, Options
 from analyzer.sandbox.protocol import InputFile, PhaseResult, RunRequest
 from analyzer.sandbox.spawner import Launch, Spawner
 from analyzer.sandbox.supervise import (
+    BoxFailed,
     Ended,
     Report,
     RunStopped,
@@ -169,7 +170,7 @@ class Stage:
                 args=arguments,
                 seccomp=program,
                 report=report_in,
-                netns=self.netns if box.network else -1,
+                netns=self._network() if box.network else -1,
                 data=tuple(data.descriptor for data in box.data),
             )
             try:
@@ -190,6 +191,11 @@ class Stage:
         finally:
             for number in (*given, out, report):
                 os.close(number)
+
+    def _network(self) -> int:
+        if self.netns < 0:
+            raise BoxFailed("a box was to have a network before there was one")
+        return self.netns
 
     def _launch(self, box: Box, env: Mapping[str, str]) -> Launch:
         limits = [

@@ -30,6 +30,11 @@ class World:
     watch: DecoyWatch
     sinkhole: Sinkhole
 
+    def connect(self, stage: Stage) -> None:
+        """Block until the network is there, and give it to the stage's boxes."""
+        self.sinkhole.wait_ready()
+        stage.netns = self.sinkhole.netns
+
     def close(self) -> None:
         """Let the sinkhole finish its log, and the watch its lines."""
         self.sinkhole.stop()
@@ -110,8 +115,6 @@ def surround(stage: Stage) -> Iterator[World]:
         watch = DecoyWatch(stage.cell, planted.canaries)
         stage.owned.append(watch.report.descriptor)
         try:
-            hole.wait_ready()
-            stage.netns = hole.netns
             stage.others = {watch.descriptor: watch.read, hole.descriptor: hole.attend}
             yield World(planted=planted, watch=watch, sinkhole=hole)
         finally:

@@ -11,20 +11,15 @@ module, and a last one with the coverage. Runs as `python3 -I -S`.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import sys
 import time
 
-TYPE_CHECKING = False
-
-sys.path.append("/opt/runner")
-
-if TYPE_CHECKING:
-    from analyzer.sandbox.runner import session
-else:
-    import session
-
 PYTHON = "/env/bin/python"
+REPORT_FD = 3
+LOOK_EVERY_S = 0.02
 MODULE = "/opt/runner/module.py"
 MODULES_MAX = 40
 """Top-level modules of one run; nearly all distributions have one."""
@@ -53,10 +48,50 @@ def has_modules(path: str) -> bool:
     return any(name.endswith((".py", ".so")) for _, _, names in os.walk(path) for name in names)
 
 
+def start(command: list[str]) -> int:
+    """Start a program; returns its pid."""
+    return os.posix_spawn(command[0], command, os.environ)
+
+
+def wait(pid: int, timeout_s: float) -> int | None:
+    """The exit code (negative: the signal) of our child; None where it had to be killed."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        ready, _, _ = select.select([pidfd], [], [], max(0.0, timeout_s))
+        if not ready:
+            os.kill(pid, 9)
+        _, status = os.waitpid(pid, 0)
+    finally:
+        os.close(pidfd)
+    return os.waitstatus_to_exitcode(status) if ready else None
+
+
+def linger(timeout_s: float) -> int:
+    """Wait until nothing else runs in this box; returns how many still do when time is up."""
+    end = time.monotonic() + timeout_s
+    left = others()
+    while left and time.monotonic() < end:
+        time.sleep(LOOK_EVERY_S)
+        left = others()
+    return left
+
+
+def others() -> int:
+    """Processes of this box besides its first and ourselves."""
+    ours = ("1", str(os.getpid()))
+    return sum(name.isdigit() and name not in ours for name in os.listdir("/proc"))
+
+
+def report(line: str) -> None:
+    """One line for whoever started the box."""
+    with contextlib.suppress(OSError):
+        os.write(REPORT_FD, line.encode() + b"\n")
+
+
 def import_one(name: str, budget_ms: int, submodules_max: int) -> str:
     """Run one module's process to its end; returns `exit`, `failed`, `timeout`."""
     command = [PYTHON, "-P", MODULE, name, str(budget_ms), str(submodules_max)]
-    code = session.wait(session.start(command), budget_ms / 1000)
+    code = wait(start(command), budget_ms / 1000)
     if code is None:
         return "timeout"
     return "exit" if code == 0 else "failed"
@@ -64,7 +99,7 @@ def import_one(name: str, budget_ms: int, submodules_max: int) -> str:
 
 def main(argv: list[str]) -> int:
     """Import all; exit code 0 where every module's process ended by itself, 3 where one had to be killed."""
-    site, budget, linger, submodules, *names = argv
+    site, budget, linger_ms, submodules, *names = argv
     end = time.monotonic() + int(budget) / 1000
     found = names or find_modules(site)
     ended = []
@@ -75,11 +110,11 @@ def main(argv: list[str]) -> int:
         how = import_one(name, min(left_ms, MODULE_MS_MAX), int(submodules))
         ended.append(how)
         if how != "exit":
-            session.report(f'{{"kind":"module","name":"{name}","ok":false,"error":"{how}"}}')
-    left = session.linger(min(int(linger) / 1000, max(0.0, end - time.monotonic())))
+            report(f'{{"kind":"module","name":"{name}","ok":false,"error":"{how}"}}')
+    left = linger(min(int(linger_ms) / 1000, max(0.0, end - time.monotonic())))
     if left:
-        session.report(f'{{"kind":"lingering","processes":{left}}}')
-    session.report(
+        report(f'{{"kind":"lingering","processes":{left}}}')
+    report(
         f'{{"kind":"coverage","modules_found":{len(found)},"modules_run":{len(ended)},'
         f'"timeouts":{ended.count("timeout")}}}'
     )

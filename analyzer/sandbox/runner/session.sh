@@ -1,0 +1,21 @@
+#!/bin/sh
+# Run one command in a box, then wait for what it left running: payloads like to run detached.
+#
+#     session.sh LINGER_TENTHS COMMAND…
+#
+# A shell, for it starts in a tenth of an interpreter's time, and no start hook of the package runs
+# in it. When this process ends, the box ends, and every process in it. Ends as the command ended.
+limit=$1
+shift
+"$@"
+code=$?
+waited=0
+while
+    set -- /proc/[0-9]* # the box's first process, this one, and whatever else there is
+    [ $# -gt 2 ] && [ "$waited" -lt "$limit" ]
+do
+    sleep 0.1
+    waited=$((waited + 1))
+done
+[ $# -gt 2 ] && echo '{"kind":"lingering","processes":'$(($# - 2))'}' >&3
+exit "$code"

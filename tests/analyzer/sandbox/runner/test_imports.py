@@ -1,0 +1,77 @@
+"""What counts as a module at the top of a site folder, and below a package."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer.sandbox.runner import imports, module
+
+
+def test_find_modules__what_import_would_find(tmp_path: Path) -> None:
+    for name in (
+        "package/__init__.py",
+        "namespace/inner/deep.py",
+        "single.py",
+        "native.cpython-311-x86_64-linux-gnu.so",
+        "data/only.txt",
+        "thing-1.0.dist-info/METADATA",
+        "__pycache__/single.cpython-311.pyc",
+        "bin/tool.py",
+        "with-dash.py",
+        "_env.pth",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    assert imports.find_modules(str(tmp_path)) == ["namespace", "native", "package", "single"]
+
+
+def test_submodules__tests_last_and_main_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("__init__", "__main__", "tests/__init__", "tests/t", "sub/__init__", "sub/x", "z"):
+        path = tmp_path / "reenact_tree" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    __import__("reenact_tree")
+    try:
+        found = module.submodules("reenact_tree", 10)
+    finally:
+        del sys.modules["reenact_tree"]
+
+    assert found == [
+        "reenact_tree.z",
+        "reenact_tree.sub",
+        "reenact_tree.sub.x",
+        "reenact_tree.tests",
+        "reenact_tree.tests.t",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "line"),
+    [
+        ("a.b_c", "", b'{"kind":"module","name":"a.b_c","ok":false}\n'),
+        ('x","ok":true,"', 'E"\n', b'{"kind":"module","name":"xoktrue","ok":false,"error":"E"}\n'),
+    ],
+)
+def test_report__nothing_but_names_gets_into_a_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, error: str, line: bytes
+) -> None:
+    reader, writer = os.pipe()
+    monkeypatch.setattr(module, "REPORT_FD", writer)
+    module.report(name, False, error)
+    os.close(writer)
+    assert os.read(reader, 1000) == line
+    os.close(reader)
+
+
+def test_wait__a_child_that_hangs_is_killed() -> None:
+    assert imports.wait(imports.start(["/bin/sleep", "600"]), 0.01) is None
+    assert imports.wait(imports.start(["/bin/sh", "-c", "exit 7"]), 20) == 7
