@@ -15,6 +15,8 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import distribution
+from pathlib import Path
 
 CLASSIFIER = "Private :: Do Not Upload"
 TEST_NET_ADDRESS = "203.0.113.7"
@@ -62,6 +64,16 @@ class BuiltFile:
     def sha256(self) -> str:
         """Hex digest of the bytes."""
         return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def metadata(self) -> bytes | None:
+        """The core metadata out of a wheel, as an index offers it (PEP 658); None for an sdist."""
+        if not self.filename.endswith(".whl"):
+            return None
+        with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
+            return next(
+                archive.read(n) for n in archive.namelist() if n.endswith(".dist-info/METADATA")
+            )
 
 
 def build_wheel(
@@ -132,8 +144,35 @@ def build_sdist(
     )
 
 
+def installed_wheel(project: str) -> BuiltFile:
+    """An installed pure-Python distribution, packed as a wheel again.
+
+    The local index has to offer what sdists are built with, and has nothing but this environment
+    to take it from.
+    """
+    found = distribution(project)
+    members = {
+        str(file): Path(str(found.locate_file(file))).read_bytes()
+        for file in found.files or ()
+        if ".." not in file.parts and file.suffix != ".pyc"
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in sorted(members.items()):
+            archive.writestr(zipfile.ZipInfo(path, _EPOCH), data, zipfile.ZIP_DEFLATED)
+    return BuiltFile(
+        project=project,
+        filename=f"{project}-{found.version}-py3-none-any.whl",
+        data=buffer.getvalue(),
+        uploaded=UPLOADED,
+    )
+
+
 def demo_packages() -> tuple[BuiltFile, ...]:
-    """What `pratique demo` offers: a project whose second release turned, as wheel and sdist."""
+    """What `pratique demo` offers: a project whose second release turned, as wheel and sdist.
+
+    And setuptools, which the sdists are built with.
+    """
     harmless = {"reenact_demo/__init__.py": '"""Harmless."""\nVERSION = "1.0"\n'}
     turned = {"reenact_demo/__init__.py": '"""It turned."""\n' + STEALS_DECOY}
     later = datetime(2026, 6, 1, tzinfo=UTC)
@@ -148,6 +187,7 @@ def demo_packages() -> tuple[BuiltFile, ...]:
             setup_prologue=STEALS_DECOY,
             uploaded=later,
         ),
+        installed_wheel("setuptools"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -68,6 +69,7 @@ class LocalUpstream:
                     "upload-time": file.uploaded.strftime("%Y-%m-%dT%H:%M:%SZ"),
                     "requires-python": file.requires_python,
                     "yanked": False,
+                    **_announced_metadata(file),
                 }
                 for file in files
             ],
@@ -76,10 +78,19 @@ class LocalUpstream:
 
     async def _file(self, request: web.Request) -> web.Response:
         self.requests.append(request.path)
+        wanted = request.match_info["filename"]
         for file in self.files:
-            if file.filename == request.match_info["filename"]:
+            if wanted == f"{file.filename}.metadata" and (metadata := file.metadata):
+                return web.Response(body=metadata, content_type="text/plain")
+            if wanted == file.filename:
                 return web.Response(body=file.data, content_type="application/octet-stream")
         raise web.HTTPNotFound
+
+
+def _announced_metadata(file: BuiltFile) -> dict[str, dict[str, str]]:
+    if (metadata := file.metadata) is None:
+        return {}
+    return {"core-metadata": {"sha256": hashlib.sha256(metadata).hexdigest()}}
 
 
 async def serve_demo() -> None:
