@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -89,7 +90,11 @@ def check_identity(
 
 
 def check_requirements(lines: Iterable[str], flaw_id: str, note: Note) -> tuple[str, ...]:
-    """The lines that parse; those by direct URL are noted as `flaw_id`, and stay."""
+    """The lines that parse and count without any extra, as this interpreter sees it.
+
+    Those by direct URL are noted as `flaw_id`, with an extra or not, and stay. Extras are left out
+    here because large projects have more of them than a resolution may be asked for.
+    """
     kept = []
     for line in lines:
         try:
@@ -99,8 +104,19 @@ def check_requirements(lines: Iterable[str], flaw_id: str, note: Note) -> tuple[
             continue
         if parsed.url:
             note(flaw_id, "", line)
-        kept.append(line)
+        if not _needs_extra(parsed):
+            kept.append(line)
     return tuple(kept)
+
+
+def _needs_extra(requirement: Requirement) -> bool:
+    """Whether a requirement is for an extra only; not, where its marker cannot be evaluated."""
+    if requirement.marker is None or "extra" not in str(requirement.marker):
+        return False
+    try:
+        return not requirement.marker.evaluate({"extra": ""})
+    except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
+        return False
 
 
 def check_record(

@@ -19,6 +19,7 @@ from analyzer.job import RUN_MS_MIN, Job, Progress, ProxyPort, Sandbox
 from analyzer.running import watch
 from analyzer.sandbox.protocol import RunRequest
 from analyzer.tracefile import encode_trace
+from analyzer.watching import Watched
 from models.artifact import ArtifactKind, kind_of
 from models.canonical import digest_of_bytes
 from models.clock import Clock
@@ -30,6 +31,9 @@ __all__ = ["Progress", "ProxyPort", "Sandbox", "analyse"]
 READ_MS_MAX = 40_000
 """Milliseconds of the reader box; 1 GiB is unpacked and hashed in 10 s here."""
 READER_TRIES = 2
+STEERING = frozenset({"requires_dist", "build_requires", "modules", "report"})
+"""Fields of the report that a run depends on: cut, they would leave something unseen. Other names
+(native modules, tags) are only counted beyond their bound."""
 
 log = structlog.get_logger()
 
@@ -96,7 +100,9 @@ async def _read(job: Job) -> None:
     if job.report is None:
         job.shortfalls.append(Shortfall.ARCHIVE_REFUSED)
         return
-    job.shortfalls = [Shortfall.REPORT_TRUNCATED] if job.report.cut else []
+    job.shortfalls = []
+    if STEERING.intersection(job.report.cut):
+        job.shortfalls.append(Shortfall.REPORT_TRUNCATED)
     job.findings += report.report_findings(job.report)
     job.signals += report.report_signals(job.report)
     if job.report.refused:
@@ -108,7 +114,7 @@ def _runnable(job: Job) -> bool:
     if job.report is None or job.report.refused:
         return False
     if not job.interpreter.satisfies(job.report.requires_python):
-        job.shortfalls.append(Shortfall.WRONG_PLATFORM)
+        job.shortfalls.append(Shortfall.INTERPRETER_MISSING)
         return False
     if job.kind == "wheel" and not job.interpreter.runs_wheel(job.ref.filename):
         job.shortfalls.append(Shortfall.WRONG_PLATFORM)
@@ -136,7 +142,7 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         analyzer=document.analyzer_of(job.interpreter, worker_name),
         observed_at=job.clock(),
         duration_ms=max(0, int((job.clock() - job.started).total_seconds() * 1000)),
-        layers=(Layer.METADATA, Layer.BEHAVIOUR) if watched else (Layer.METADATA,),
+        layers=_layers(watched),
         phases=watched.phases if watched else (),
         signals=tuple(signals),
         findings=(*job.findings, *(watched.findings if watched else ())),
@@ -154,6 +160,13 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         trace=trace,
         metadata=core,
     )
+
+
+def _layers(watched: Watched | None) -> tuple[Layer, ...]:
+    """What was measured: a run whose requirements could not be unpacked ran no phase at all."""
+    if watched is None or not watched.phases:
+        return (Layer.METADATA,)
+    return (Layer.METADATA, Layer.BEHAVIOUR)
 
 
 def _coverage(job: Job) -> Coverage:

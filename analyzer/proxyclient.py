@@ -37,8 +37,12 @@ from models.work import EvidencePost, FailurePost, Lease, ResolvedSet, ResolveRe
 
 WAIT_S = 25
 """Seconds that the proxy may hold a request for a lease (its own bound)."""
+CONNECT_S = 10
+"""Seconds for a connection to stand."""
 ANSWER_S = 60
 """Seconds for any other answer to begin; the slowest is a resolution (40 s)."""
+HEARTBEAT_ANSWER_S = 10
+"""Seconds for the answer to a heartbeat; a third of a lease's life."""
 RETRY_S = 60
 """Seconds over which a call is repeated; a lease does not outlive that without its heartbeat."""
 PAUSE_S_MAX = 10
@@ -68,7 +72,6 @@ class ProxyClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(self._socket) if self._socket else None,
             headers={"Authorization": f"Bearer {self._token}", "User-Agent": "pratique-worker"},
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=ANSWER_S),
             auto_decompress=False,
         )
         return self
@@ -87,7 +90,8 @@ class ProxyClient:
 
     async def heartbeat(self, lease_id: str) -> Lease:
         """Prolong a lease. Tried once: the caller's rhythm repeats it. Raises LeaseLost."""
-        async with self._call("POST", f"leases/{lease_id}/heartbeat") as response:
+        path = f"leases/{lease_id}/heartbeat"
+        async with self._call("POST", path, answer_s=HEARTBEAT_ANSWER_S) as response:
             return await _json(response, Lease)
 
     async def artifact(self, lease: Lease) -> int:
@@ -144,15 +148,21 @@ class ProxyClient:
 
     @asynccontextmanager
     async def _call(
-        self, method: str, path: str, body: bytes | None = None
+        self, method: str, path: str, body: bytes | None = None, *, answer_s: int = ANSWER_S
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request whose status is a success; everything else is one of our errors."""
         if self._session is None:
             raise RuntimeError("a ProxyClient is used as a context manager")
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=answer_s)
         try:
             async with self._session.request(
-                method, f"{self._base}/{path}", data=body, headers=headers, allow_redirects=False
+                method,
+                f"{self._base}/{path}",
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as response:
                 if response.status not in (200, 204):
                     raise await _refusal(response)

@@ -28,6 +28,7 @@ HARMLESS = frozenset(
     {
         # ctypes.util.find_library, platform, uuid and os of the standard library
         *("ldconfig", "ldconfig.real", "gcc", "cc", "ld", "objdump", "dump", "uname", "file"),
+        *("collect2", "lto-wrapper", "ld.bfd", "ld.gold", "real-ld"),  # which gcc -t starts
         *("ifconfig", "ip", "arp", "netstat", "lscpu", "getconf", "lsb_release", "locale"),
         # what libraries ask on import: terminal size, time zone, version control, accelerators
         *("stty", "tput", "git", "hg", "nvidia-smi", "rocm-smi", "which", "true", "false", "test"),
@@ -42,6 +43,8 @@ TOOLCHAIN = re.compile(
     r"|libtool|swig|patchelf|install|cp|mv)(?:-[0-9.]+)?\Z"
 )
 """Compilers, linkers and build tools: what they write may well be run by a build."""
+_DECORATION = re.compile(r"\A[a-z0-9_]+-linux-gnu(?:eabihf)?-|-[0-9.]+\Z")
+"""What Debian puts around the name of a compiler: `x86_64-linux-gnu-gcc-12`."""
 _OPERATORS = re.compile(r"[;|&`$<>()\n]")
 _QUIET = re.compile(r"[0-9]?>\s*/dev/null|2>&1|</dev/null|\|\|\s*true\b")
 
@@ -67,7 +70,7 @@ def shell_text(argv: Sequence[str]) -> str:
 def is_harmless_question(path: str, argv: Sequence[str]) -> bool:
     """Whether a command only asks the system something: plainly one harmless program."""
     if not is_shell(path, argv):
-        return program(path, argv) in HARMLESS
+        return _DECORATION.sub("", program(path, argv)) in HARMLESS
     text = _QUIET.sub(" ", shell_text(argv))
     if not text or _OPERATORS.search(text):
         return False

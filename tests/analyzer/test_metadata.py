@@ -79,16 +79,28 @@ def test_check_identity__compares_normal_forms(
     assert notes == flaws
 
 
-def test_check_requirements__direct_urls_are_noted_and_kept_and_noise_left_out() -> None:
+def test_check_requirements__direct_urls_are_noted_and_kept_and_extras_and_noise_left_out() -> None:
     notes = Notes()
 
     kept = check_requirements(
-        ["a>1", "b @ https://example.test/b.whl", "not a requirement!", "c[x]; python_version>'3'"],
+        [
+            "a>1",
+            "b @ https://example.test/b.whl",
+            "not a requirement!",
+            "c[x]; python_version>'3'",
+            "d; extra == 'test'",
+            "e; python_version>'3' or extra == 'test'",
+        ],
         "direct-url-dependency",
         notes,
     )
 
-    assert kept == ("a>1", "b @ https://example.test/b.whl", "c[x]; python_version>'3'")
+    assert kept == (
+        "a>1",
+        "b @ https://example.test/b.whl",
+        "c[x]; python_version>'3'",
+        "e; python_version>'3' or extra == 'test'",
+    )
     assert notes == ["direct-url-dependency", "requirement-invalid"]
 
 

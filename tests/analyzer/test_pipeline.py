@@ -141,7 +141,7 @@ async def test_analyse__an_sdist_brings_no_metadata_and_no_module_names() -> Non
         (
             WHEEL,
             make_zip(wheel_members({"a.py": ""}, metadata=("Requires-Python: <3",))),
-            Shortfall.WRONG_PLATFORM,
+            Shortfall.INTERPRETER_MISSING,
         ),
     ],
 )
@@ -196,6 +196,22 @@ async def test_analyse__a_reader_that_falls_once_leaves_no_trace() -> None:
     evidence = await evidence_of(FakeSandbox(runs=[outcome()], reader=take))
 
     assert evidence.shortfalls == ()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "shortfalls"), [(".py", (Shortfall.REPORT_TRUNCATED,)), (".so", ())]
+)
+async def test_analyse__what_a_run_depends_on_must_not_be_cut(
+    suffix: str, shortfalls: tuple[Shortfall, ...]
+) -> None:
+    folder = "" if suffix == ".py" else "reenact_demo/"
+    data = make_wheel(
+        {"reenact_demo/__init__.py": "", **{f"{folder}m{n:03}{suffix}": "" for n in range(300)}}
+    )
+
+    evidence = await evidence_of(FakeSandbox(runs=[outcome()]), data)
+
+    assert evidence.shortfalls == shortfalls
 
 
 # -- requirements ---------------------------------------------------------------------------------
@@ -302,6 +318,7 @@ async def test_analyse__what_would_come_out_the_same_is_not_repeated(
     evidence = await evidence_of(sandbox)
 
     assert evidence.shortfalls == (shortfall,)
+    assert (Layer.BEHAVIOUR in evidence.layers) is bool(evidence.phases)
 
 
 async def test_analyse__no_time_is_left_for_a_second_run() -> None:

@@ -212,6 +212,8 @@ NEAR_MISSES: list[tuple[str, list[Event]]] = [
         [
             execs("/sbin/ldconfig", "ldconfig", "-p"),
             execs("/usr/bin/gcc", "gcc"),
+            execs("/usr/lib/gcc/x86_64-linux-gnu/12/collect2", "collect2"),
+            execs("/usr/bin/x86_64-linux-gnu-gcc-12", "gcc"),
             execs("/usr/bin/uname", "uname"),
             execs("/usr/bin/git", "git", "version"),
             execs("/usr/bin/id", result=-2),
