@@ -177,7 +177,9 @@ def wrk(url: str, case: Case, token: dict[str, str], seconds: int, pid: int) -> 
     requests = re.search(r"(\d+) requests in", done.stdout)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout)
-    assert requests and rate and not failed, done.stdout
+    assert requests is not None, done.stdout
+    assert rate is not None, done.stdout
+    assert failed is None, done.stdout
     return float(rate[1]), spent / max(1, int(requests[1])) * 1e6
 
 

@@ -10,14 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
+
+Answered = TypeVar("Answered")
 
 READY_S = 60.0
 """Seconds until the index URL must have been printed."""
@@ -232,7 +234,9 @@ class ClientEnvironment:
         return found
 
 
-def wait_until(question: Any, *, seconds: float, every: float = 0.05) -> Any:
+def wait_until(
+    question: Callable[[], Answered], *, seconds: float, every: float = 0.05
+) -> Answered:
     """Ask `question()` until it answers with something true; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -293,5 +297,5 @@ def project_page(index_url: str, project: str) -> dict[str, Any]:
 def file_url(index_url: str, project: str, filename: str) -> str:
     """The URL of a file, as the page has it."""
     page = project_page(index_url, project)
-    (url,) = (file["url"] for file in page["files"] if file["filename"] == filename)
+    (url,) = (str(file["url"]) for file in page["files"] if file["filename"] == filename)
     return urljoin(urljoin(index_url, f"{project}/"), url)

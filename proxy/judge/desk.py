@@ -67,6 +67,7 @@ class Desk:
         times: DeskTimes | None = None,
     ) -> None:
         self._store = store
+        self._clock = clock
         self._times = times or DeskTimes()
         self._observed = asyncio.Event()
         self._due = asyncio.Event()
@@ -166,6 +167,14 @@ class Desk:
             self._refusals[job.id] = self._refusals.get(job.id, 0) + 1
             self._later(job, "unexpected error")
         else:
+            LOG.info(
+                "job_decided",
+                job_id=job.id,
+                filename=job.ref.filename,
+                attempts=job.attempts,
+                # The job was queued when its bytes lay verified on disk.
+                queued_ms=int((self._clock() - job.created_at).total_seconds() * 1000),
+            )
             self._refusals.pop(job.id, None)
             self._failures.pop(job.id, None)
             # It is no longer observed. Should the store see that otherwise, it is no race.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from policies.document import DEFAULT_POLICY_TOML
 
+from policies.document import DEFAULT_POLICY_TOML
 from proxy.demo.packages import STEALS_DECOY, BuiltFile, build_sdist, build_wheel, demo_packages
 from proxy.demo.upstream import LocalUpstream
 from tests.firewall import (
@@ -48,9 +48,7 @@ def client(stage: Stage) -> Iterator[ClientEnvironment]:
         yield environment
 
 
-def test_pip_pinned__prints_our_reason_and_installs_nothing(
-    stage: Stage, client: ClientEnvironment
-) -> None:
+def test_pip_pinned__prints_our_reason_and_installs_nothing(client: ClientEnvironment) -> None:
     # The older release is approved first, so that the reason can name a pin that works.
     assert client.pip("reenact-demo==1.0").returncode == 0
     refused = client.pip("reenact-demo==2.0")

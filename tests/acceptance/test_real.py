@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from proxy.index.default import default_upstream
 
+from proxy.index.default import default_upstream
 from tests.firewall import ClientEnvironment, Firewall, client_environment
 
 pytestmark = [pytest.mark.privileged, pytest.mark.upstream, pytest.mark.timeout(600)]

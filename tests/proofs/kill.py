@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
+from typing import Any
 
 from proxy.demo.packages import build_wheel
 from proxy.demo.upstream import LocalUpstream
@@ -75,10 +76,8 @@ class KillExperiment:
         status = f"{answers[0].status} {answers[0].reason}" if answers else "no answer"
         return Outcome(item=item, holds=held and not lost, detail=f"{status}; lost: {sorted(lost)}")
 
-    def _all_decisions(self) -> list[dict[str, dict[str, str]]]:
-        return wait_until(  # type: ignore[no-any-return] - JSON off the command line
-            self._firewall.decisions, seconds=30
-        )
+    def _all_decisions(self) -> list[dict[str, Any]]:
+        return wait_until(self._firewall.decisions, seconds=30)
 
 
 def _insist(url: str) -> Answer:

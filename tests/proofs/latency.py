@@ -56,11 +56,8 @@ class LatencyExperiment:
         whole = time.monotonic() - begun
         measures = {"first_request_to_answer_s": whole}
         for event in self._firewall.log_lines():
-            if (
-                event["event"] == "decision_made"
-                and event.get("filename") == url.rpartition("/")[2]
-            ):
-                measures["wheel_on_disk_to_decision_s"] = event["from_bytes_ms"] / 1000
+            if event["event"] == "job_decided" and event["filename"] == url.rpartition("/")[2]:
+                measures["wheel_on_disk_to_decision_s"] = event["queued_ms"] / 1000
         return Outcome(
             item=item, holds=answer.status == 200, detail=answer.reason, measures=measures
         )

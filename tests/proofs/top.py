@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urljoin
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag, parse_tag
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
-from proxy.index.default import default_upstream
 
-from models.popularity import ranked_projects
+from analyzer.interpreter import describe_interpreter
+from models.popularity import ranks
+from proxy.index.default import default_upstream
 from tests.firewall import Firewall, fetch, project_page
 from tests.proofs.proof import Outcome
 
@@ -33,7 +35,7 @@ class TopProof:
     )
 
     def items(self, seed: int) -> Sequence[str]:  # noqa: ARG002 - the list has one order
-        return ranked_projects()[:PROJECTS]
+        return list(ranks())[:PROJECTS]
 
     @contextmanager
     def set_up(self) -> Iterator[TopExperiment]:
@@ -68,9 +70,9 @@ class TopExperiment:
             measures={"first_request_to_answer_s": waited},
         )
 
-    def _newest_wheel(self, page: dict[str, object]) -> dict[str, str] | None:
+    def _newest_wheel(self, page: dict[str, Any]) -> dict[str, str] | None:
         best: tuple[Version, int, dict[str, str]] | None = None
-        for file in page["files"]:  # type: ignore[attr-defined] - JSON off the wire
+        for file in page["files"]:
             if not file["filename"].endswith(".whl") or file.get("upstream-yanked"):
                 continue
             wanted = SpecifierSet(file.get("requires-python") or "")
@@ -83,21 +85,15 @@ class TopExperiment:
         return best[2] if best else None
 
 
-def json_lines(text: str) -> list[dict[str, dict[str, object]]]:
+def json_lines(text: str) -> list[dict[str, Any]]:
     """JSON objects, one a line."""
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 def _box_interpreter() -> tuple[dict[Tag, int], str]:
-    from analyzer.interpreter import describe_interpreter  # noqa: PLC0415 - heavy, and only here
-
-    target = describe_interpreter()
-    ranks: dict[Tag, int] = {}
-    for rank, text in enumerate(target.tags):
+    interpreter = asyncio.run(describe_interpreter())
+    ranked: dict[Tag, int] = {}
+    for rank, text in enumerate(interpreter.target.tags):
         for tag in parse_tag(text):
-            ranks.setdefault(tag, rank)
-    version = subprocess.run(
-        ["/usr/bin/python3", "-c", "import platform; print(platform.python_version())"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return ranks, version.stdout.strip()
+            ranked.setdefault(tag, rank)
+    return ranked, interpreter.version
