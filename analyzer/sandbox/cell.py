@@ -21,6 +21,8 @@ FILES_MAX = 200_000
 BYTES_MIN = 192 << 20
 """Bytes of the smallest tmpfs: room for a package that writes, not for one that fills."""
 BYTES_MAX = 3 << 30
+MEMORY_SHARE = 2
+"""A tmpfs may take this machine's memory divided by this: a small board refuses a large package."""
 UNPACKED_RATIO = 6
 """Bytes unpacked for each byte of input that the tmpfs leaves room for; wheels average 3."""
 
@@ -55,7 +57,9 @@ _ETC_FROM_HOST = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/e
 
 def size_for(inputs_bytes: int) -> int:
     """Bytes of the tmpfs for inputs of that size."""
-    return min(BYTES_MAX, max(BYTES_MIN, inputs_bytes * (1 + UNPACKED_RATIO)))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    most = min(BYTES_MAX, memory // MEMORY_SHARE)
+    return min(most, max(BYTES_MIN, inputs_bytes * (1 + UNPACKED_RATIO)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,7 @@ def build() -> Sockets:
     udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     udp.setsockopt(socket.IPPROTO_IP, IP_RECVORIGDSTADDR, 1)
     udp.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, 1)
+    udp.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, DATAGRAM_BUFFER_BYTES)
     udp.bind(("::", DNS_PORT))
     tcp.setblocking(False)
     udp.setblocking(False)
@@ -82,6 +83,8 @@ def build() -> Sockets:
 
 IP_RECVORIGDSTADDR = 20  # linux/in.h
 IPV6_RECVORIGDSTADDR = 74  # linux/in6.h
+_SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55  # asm-generic/socket.h
+DATAGRAM_BUFFER_BYTES = 4 << 20
 
 
 def original_destination(ancillary: list[tuple[int, int, bytes]]) -> tuple[str, int] | None:
@@ -93,6 +96,12 @@ def original_destination(ancillary: list[tuple[int, int, bytes]]) -> tuple[str, 
             address = socket.inet_ntop(socket.AF_INET6, data[8:24])
             return plain_address(address), struct.unpack_from(">H", data, 2)[0]
     return None
+
+
+def lost_datagrams(udp: socket.socket) -> int:
+    """Datagrams that were dropped since the buffer was full (SO_MEMINFO, SK_MEMINFO_DROPS)."""
+    words = struct.unpack("=9I", udp.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))
+    return int(words[8])
 
 
 def source_message(address: str) -> tuple[int, int, bytes]:

@@ -50,7 +50,10 @@ _ANCILLARY_BYTES = 256
 
 def serve(plan: dict[str, Any], control: socket.socket, *, log: int) -> None:
     """Be a sinkhole until `control` says stop. `plan`: uid, salt, canaries (id → values)."""
-    _keep_only(control.fileno(), log)
+    null = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    os.close(null)
     kernelcalls.unshare(kernelcalls.CLONE_NEWNET)
     sockets = network.build()
     namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -60,18 +63,6 @@ def serve(plan: dict[str, Any], control: socket.socket, *, log: int) -> None:
     sinkhole = Sinkhole(sockets, Forms(plan["canaries"]), salt=plan["salt"], log=log)
     sinkhole.run(control)
     wire.send(control, {"truncated": sinkhole.truncated})
-
-
-def _keep_only(*wanted: int) -> None:
-    """Close every other descriptor that the spawner had open."""
-    null = os.open("/dev/null", os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
-    low = 3
-    for number in sorted(wanted):
-        os.closerange(low, number)
-        low = number + 1
-    os.closerange(low, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _become_harmless(uid: int) -> None:
@@ -137,11 +128,12 @@ class Sinkhole:
         with contextlib.suppress(OSError, wire.WireError):
             wire.receive(control)  # closed with this unread, the daemon would lose our last words
         end = time.monotonic() + DRAIN_S
-        while self._selector.get_map() and time.monotonic() < end:
-            events = self._selector.select(0)
-            if not events:
+        while events := self._selector.select(0):
+            if time.monotonic() > end:
+                self.truncated = True
                 break
             self._serve(events)
+        self.truncated = self.truncated or network.lost_datagrams(self._sockets.udp) > 0
         for connection in list(self._connections.values()):
             self._finish(connection)
 

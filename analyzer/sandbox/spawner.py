@@ -160,9 +160,9 @@ class Spawner:
 def _serve(control: socket.socket, parent: int) -> None:
     """The spawner's whole life. Never returns."""
     try:
+        keep_only(control.fileno())  # not the daemon's lock: it is to go with the daemon
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        kernelcalls.prctl(kernelcalls.PR_SET_PDEATHSIG, signal.SIGTERM)
         _Loop(control).run(parent)
     finally:
         os._exit(0)
@@ -236,6 +236,7 @@ def _become(message: dict[str, Any], reply: socket.socket, descriptors: list[int
     try:
         kernelcalls.prctl(kernelcalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         if message["op"] == "sinkhole":
+            keep_only(reply.fileno(), descriptors[0])
             sinkhole.serve(message["plan"], reply, log=descriptors[0])
             os._exit(0)
         _enter_box(message, descriptors)
@@ -284,6 +285,15 @@ def drop_root(uid: int | None) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def keep_only(*wanted: int) -> None:
+    """Close every descriptor above 2 that is not among `wanted`."""
+    low = 3
+    for number in sorted(wanted):
+        os.closerange(low, number)
+        low = number + 1
+    os.closerange(low, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _high(descriptor: int) -> int:

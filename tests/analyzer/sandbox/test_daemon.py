@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -281,6 +282,7 @@ async def test_ordinary_user__gets_reader_boxes_only(tmp_path: Path) -> None:
     finally:
         daemon.terminate()
         daemon.communicate(timeout=20)
+        shutil.rmtree(folder)
     assert outcome.result.phases[0].ended == "exit"
     assert outcome.result.phases[0].exit_code == 0
     assert lines(outcome, "report")[0]["filename"] == artifact[0].filename

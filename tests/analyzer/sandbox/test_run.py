@@ -142,6 +142,63 @@ if HARNESS:
     assert talk["sni"] == "name.invalid"
 
 
+FLOODS = {
+    "connections": """
+    socks = [socket.create_connection(('198.51.100.4', 1000 + n), 5) for n in range(300)]
+    print(len(socks))
+""",
+    "datagrams": """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for n in range(60_000):
+        sock.sendto(b'x' * 100, ('198.51.100.4', 1000))
+""",
+    "questions": """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for n in range(60_000):
+        name = b'%08d' % n * 7
+        question = b'\\0\\1\\1\\0\\0\\1' + bytes(6) + bytes([len(name)]) + name + b'\\0\\0\\1\\0\\1'
+        sock.sendto(question, ('198.51.100.4', 53))
+""",
+    "bytes": """
+    sock = socket.create_connection(('198.51.100.4', 9), 5)
+    try:
+        while True:
+            sock.sendall(bytes(1 << 20))
+    except OSError as error:
+        print('closed')
+""",
+}
+
+
+@pytest.mark.parametrize("name", sorted(FLOODS))
+async def test_flood__ends_in_a_bounded_log_that_says_so(lab: Lab, name: str) -> None:
+    outcome = await lab.run_code("import socket\nif HARNESS:" + FLOODS[name])
+
+    assert outcome.result.phases[-1].ended == "exit"
+    assert "sinkhole" in outcome.result.truncated
+    assert len(outcome.blobs["sinkhole"]) <= 8 << 20
+    lines(outcome, "sinkhole")
+
+
+async def test_garbage__breaks_nothing(lab: Lab) -> None:
+    code = """
+import socket
+if HARNESS:
+    for port in (53, 80, 443):
+        for data in (b'', b'\\0', os.urandom(50), b'\\x16\\x03\\x01' + os.urandom(80), b'GET ' + bytes(99)):
+            with socket.create_connection(('198.51.100.4', port), 5) as sock:
+                sock.sendall(data)
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+                sock.sendto(data, ('2001:db8::5', port))
+    print(socket.gethostbyname('still.invalid'))
+"""
+    outcome = await lab.run_code(code)
+
+    assert outcome.result.phases[-1].exit_code == 0
+    names = [line["name"] for line in lines(outcome, "sinkhole") if line["kind"] == "dns"]
+    assert "still.invalid" in names
+
+
 async def test_name_in_pieces__is_put_together(lab: Lab) -> None:
     code = """
 import socket
