@@ -15,6 +15,9 @@ from models.canonical import Digest, digest_of
 from models.evidence import Layer
 
 DECISION_SCHEMA_VERSION = 1
+DECISION_ID_CHARS = 10
+"""Characters of a decision's short id, 5 bits each: among a million decisions two share one with a
+chance of 1 in 2,000; with 8 characters it would be 1 in 3."""
 
 
 class TrustTier(StrEnum):
@@ -225,9 +228,9 @@ class Decision:
 
     @property
     def id(self) -> str:
-        """The short id that stands in `/v/<id>`: 40 bits of the digest in lower-case base32."""
-        raw = bytes.fromhex(self.digest.removeprefix("sha256:"))[:5]
-        return base64.b32encode(raw).decode().lower()
+        """The short id that stands in `/v/<id>`: the digest's first 50 bits in lower-case base32."""
+        raw = bytes.fromhex(self.digest.removeprefix("sha256:"))
+        return base64.b32encode(raw).decode().lower()[:DECISION_ID_CHARS]
 
     @property
     def score_tier(self) -> TrustTier | None:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from models.decision import Contribution, Decision, HoldKind, LayerScore, LayerStatus
+from models.decision import (
+    DECISION_ID_CHARS,
+    Contribution,
+    Decision,
+    HoldKind,
+    LayerScore,
+    LayerStatus,
+)
 from models.errors import StoreError, UpstreamNotFound
 from models.evidence import Evidence, Finding, Severity
 from models.reason import sentence
@@ -20,7 +27,7 @@ from proxy.web.served import FACTS
 FINDINGS_SHOWN_MAX = 200
 """Findings on one page; evidence holds at most a few hundred in its 256 KiB."""
 
-_ID = re.compile(r"[a-z2-7]{8}\Z")
+_ID = re.compile(rf"[a-z2-7]{{{DECISION_ID_CHARS}}}\Z")
 _SEVERITIES = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO)
 
 PHASE_WORDS = {

@@ -32,7 +32,7 @@ from models.vocabulary import FINDINGS, finding_title
 from tests.models.examples import NOW, ref
 
 LINE = re.compile(r"[ -~]{1,200}\Z")
-URL = "https://pratique.example/v/7fk2m9qa"
+URL = "https://pratique.example/v/7fk2m9qacd"
 
 
 def decision(
@@ -56,14 +56,14 @@ PROOF = reason(ReasonCode.PROOF_CANARY_LEFT, what="aws-key", address="203.0.113.
 def test_reason_line__is_the_designs_example() -> None:
     assert reason_line(decision(PROOF), url=URL, alternative="demo==1.1") == (
         "Blocked by pratique: demo 2.0 sent a planted AWS key to 203.0.113.7 on import. "
-        "Use demo==1.1. https://pratique.example/v/7fk2m9qa"
+        "Use demo==1.1. https://pratique.example/v/7fk2m9qacd"
     )
 
 
 def test_yank_reason__leaves_the_name_to_the_page() -> None:
     assert yank_reason(decision(PROOF), url=URL) == (
         "Blocked by pratique: it sent a planted AWS key to 203.0.113.7 on import. "
-        "https://pratique.example/v/7fk2m9qa"
+        "https://pratique.example/v/7fk2m9qacd"
     )
 
 
