@@ -58,6 +58,10 @@ class PolicyInvalid(DocumentInvalid):
     """The policy document cannot be used; the policy in force before it stays in force."""
 
 
+class OverrideInvalid(DocumentInvalid):
+    """An override has mistakes, or asks for more than the policy grants."""
+
+
 class UpstreamError(PratiqueError):
     """The index behind us did not give what was asked for."""
 

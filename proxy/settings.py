@@ -345,6 +345,14 @@ def read_settings(
             values[setting.name] = _parsed(setting, text, values, default_upstream)
         except ValueError as error:
             problems.append(Problem(where=where, message=f"{setting.name}: {error}"))
+    if not problems and _is_ourselves(values):
+        problems.append(
+            Problem(
+                where="--upstream",
+                message=f"upstream: {without_credentials(values['upstream'])} is this very firewall",
+                suggestion="pip on this machine points here already; name the index behind us",
+            )
+        )
     if problems:
         raise SettingsInvalid(
             "The settings",
@@ -352,6 +360,18 @@ def read_settings(
             next_step="`pratique serve --help` explains each setting.",
         )
     return Settings(**values)
+
+
+def without_credentials(url: str) -> str:
+    """`url` as it may be shown: user name and password in it are secrets."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _is_ourselves(values: Mapping[str, Any]) -> bool:
+    """Whether the upstream is our own origin: every request would come back to us, for ever."""
+    ours = {urlsplit(url).netloc for url in (values["listen"].origin, values["public_url"]) if url}
+    return urlsplit(values["upstream"]).netloc.rpartition("@")[2] in ours
 
 
 def _parsed(

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -117,6 +119,7 @@ class Supervisor:
         finally:
             await self._stop_all()
             self._socket.close()
+            remove_run_folder(self._settings.run_dir)
 
     async def _start_first(self, child: Child, stop: asyncio.Event) -> None:
         task = asyncio.create_task(self._keep_up(child), name=f"keep-{child.name}")
@@ -295,6 +298,14 @@ def prepare_folders(settings: Settings) -> None:
         if is_root():
             os.chown(settings.log_file, roles.proxy, roles.proxy)
             settings.log_file.chmod(0o666)
+
+
+def remove_run_folder(run_dir: Path) -> None:
+    """Take away sockets and empty folders; nothing in there outlives a stop."""
+    for name in ("judge", "proxy", "sandbox", "boxes"):
+        shutil.rmtree(run_dir / name, ignore_errors=True)
+    with suppress(OSError):
+        run_dir.rmdir()  # whatever else is in it is not ours
 
 
 def decode_config(data: bytes) -> ChildConfig:

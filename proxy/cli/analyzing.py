@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,9 @@ from pathlib import Path
 from analyzer.sandbox.launch import daemon_argv
 from models.errors import SandboxUnavailable
 from proxy.privileges import Roles, child_setup, is_root
+
+FOLDERS_MAX = 16
+"""Scans and workers of one machine at once; each has a daemon of some 20 MiB."""
 
 
 @contextmanager
@@ -24,11 +27,7 @@ def sandbox_daemon(
     The daemon dies with this process. Raises SandboxUnavailable where it does not come up.
     """
     roles = Roles.from_base(uid_base)
-    parent = Path("/run/pratique") if is_root() else None
-    if parent is not None:
-        parent.mkdir(mode=0o755, exist_ok=True)
-    run_dir = Path(tempfile.mkdtemp(prefix="boxes-", dir=parent))
-    run_dir.chmod(0o711)
+    run_dir, lock = _claim_folder()
     socket = run_dir / "sandbox.sock"
     daemon = subprocess.Popen(
         daemon_argv(
@@ -61,6 +60,30 @@ def sandbox_daemon(
     finally:
         daemon.terminate()
         daemon.wait()
+        os.close(lock)
+
+
+def _claim_folder() -> tuple[Path, int]:
+    """A run folder that no other process uses, and the lock that keeps it so while we live.
+
+    Folders are used again rather than made anew: the daemon sweeps what a killed one left there.
+    """
+    base = Path("/run/pratique") if is_root() else Path.home() / ".cache" / "pratique"
+    base.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for number in range(FOLDERS_MAX):
+        folder = base / f"alone-{number}"
+        folder.mkdir(mode=0o711, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return folder, lock
+    raise SandboxUnavailable(
+        f"{FOLDERS_MAX} scans or workers run on this machine already.",
+        next_step="Wait for one to end.",
+    )
 
 
 def _become_worker(daemon: subprocess.Popen[bytes], uid: int) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -50,6 +51,8 @@ POLICY_LOOK_S = 2.0
 """Seconds between two looks at the policy file."""
 EMBEDDED = "embedded"
 """Name of the embedded worker's token, and so its name in evidence."""
+CHECK_S = 1.0
+"""Seconds a part may take to answer `/readyz`."""
 SHUTDOWN_S = 5.0
 """Seconds that requests under way get when the process ends."""
 
@@ -207,6 +210,7 @@ async def _rooms(
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
         nudge=nudge,
+        checks={"judge": lambda: _answers(config.judge_socket)},
         notices=lambda: notices(off),
     )
     app = make_app(door)
@@ -227,6 +231,16 @@ def notices(off: tuple[Layer, ...]) -> tuple[str, ...]:
     return (
         "The behaviour layer is off: packages are read, not run, and none scores above MONITOR.",
     )
+
+
+async def _answers(path: Path) -> bool:
+    """Whether somebody listens on a local socket."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_unix_connection(path), CHECK_S)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 async def must_have_tokens(settings: Settings, store: Store, *, clock: Clock) -> bool:

@@ -16,6 +16,7 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from analyzer.interpreter import describe_interpreter
+from models.artifact import ArtifactKind, kind_of
 from models.popularity import ranks
 from proxy.index.default import default_upstream
 from tests.firewall import Firewall, fetch, project_page
@@ -73,7 +74,7 @@ class TopExperiment:
     def _newest_wheel(self, page: dict[str, Any]) -> dict[str, str] | None:
         best: tuple[Version, int, dict[str, str]] | None = None
         for file in page["files"]:
-            if not file["filename"].endswith(".whl") or file.get("upstream-yanked"):
+            if kind_of(file["filename"]) is not ArtifactKind.WHEEL or file["yanked"]:
                 continue
             wanted = SpecifierSet(file.get("requires-python") or "")
             _, version, _, tags = parse_wheel_filename(file["filename"])

@@ -92,3 +92,18 @@ def test_file__that_is_no_toml_is_one_clear_problem(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsInvalid, match="cannot be read"):
         read(file=file)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"upstream": "http://127.0.0.1:8080/simple/"},
+        {"upstream": "http://user:secret@127.0.0.1:8080/simple/"},
+        {"upstream": "https://pypi.example.test/x/", "public_url": "https://pypi.example.test"},
+        {"upstream": "http://127.0.0.1:9/simple/", "listen": "0.0.0.0:9"},
+    ],
+)
+def test_upstream__is_never_ourselves(flags: dict[str, str]) -> None:
+    with pytest.raises(SettingsInvalid, match="this very firewall") as caught:
+        read(flags=flags)
+    assert "secret" not in str(caught.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from proxy.cli.options import settings_options
-from proxy.settings import TABLE, Settings
+from proxy.settings import TABLE, Settings, without_credentials
 
 
 @click.group()
@@ -23,7 +23,16 @@ def check(settings: Settings) -> None:
     for setting in TABLE:
         if setting.hidden:
             continue
-        value = getattr(settings, setting.name)
-        shown = f"{value.host}:{value.port}" if setting.name == "listen" else value
-        click.echo(f"{setting.name} = {'' if shown is None else shown}")
+        click.echo(f"{setting.name} = {_shown(settings, setting.name)}")
     click.echo(f"\nThe settings are sound. Index URL: {settings.index_url}")
+
+
+def _shown(settings: Settings, name: str) -> str:
+    match name:
+        case "listen":
+            return f"{settings.listen.host}:{settings.listen.port}"
+        case "upstream":
+            return without_credentials(settings.upstream)
+        case _:
+            value = getattr(settings, name)
+            return "" if value is None else str(value)

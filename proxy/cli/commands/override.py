@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 import click
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName
 
 from models.artifact import IndexName, Sha256, parse_project, parse_sha256, version_of
 from models.clock import utc_now
 from models.decision import Override, OverrideAction
-from models.errors import UpstreamError, ValueInvalid
+from models.errors import OverrideInvalid, UpstreamError
+from policies.overrides import problems_of
+from policies.rules.names import contains
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.cli.times import parse_expiry
 from proxy.index.upstream import UpstreamIndex
+from proxy.policyfile import PolicyFile
 from proxy.settings import Settings
 from proxy.store.port import Store
 
@@ -35,7 +38,7 @@ def override() -> None:
 @click.option("--expires", required=True, metavar="WHEN", help="12h, 30d, 2w or a date.")
 @click.option("--future", is_flag=True, help="An allow also covers files uploaded after today.")
 @click.option("--above-proof", is_flag=True, help="An allow also beats a proof. Dangerous.")
-@settings_options("data_dir", "upstream", "index_name", "upstream_timeout_s")
+@settings_options("data_dir", "upstream", "index_name", "policy")
 def add(
     settings: Settings,
     action: str,
@@ -54,32 +57,35 @@ def add(
     covered, unless --future says so.
     """
     now = utc_now()
+    policy = PolicyFile(settings.policy).current()
     name = parse_project(project) if project else None
     digest = parse_sha256(sha256.lower()) if sha256 else None
-    _check_scope(name, digest, specifier, justification, actor)
     if above_proof:
         click.echo(
             "This allow beats proofs: it will be shown in red wherever it is used.", err=True
         )
 
+    asked = Override(
+        id=secrets.token_hex(4),
+        action=OverrideAction(action),
+        project=name,
+        specifier=specifier,
+        sha256=digest,
+        bound=(digest,) if digest else (),
+        future=future,
+        above_proof=above_proof,
+        actor=actor,
+        justification=justification,
+        created_at=now,
+        expires_at=parse_expiry(expires, now=now),
+    )
+    if problems := problems_of(asked, policy):
+        raise OverrideInvalid("The override", problems)
+
     async def work(store: Store) -> Override:
-        bound: tuple[Sha256, ...] = (digest,) if digest else ()
-        if action == OverrideAction.ALLOW.value and digest is None and name and not future:
-            bound = await existing(store, settings, name, specifier)
-        made = Override(
-            id=secrets.token_hex(4),
-            action=OverrideAction(action),
-            project=name,
-            specifier=specifier,
-            sha256=digest,
-            bound=bound,
-            future=future,
-            above_proof=above_proof,
-            actor=actor,
-            justification=justification,
-            created_at=now,
-            expires_at=parse_expiry(expires, now=now),
-        )
+        made = asked
+        if made.action is OverrideAction.ALLOW and digest is None and name and not future:
+            made = replace(made, bound=await existing(store, settings, name, specifier))
         await store.add_override(made)
         return made
 
@@ -130,25 +136,6 @@ def describe(row: Override) -> str:
     return f"{row.action.value} {subject}{extra} by {row.actor} until {row.expires_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _check_scope(
-    name: NormalizedName | None, digest: Sha256 | None, specifier: str, why: str, actor: str
-) -> None:
-    if name is None and digest is None:
-        raise ValueInvalid(
-            "An override needs a scope.", next_step="Name --project, --sha256, or both."
-        )
-    if specifier and name is None:
-        raise ValueInvalid("A --specifier needs a --project.")
-    if not why.strip() or not actor.strip():
-        raise ValueInvalid("An override needs an --actor and a --justification that say something.")
-    try:
-        SpecifierSet(specifier)
-    except InvalidSpecifier as error:
-        raise ValueInvalid(
-            f"{specifier!r} is not a version specifier.", next_step="Write it like '>=2,<3'."
-        ) from error
-
-
 async def existing(
     store: Store, settings: Settings, name: NormalizedName, specifier: str
 ) -> tuple[Sha256, ...]:
@@ -164,11 +151,10 @@ async def existing(
         click.echo(f"Upstream: {error.message} Only files already seen are bound.", err=True)
     finally:
         await upstream.close()
-    versions = SpecifierSet(specifier, prereleases=True)
     return tuple(
         sorted(
             digest
             for digest, filename in found.items()
-            if not specifier or ((v := version_of(filename)) and versions.contains(v))
+            if not specifier or ((v := version_of(filename)) and contains(specifier, v))
         )
     )
