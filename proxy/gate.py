@@ -114,6 +114,8 @@ class Gate:
         )
         self._reading: dict[ProjectKey, asyncio.Task[None]] = {}
         self._arrived: dict[ProjectKey, list[Decision]] = {}
+        self._unread: set[ProjectKey] = set()
+        """Projects that changed and could not be read since."""
         self._listeners: list[Listener] = []
         self._revisions = itertools.count(1)
         self._seen: int | None = None
@@ -248,8 +250,6 @@ class Gate:
             if self._seen is None:
                 self._seen = await self._store.generation()
             changes = await self._store.changes_since(self._seen)
-            for key in {(change.index, change.project) for change in changes}:
-                await self._read_again(key)
         except PratiqueError as error:
             if self._store_answers:
                 LOG.warning("store_poll_failed", error=error.message)
@@ -258,9 +258,15 @@ class Gate:
         if not self._store_answers:
             LOG.info("store_poll_recovered")
         self._store_answers = True
+        # One project that cannot be read must not keep a denial from all the others.
+        self._unread |= {(change.index, change.project) for change in changes}
         self._seen = max((change.generation for change in changes), default=self._seen)
+        for key in tuple(self._unread):
+            with suppress(PratiqueError):  # logged where it is read; nothing of it is served
+                await self._read_again(key)
+                self._unread.discard(key)
         self._confirmed_at = asked_at
-        return True
+        return not self._unread
 
     # -- how decide() concludes ---------------------------------------------------------------
     def _in_force(self, project: _Project, stored: Decision, as_of: datetime) -> Decision:
@@ -279,10 +285,12 @@ class Gate:
         confirmed = max(project.read_at, self._confirmed_at or project.read_at)
         if project.suspect or as_of - confirmed > self._snapshot_age:
             return self._held(served.ref, as_of, ReasonCode.STILL_CHECKING)
-        if project.overrides:
-            # A new explicit deny counts at once, before the judge has derived the decision again.
+        stale = served.policy_digest != self._policy().digest
+        if project.overrides or stale:
+            # A new explicit deny, or a new rule that refuses without looking further, counts at
+            # once, before the judge has derived the decision again.
             word = self._word(project, served.ref, as_of)
-            if word.action is Action.DENY:
+            if word.action is Action.DENY or (stale and word.hold is HoldKind.REVIEW):
                 return word
         if project.blocked and not served.override_id:
             blamed = project.blocked.get(served.ref.version)
@@ -361,7 +369,7 @@ class Gate:
             return
         try:
             await self._read_shared(key)
-        except PratiqueError:
+        except Exception:
             project = self._projects.get(key)
             if project is not None:
                 project.suspect = True

@@ -13,6 +13,7 @@ from models.artifact import ArtifactRef, IndexName
 from models.clock import Clock
 from models.decision import Action, Decision, HoldKind, OverrideAction, ReasonCode
 from models.errors import StoreError
+from policies.document import DEFAULT_POLICY_TOML, parse_policy
 from proxy.gate import SNAPSHOT_AGE_S, Gate
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Change
@@ -42,13 +43,14 @@ class FlakyStore(MemoryStore):
         super().__init__(clock=clock)
         self.down = False
         self.unreadable = False
+        self.damaged: NormalizedName | None = None
         self.read_began = asyncio.Event()
         self.read_may_end = asyncio.Event()
         self.read_may_end.set()
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
         self._answer()
-        if self.unreadable:
+        if self.unreadable or project == self.damaged:
             raise StoreError("The store went down between two questions.")
         found = await super().decisions_of(index, project)
         self.read_began.set()
@@ -178,6 +180,44 @@ async def test_poll__change_that_cannot_be_read_stops_serving(bench: Bench) -> N
     bench.store.unreadable = False
     assert await bench.gate.poll()
     assert bench.decide().action is Action.DENY
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+async def test_poll__one_unreadable_project_keeps_no_denial_from_another(
+    bench: Bench, damaged: int
+) -> None:
+    refs = (WHEEL, ref_of("other-1.0-py3-none-any.whl"))
+    for ref in refs:
+        await bench.store.put_decision(served(ref))
+        await bench.gate.load(INDEX, ref.project)
+    await bench.gate.poll()
+    for ref in refs:
+        await bench.store.put_decision(denied(ref, as_of=START + timedelta(seconds=1)))
+    bench.store.damaged = refs[damaged].project
+    assert not await bench.gate.poll()
+    assert not bench.decide(refs[damaged]).served
+    assert bench.decide(refs[1 - damaged]).action is Action.DENY
+    bench.store.damaged = None
+    assert await bench.gate.poll()
+    assert bench.decide(refs[damaged]).action is Action.DENY
+
+
+@pytest.mark.parametrize(
+    ("outcome", "action"), [("deny", Action.DENY), ("hold", Action.HOLD), ("serve", Action.SERVE)]
+)
+async def test_decide__a_new_rule_that_refuses_by_name_counts_at_once(
+    outcome: str, action: Action
+) -> None:
+    policy = POLICY
+    clock = StillClock()
+    store = MemoryStore(clock=clock)
+    gate = Gate(store=store, policy=lambda: policy, clock=clock)
+    await store.put_decision(served(WHEEL))
+    await gate.load(INDEX, DEMO)
+    assert gate.decide(WHEEL, requester="ci", as_of=START).served
+    rule = f'[[rule]]\nname = "no-demo"\noutcome = "{outcome}"\nprojects = ["demo"]\n'
+    policy = parse_policy(DEFAULT_POLICY_TOML + rule, source="test")
+    assert gate.decide(WHEEL, requester="ci", as_of=START).action is action
 
 
 async def test_poll__another_process_decision_shows(bench: Bench) -> None:
