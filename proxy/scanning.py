@@ -33,12 +33,14 @@ from models.work import Lease, ResolvedSet, ResolveRequest
 from policies.policy import Policy
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
+from proxy.candidates import Interpreter as TargetInterpreter
+from proxy.candidates import Need, candidates_of, matching
 from proxy.facts import gather
 from proxy.index.cached import CachedIndex
 from proxy.index.upstream import UpstreamIndex
 from proxy.judge.core import LocalJudge
 from proxy.resolve import Resolver
-from proxy.simple.page import ProjectPage
+from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
 
 LEASE = timedelta(hours=1)
@@ -101,16 +103,12 @@ class Scanner:
             ) from error
         name = canonicalize_name(requirement.name)
         page = await self._index.project(name)
-        interpreter = await describe_interpreter()
-        resolved, _ = await self._resolver.resolve(
-            ResolveRequest(requirements=(text,), role="run", target=interpreter.target)
-        )
-        file = next((file for file in resolved.files if file.project == name), None)
-        if file is None:
-            why = "; ".join(resolved.unresolved) or "no file fits this interpreter"
-            raise UpstreamNotFound(f"The index has nothing for {text} to analyse here: {why}.")
+        file = await _best_file(page, requirement)
         ref = ArtifactRef(
-            index=self._upstream.name, project=name, filename=file.filename, sha256=file.sha256
+            index=self._upstream.name,
+            project=name,
+            filename=file.filename,
+            sha256=Sha256(str(file.sha256)),
         )
         self._on_progress(file.filename, "fetching")
         path = await self._fetcher.ensure(ref)
@@ -169,6 +167,20 @@ class Scanner:
         )
         decision = await LocalJudge(RulesScorer()).judge(request)
         return Scanned(decision=decision, evidence=post.evidence, facts=facts)
+
+
+async def _best_file(page: ProjectPage, requirement: Requirement) -> IndexFile:
+    """What an installer would take: of the newest matching release, the file that fits best."""
+    described = await describe_interpreter()
+    need = Need(name=page.name, specifier=requirement.specifier)
+    fitting = matching(candidates_of(page, TargetInterpreter(described.target)), (need,))
+    best = max(fitting, key=lambda candidate: candidate.version, default=None)
+    if best is None:
+        raise UpstreamNotFound(
+            f"The index has nothing for {requirement} that this interpreter could install.",
+            next_step="Name another version, or a file.",
+        )
+    return best.file
 
 
 class _Capability:

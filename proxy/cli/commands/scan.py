@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from models.errors import ValueInvalid
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.cli.options import settings_options
 from proxy.cli.report import print_report
+from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
 from proxy.scanning import Scanned, Scanner
 from proxy.settings import Settings
@@ -46,6 +48,8 @@ def scan(settings: Settings, target: str, as_json: bool) -> None:
     Nothing is stored, and no firewall need run. Started as root it is run in traced boxes, else
     only read. Exit code 0: it would be served; 3: held; 4: denied.
     """
+    # Log lines would spoil the report; what went wrong is told as an error or in the evidence.
+    configure_log(format_="json", file=Path(os.devnull), process="scan")
     policy = PolicyFile(settings.policy).current()
     local = _read_local(Path(target))
     console = Console(stderr=True)
