@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 
 from models.errors import PratiqueError
+from proxy.web.connections import connection_of
 from proxy.web.lines import RequestLines
 from proxy.web.problems import Surface, problem, problem_of, problem_of_http
 
@@ -41,7 +42,13 @@ def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -
         started = perf_counter_ns()
         facts: LogFacts = {}
         request[FACTS] = facts
+        connection = connection_of(request)
+        if connection is not None:
+            connection.began()
         try:
+            if not (request.remote or surface is Surface.WORKER):
+                # By the unix socket comes the embedded worker alone: it has its API, and no more.
+                raise web.HTTPNotFound
             response = await handler(request)
         except PratiqueError as error:
             response = problem_of(error, surface)
@@ -55,6 +62,9 @@ def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -
         except Exception:
             LOG.exception("request_failed", route=route)
             response = problem(500, "Pratique failed", "The log of the proxy says why.")
+        finally:
+            if connection is not None:
+                connection.ended()
         _log(route, request, response.status, started, facts)
         return response
 

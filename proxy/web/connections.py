@@ -1,0 +1,234 @@
+"""Bounds on connections: how many there are, and how long one may be open without a whole request.
+
+aiohttp bounds neither: a connection that sends nothing, or its head one byte a minute, or never
+reads its answer, would be kept for ever. So each connection's protocol stands behind one of ours,
+which knows since when nothing of use has come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+LOG = structlog.get_logger()
+
+CONNECTIONS_MAX = 4_096
+"""Connections at once: all holds (2,048) and transfers (512), and as many again that are idle."""
+CONNECTIONS_MIN = 64
+"""Connections granted however few descriptors the system allows."""
+DESCRIPTORS_APART = 1_024
+"""Descriptors for everything else: open artifacts (512), upstream, the store, the log."""
+HEAD_S = 20.0
+"""Seconds from the first byte of a request, or from the connection, to its whole head."""
+IDLE_S = 75.0
+"""Seconds that a connection is kept between two requests; what nginx grants."""
+STALL_S = 60.0
+"""Seconds in which a client must take something of what is ready for it; nginx' `send_timeout`."""
+SWEEP_S = 5.0
+"""Seconds between two looks at all connections; a bound is met that much later at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionBounds:
+    """How many connections, and how patient we are with each."""
+
+    in_all_max: int = CONNECTIONS_MAX
+    head_s: float = HEAD_S
+    idle_s: float = IDLE_S
+    stall_s: float = STALL_S
+    sweep_s: float = SWEEP_S
+
+
+class Connections:
+    """All connections of one listener. `begin` makes the protocol of a new one."""
+
+    def __init__(self, make: Callable[[], asyncio.Protocol], bounds: ConnectionBounds) -> None:
+        self.bounds = bounds
+        self._make = make
+        self._loop = asyncio.get_running_loop()
+        self._open: set[Connection] = set()
+        self._waiting: dict[Connection, None] = {}
+        """Those without a request under way; who has waited longest stands first."""
+        self._sweep: asyncio.TimerHandle | None = None
+        self._full = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def begin(self) -> asyncio.Protocol:
+        """The protocol of a connection that was just accepted."""
+        return Connection(self, self._make(), self._loop)
+
+    def close(self) -> None:
+        """Look at the connections no more; whoever made the inner protocols ends them."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether there is room; at the bound, who has waited longest without a request goes."""
+        if len(self._open) >= self.bounds.in_all_max:
+            if not self._full:
+                LOG.warning("connections_full", connections=len(self._open))
+            self._full = True
+            oldest = next(iter(self._waiting), None)
+            if oldest is None:
+                return False
+            self.forget(oldest)
+            oldest.abort()
+        self._open.add(connection)
+        self._waiting[connection] = None
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(self.bounds.sweep_s, self._look)
+        return True
+
+    def waits(self, connection: Connection) -> None:
+        """It has no request under way now."""
+        if connection in self._open:
+            self._waiting[connection] = None
+
+    def works(self, connection: Connection) -> None:
+        """It has a request under way now."""
+        self._waiting.pop(connection, None)
+
+    def forget(self, connection: Connection) -> None:
+        """It is over."""
+        self._open.discard(connection)
+        self._waiting.pop(connection, None)
+
+    def _look(self) -> None:
+        self._sweep = None
+        now = self._loop.time()
+        late = [connection for connection in self._waiting if connection.late(now)]
+        for connection in late:
+            self.forget(connection)
+            connection.abort()
+        if late:
+            LOG.info("connections_cut", connections=len(late))
+        self._full = self._full and len(self._open) >= self.bounds.in_all_max
+        if self._open:
+            self._sweep = self._loop.call_later(self.bounds.sweep_s, self._look)
+
+
+class Connection(asyncio.Protocol):
+    """Stands before the protocol that speaks HTTP, hands everything on, and keeps the time."""
+
+    def __init__(
+        self, all_: Connections, inner: asyncio.Protocol, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._all = all_
+        self._inner = inner
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._admitted = False
+        self._idle = False
+        """Between two requests, with nothing of the next one here yet."""
+        self._deadline = 0.0
+        self._unsent = 0
+        self._unsent_since = 0.0
+
+    def began(self) -> None:
+        """A whole request head is here."""
+        self._all.works(self)
+
+    def ended(self) -> None:
+        """The request is answered, or its answer is on its way."""
+        self._idle = True
+        self._deadline = self._loop.time() + self._all.bounds.idle_s
+        self._all.waits(self)
+
+    def late(self, now: float) -> bool:
+        """Whether the client has had its time; asked while no request is under way."""
+        transport = self._transport
+        unsent = transport.get_write_buffer_size() if transport is not None else 0
+        if unsent == 0:
+            self._unsent = 0
+            return now >= self._deadline
+        if unsent != self._unsent:
+            self._unsent, self._unsent_since = unsent, now
+        # Its time to ask again begins when it has taken the answer.
+        self._deadline = max(self._deadline, now + self._all.bounds.head_s)
+        return now - self._unsent_since >= self._all.bounds.stall_s
+
+    def abort(self) -> None:
+        """End it without a word: whoever it is has said nothing for long."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- asyncio.Protocol ---------------------------------------------------------------------
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Accepted by the kernel; whether by us depends on the bound."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream server makes
+        self._transport = transport
+        self._deadline = self._loop.time() + self._all.bounds.head_s
+        self._admitted = self._all.admit(self)
+        if self._admitted:
+            self._inner.connection_made(transport)
+        else:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a request."""
+        if self._idle:
+            self._idle = False
+            self._deadline = self._loop.time() + self._all.bounds.head_s
+        if self._admitted:
+            self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """The client will send no more."""
+        return self._inner.eof_received() if self._admitted else None
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self._inner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self._all.forget(self)
+        if self._admitted:
+            self._inner.connection_lost(exc)
+
+
+def connection_of(request: web.Request) -> Connection | None:
+    """The connection that a request came by; None where no bounds stand before it."""
+    transport = request.transport
+    protocol = transport.get_protocol() if transport is not None else None
+    return protocol if isinstance(protocol, Connection) else None
+
+
+async def listen(
+    runner: web.AppRunner, listener: socket.socket, *, bounds: ConnectionBounds | None = None
+) -> asyncio.Server:
+    """Serve `runner`'s application on `listener` within bounds; close the server before cleanup."""
+    make = runner.server
+    if make is None:
+        raise RuntimeError("Call runner.setup() first.")
+    granted = bounds or ConnectionBounds(in_all_max=connections_max())
+    connections = Connections(make, granted)
+    return await asyncio.get_running_loop().create_server(connections.begin, sock=listener)
+
+
+def connections_max() -> int:
+    """Connections that our descriptors are enough for, after asking for as many as we may have."""
+    wanted = CONNECTIONS_MAX + DESCRIPTORS_APART
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY:
+        return CONNECTIONS_MAX
+    return max(CONNECTIONS_MIN, min(CONNECTIONS_MAX, soft - DESCRIPTORS_APART))

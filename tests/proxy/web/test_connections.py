@@ -1,0 +1,165 @@
+"""Nobody keeps a connection by sending nothing, or little, or by not reading; and there is a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from proxy.web.connections import CONNECTIONS_MIN, ConnectionBounds, connections_max, listen
+from proxy.web.served import served
+
+GET = b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n"
+BRIEF = ConnectionBounds(head_s=0.1, idle_s=0.1, stall_s=0.1, sweep_s=0.02)
+
+
+@dataclass
+class Served:
+    """A small application behind `listen`."""
+
+    port: int
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1024)
+        self.writers.append(writer)
+        return reader, writer
+
+
+@asynccontextmanager
+async def serving(bounds: ConnectionBounds) -> AsyncIterator[Served]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    house = Served(listener.getsockname()[1])
+
+    async def now(_: web.Request) -> web.StreamResponse:
+        return web.Response(text="now")
+
+    async def later(_: web.Request) -> web.StreamResponse:
+        house.asked.set()
+        await house.may_end.wait()
+        return web.Response(text="later")
+
+    async def much(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=bytes(32 * 1024 * 1024))
+
+    app = web.Application()
+    for handler in (now, later, much):
+        app.router.add_get(f"/{handler.__name__}", served(handler.__name__, handler))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    server = await listen(runner, listener, bounds=bounds)
+    try:
+        yield house
+    finally:
+        house.may_end.set()
+        server.close()
+        await runner.cleanup()
+        for writer in house.writers:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """Everything until the other side ends the connection, in whichever way."""
+    with suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            return await reader.read()
+    return b""
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return await reader.readexactly(length)
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /no", b"GET /now HTTP/1.1\r\nHost: x\r\n"])
+async def test_listen__a_head_that_never_ends_is_cut(begun: bytes) -> None:
+    async with serving(BRIEF) as house:
+        reader, writer = await house.connect()
+        writer.write(begun)
+        assert await rest(reader) == b""
+
+
+async def test_listen__a_head_that_drips_is_cut() -> None:
+    async with serving(BRIEF) as house:
+        reader, writer = await house.connect()
+        over = asyncio.create_task(rest(reader))
+        writer.write(b"GET /")
+        while not over.done():
+            with suppress(ConnectionError):
+                writer.write(b"x")
+                await writer.drain()
+            await asyncio.sleep(0.01)
+        assert await over == b""
+
+
+async def test_listen__an_idle_connection_is_kept_and_then_cut() -> None:
+    async with serving(BRIEF) as house:
+        reader, writer = await house.connect()
+        for _ in range(3):
+            writer.write(GET)
+            assert await answer(reader) == b"now"
+        assert await rest(reader) == b""
+
+
+async def test_listen__a_request_under_way_is_never_cut() -> None:
+    async with serving(BRIEF) as house:
+        reader, writer = await house.connect()
+        writer.write(GET.replace(b"/now", b"/later"))
+        await house.asked.wait()
+        silent, _ = await house.connect()
+        await rest(silent)  # as long as a bound takes
+        house.may_end.set()
+        assert await answer(reader) == b"later"
+
+
+async def test_listen__who_never_reads_the_answer_is_cut() -> None:
+    async with serving(BRIEF) as house:
+        reader, writer = await house.connect()
+        writer.write(GET.replace(b"/now", b"/much"))
+        silent, _ = await house.connect()
+        await rest(silent)
+        await asyncio.sleep(5 * BRIEF.stall_s)
+        assert len(await rest(reader)) < 32 * 1024 * 1024
+
+
+async def test_listen__at_the_bound_the_longest_silent_one_goes() -> None:
+    async with serving(ConnectionBounds(in_all_max=2)) as house:
+        first, second = await house.connect(), await house.connect()
+        third = await house.connect()
+        assert await rest(first[0]) == b""
+        for reader, writer in (second, third):
+            writer.write(GET)
+            assert await answer(reader) == b"now"
+
+
+async def test_listen__at_the_bound_no_request_under_way_gives_way() -> None:
+    async with serving(ConnectionBounds(in_all_max=1)) as house:
+        reader, writer = await house.connect()
+        writer.write(GET.replace(b"/now", b"/later"))
+        await house.asked.wait()
+        refused, _ = await house.connect()
+        assert await rest(refused) == b""
+        house.may_end.set()
+        assert await answer(reader) == b"later"
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"), [((64, 64), CONNECTIONS_MIN), ((2048, 2048), 1024), ((-1, -1), 4096)]
+)
+def test_connections_max__leaves_descriptors_for_the_rest(
+    limits: tuple[int, int], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    assert connections_max() == expected
