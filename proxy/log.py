@@ -13,6 +13,8 @@ import orjson
 import structlog
 from structlog.types import EventDict, WrappedLogger
 
+_LOG = structlog.get_logger()
+
 LINE_CHARS_MAX = 4000
 """Characters of one value in a log line; longer ones are cut, so that no package fills a disk."""
 
@@ -41,8 +43,29 @@ def configure_log(*, format_: str, file: Path | None, process: str) -> None:
         ],
         logger_factory=factory,
     )
-    # aiohttp speaks through logging: its complaints about hostile requests are ours to count.
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, force=True)
+    aiohttp = logging.getLogger("aiohttp")
+    aiohttp.handlers = [_AiohttpLines(logging.ERROR)]
+    aiohttp.propagate = False
+
+
+class _AiohttpLines(logging.Handler):
+    """What aiohttp says through logging, as lines of ours.
+
+    Of a request that is no HTTP it would quote the bytes, tokens among them, in a traceback that
+    anybody may ask for as often as he likes; here it is one short line.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line of ours for a record of aiohttp's."""
+        error = record.exc_info[1] if record.exc_info else None
+        # By its name: this module serves processes, too, that never load aiohttp.
+        if error is not None and type(error).__module__ == "aiohttp.http_exceptions":
+            _LOG.warning(
+                "request_refused", error=type(error).__name__, status=getattr(error, "code", None)
+            )
+        else:
+            _LOG.error("http_failed", message=record.msg, exc_info=record.exc_info or None)
 
 
 class _Process:

@@ -110,7 +110,8 @@ def make_app(door: Door) -> web.Application:
 
 async def nothing_here(request: web.Request) -> web.StreamResponse:
     """404 for whatever no route takes; 405 where only the method is wrong."""
-    request[FACTS]["path"] = request.raw_path[:PATH_CHARS_MAX].partition("?")[0]
+    # Not `request.raw_path`: a proxy's request has credentials in its whole URL.
+    request[FACTS]["path"] = request.rel_url.raw_path[:PATH_CHARS_MAX]
     if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) and request.path.startswith(
         ("/simple", "/files", "/v/")
     ):
