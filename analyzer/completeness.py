@@ -75,6 +75,7 @@ def shortfalls_of(seen: Seen) -> tuple[Shortfall, ...]:
         *_of_account(seen.result.account),
         *_of_blobs(seen.result.truncated, seen.lost_lines),
         *((Shortfall.EVENTS_RACED,) if seen.raced else ()),
+        *((Shortfall.REQUIREMENT_UNRESOLVED,) if _unbuilt(seen.result) else ()),
         *_of_phases(seen),
         *_of_imports(seen.runner),
     ]
@@ -97,6 +98,11 @@ def _of_blobs(truncated: Iterable[str], lost_lines: int) -> Iterable[Shortfall]:
         yield Shortfall.EVENTS_FLOODED
     if names - {"trace"} or lost_lines:
         yield Shortfall.REPORT_TRUNCATED
+
+
+def _unbuilt(result: RunResult) -> bool:
+    """Whether an sdist among the requirements did not become a wheel."""
+    return any(not build.built for build in result.builds)
 
 
 def _of_phases(seen: Seen) -> Iterable[Shortfall]:

@@ -100,11 +100,12 @@ FLAWS: dict[str, FlawKind] = {
     "record-missing-file": FlawKind("RECORD lists files that are not there", "low"),
     "record-mismatch": FlawKind("A file's content is not what RECORD says", "high", False, _HIDDEN),
     "record-no-hash": FlawKind("RECORD gives a file no usable hash", "low"),
+    # By itself no more than medium: what becomes of such files is policy's word (`files.direct_url`).
     "direct-url-dependency": FlawKind(
-        "A requirement names a direct URL, past any index", "high", False, _SUPPLY
+        "A requirement names a direct URL, past any index", "medium", False, _SUPPLY
     ),
     "direct-url-build-requirement": FlawKind(
-        "A build requirement names a direct URL, past any index", "high", False, _SUPPLY
+        "A build requirement names a direct URL, past any index", "medium", False, _SUPPLY
     ),
     "requirement-invalid": FlawKind("A requirement does not parse", "low"),
     "build-system-invalid": FlawKind("pyproject.toml does not parse", "low"),

@@ -2,95 +2,104 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from contextlib import AsyncExitStack
 from dataclasses import replace
-
-import structlog
 
 from analyzer import document
 from analyzer.clean import printable
+from analyzer.fetching import fetch_all
 from analyzer.flaws import FLAWS
-from analyzer.job import Job
+from analyzer.job import Job, Opened
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX, INPUT_FILES_MAX, InputFile
-from models.artifact import ArtifactKind, Sha256, kind_of
-from models.errors import ResolutionFailed
-from models.evidence import Finding, Layer, Phase, Place, Severity, Shortfall
-from models.work import ResolvedSet, ResolveRequest
-
-FETCHES_AT_ONCE = 6
-"""Files that are fetched side by side."""
-
-log = structlog.get_logger()
+from analyzer.sources import resolve_with_sources, settles
+from models.artifact import ArtifactKind, kind_of
+from models.evidence import Finding, Layer, Phase, Place, ResolvedFile, Severity, Shortfall
+from models.work import ResolvedSet
 
 
-async def gather_requirements(job: Job, opened: AsyncExitStack) -> bool:
+async def gather_requirements(job: Job, opened: Opened) -> bool:
     """Resolve and fetch what the artifact needs; False where a run has no sense without it."""
     found = job.report
     assert found is not None  # noqa: S101 - only what was read is run
     job.inputs = [job.artifact]
-    build = found.build.requires if found.build else ()
-    for role, lines in (("build", build), ("run", found.requires_dist)):
-        if lines:
-            await _resolve(job, role, lines)
-    if len(job.files) + 1 > INPUT_FILES_MAX:
+    if found.build and found.build.requires:
+        await _gather(job, opened, "build", found.build.requires, found.build.assumed)
+    if found.requires_dist:
+        await _gather(job, opened, "run", found.requires_dist)
+    tools = _tools(job)
+    if len(job.files) + len(tools) + 1 > INPUT_FILES_MAX:
         return _too_much(job)
-    descriptors = await _fetch_all(job, opened)
-    sizes = {sha256: os.fstat(descriptor).st_size for sha256, descriptor in descriptors.items()}
+    sizes = await fetch_all(job, opened, (file.sha256 for file in (*job.files, *tools)))
     if job.lease.size_bytes + sum(sizes.values()) > INPUT_BYTES_MAX:
         return _too_much(job)
     for file in job.files:
-        described = InputFile(
-            filename=file.filename, sha256=file.sha256, size=sizes[file.sha256], role=file.role
-        )
-        job.inputs.append((described, descriptors[file.sha256]))
+        source = job.sources.get(file.sha256)
+        needs = tuple(tool.filename for tool in source.tools) if source else ()
+        job.inputs.append(_input(job, file, sizes[file.sha256], file.role, needs))
+    job.inputs += [_input(job, tool, sizes[tool.sha256], "tool") for tool in tools]
+    known = {(file.sha256, file.role) for file in job.files}
+    job.files += [tool for tool in tools if (tool.sha256, tool.role) not in known]
     return True
 
 
-async def _fetch_all(job: Job, opened: AsyncExitStack) -> dict[Sha256, int]:
-    """Each different file once, some at a time. Raises what the proxy raised first."""
-    wanted = list(dict.fromkeys(file.sha256 for file in job.files))
-    places = asyncio.Semaphore(FETCHES_AT_ONCE)
-
-    async def fetch(sha256: Sha256) -> int:
-        async with places:
-            descriptor = await job.proxy.fetch(sha256)
-        opened.callback(os.close, descriptor)
-        return descriptor
-
-    fetched = await asyncio.gather(*map(fetch, wanted), return_exceptions=True)
-    for result in fetched:
-        if isinstance(result, BaseException):
-            raise result
-    return {
-        sha256: result
-        for sha256, result in zip(wanted, fetched, strict=True)
-        if not isinstance(result, BaseException)
-    }
+def _tools(job: Job) -> list[ResolvedFile]:
+    """The wheels that sdists among the requirements are built with, each once."""
+    found: dict[str, ResolvedFile] = {}
+    for file in job.files:
+        source = job.sources.get(file.sha256)
+        found |= (
+            {tool.filename: replace(tool, role="build") for tool in source.tools} if source else {}
+        )
+    return list(found.values())
 
 
-async def _resolve(job: Job, role: str, lines: tuple[str, ...]) -> None:
+def _input(
+    job: Job, file: ResolvedFile, size: int, role: str, needs: tuple[str, ...] = ()
+) -> tuple[InputFile, int]:
+    described = InputFile(
+        filename=file.filename, sha256=file.sha256, size=size, role=role, needs=needs
+    )
+    return described, job.descriptors[file.sha256]
+
+
+async def _gather(
+    job: Job, opened: Opened, role: str, lines: tuple[str, ...], assumed: tuple[str, ...] = ()
+) -> None:
     job.on_progress(role, "resolving")
-    request = ResolveRequest(requirements=lines, role=role, target=job.interpreter.target)
-    try:
-        resolved = await job.proxy.resolve(request)
-    except ResolutionFailed as error:
-        log.info("resolution_failed", role=role, error=error.message)
-        resolved = ResolvedSet(files=(), unresolved=("everything",))
-    wheels = [file for file in resolved.files if kind_of(file.filename) is ArtifactKind.WHEEL]
-    job.files += [replace(file, role=role) for file in wheels]
-    # A requirement that only has an sdist would have to be built first: another artifact's run.
-    unmet = len(resolved.unresolved) + len(resolved.files) - len(wheels)
+    resolved = await resolve_with_sources(job, opened, role, lines, assumed)
+    usable = [replace(file, role=role) for file in resolved.files if _usable(job, file)]
+    sources = sum(kind_of(file.filename) is ArtifactKind.SDIST for file in usable)
+    job.files += usable
+    notes = _unmet(job, resolved)
+    unmet = len(notes) + len(resolved.files) - len(usable)
     job.signals += [
-        document.signal(f"{role}_requirements_resolved", len(wheels)),
+        document.signal(f"{role}_requirements_resolved", len(usable)),
         document.signal(f"{role}_requirements_unresolved", unmet),
         document.signal(f"{role}_requirements_by_url", len(resolved.direct_urls)),
+        document.signal(f"{role}_requirements_as_sdist", sources),
     ]
+    if notes:
+        job.signals.append(document.signal(f"{role}_requirement_not_met", printable(notes[0])))
     if unmet:
         job.shortfalls.append(Shortfall.REQUIREMENT_UNRESOLVED)
     for url in resolved.direct_urls:
         _note_direct_url(job, role, url)
+
+
+def _usable(job: Job, file: ResolvedFile) -> bool:
+    """Whether a file can be unpacked, or be built and unpacked."""
+    if kind_of(file.filename) is ArtifactKind.WHEEL:
+        return True
+    source = job.sources.get(file.sha256)
+    return source is not None and not source.why_not
+
+
+def _unmet(job: Job, resolved: ResolvedSet) -> list[str]:
+    """What was not met, and why, but for what we found out ourselves by reading."""
+    return [
+        note
+        for note in resolved.unresolved
+        if not any(settles(job, file, note) for file in resolved.files)
+    ]
 
 
 def _note_direct_url(job: Job, role: str, url: str) -> None:

@@ -24,6 +24,10 @@ NAMES_MAX = 200
 """Start hooks, entry points and tags that are named; beyond that they are only counted."""
 NAME_CHARS_MAX = 300
 
+STEERING = frozenset({"requires_dist", "build_requires", "modules", "report"})
+"""Fields of the report that a run depends on: cut, they would leave something unseen. Other names
+(native modules, tags) are only counted beyond their bound."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildSystem:
@@ -35,6 +39,8 @@ class BuildSystem:
     """The backend comes out of the archive itself (`backend-path`)."""
     stated: bool = True
     """False: no `[build-system]`, so PEP 517's legacy default holds."""
+    assumed: tuple[str, ...] = ()
+    """Those of `requires` that the artifact does not state: what its back end is known to ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

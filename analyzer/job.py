@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -20,6 +21,8 @@ from models.work import Lease, ResolvedSet, ResolveRequest
 RUN_MS_MIN = 2_000
 """Milliseconds below which a further run is not begun; a small wheel needs 300."""
 
+Opened = AsyncExitStack
+"""What is to be closed at the end of an analysis."""
 Progress = Callable[[str, str], None]
 """Told of each step: (phase or role, state)."""
 
@@ -50,6 +53,19 @@ class ProxyPort(Protocol):
         """A file of a resolved set as a sealed memfd with that digest; the caller closes it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A file among the requirements, as the reader box found it."""
+
+    sdist: bool = False
+    requires: tuple[str, ...] = ()
+    """Requirement lines of its own."""
+    tools: tuple[ResolvedFile, ...] = ()
+    """The wheels that it is built with."""
+    why_not: str = ""
+    """Why it is not built; empty where it is."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Job:
     """Filled step by step; `pipeline` turns it into evidence."""
@@ -70,6 +86,10 @@ class Job:
     shortfalls: list[Shortfall] = field(default_factory=list)
     files: list[ResolvedFile] = field(default_factory=list)
     inputs: list[tuple[InputFile, int]] = field(default_factory=list)
+    sources: dict[Sha256, Source] = field(default_factory=dict)
+    """What was read of requirements: sdists, and wheels that the index does not describe."""
+    descriptors: dict[Sha256, int] = field(default_factory=dict)
+    """What was fetched for this analysis."""
     watched: Watched | None = None
     runs: int = 0
 

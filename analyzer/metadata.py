@@ -171,11 +171,18 @@ def read_build_system(pyproject: bytes | None, setup_cfg: bytes | None, note: No
             note("build-system-invalid", "pyproject.toml", "")
     table = document.get("build-system")
     if not isinstance(table, dict):
-        requires = (*LEGACY_REQUIRES, *_setup_requires(setup_cfg))
-        return BuildSystem(backend=LEGACY_BACKEND, requires=requires, stated=False)
+        setup_requires = tuple(_setup_requires(setup_cfg))
+        return BuildSystem(
+            backend=LEGACY_BACKEND,
+            requires=(*LEGACY_REQUIRES, *setup_requires),
+            stated=False,
+            assumed=tuple(line for line in LEGACY_REQUIRES if line not in setup_requires),
+        )
     backend = table.get("build-backend", LEGACY_BACKEND)
     backend = backend if isinstance(backend, str) else LEGACY_BACKEND
-    requires = (*_strings(table.get("requires")), *DYNAMIC_REQUIRES.get(backend, ()))
+    known = DYNAMIC_REQUIRES.get(backend, ())
+    stated = tuple(_strings(table.get("requires")))
+    requires = (*stated, *known)
     if backend.startswith("setuptools."):
         requires += tuple(_setup_requires(setup_cfg))
     if backend.startswith("hatchling."):
@@ -184,6 +191,7 @@ def read_build_system(pyproject: bytes | None, setup_cfg: bytes | None, note: No
         backend=backend,
         requires=tuple(dict.fromkeys(requires)),
         in_tree=bool(table.get("backend-path")),
+        assumed=tuple(line for line in known if line not in stated),
     )
 
 

@@ -15,6 +15,7 @@ import structlog
 from analyzer import document, report
 from analyzer.gathering import gather_requirements
 from analyzer.interpreter import Interpreter, describe_interpreter
+from analyzer.inventory import STEERING
 from analyzer.job import RUN_MS_MIN, Job, Progress, ProxyPort, Sandbox
 from analyzer.running import watch
 from analyzer.sandbox.protocol import RunRequest
@@ -31,9 +32,6 @@ __all__ = ["Progress", "ProxyPort", "Sandbox", "analyse"]
 READ_MS_MAX = 40_000
 """Milliseconds of the reader box; 1 GiB is unpacked and hashed in 10 s here."""
 READER_TRIES = 2
-STEERING = frozenset({"requires_dist", "build_requires", "modules", "report"})
-"""Fields of the report that a run depends on: cut, they would leave something unseen. Other names
-(native modules, tags) are only counted beyond their bound."""
 
 log = structlog.get_logger()
 

@@ -227,6 +227,7 @@ def _describe_sdist(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
             ),
             in_tree=build.in_tree,
             stated=build.stated,
+            assumed=build.assumed,
         ),
     )
 

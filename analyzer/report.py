@@ -63,6 +63,7 @@ def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | Non
             report.build,
             backend=printable(report.build.backend),
             requires=_requirements(report.build.requires),
+            assumed=_requirements(report.build.assumed),
         )
         if report.build
         else None,

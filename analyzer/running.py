@@ -86,7 +86,7 @@ async def _without_dependencies(job: Job, watched: Watched) -> Watched:
     loaded of the dependencies. A dependency that acts only beside the artifact stays charged to
     the artifact: the trace cannot tell them apart, and the artifact chose it.
     """
-    dependencies = [item for item in job.inputs if item[0].role == "run"]
+    dependencies = [item for item in job.inputs if item[0].role in ("run", "tool")]
     modules = dependency_modules(watched.events, limit=DEPENDENCY_MODULES_MAX)
     if not dependencies or job.left_ms() < RUN_MS_MIN:
         return watched

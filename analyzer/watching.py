@@ -159,6 +159,8 @@ def _signals(
     yield signal("findings_beyond_bound", beyond)
     yield signal("recursion_misses", max(0, result.account.get("recursion_misses", 0)))
     yield signal("processes_lingering", runner.lingering)
+    yield signal("requirements_built", sum(build.built for build in result.builds))
+    yield signal("requirements_not_built", sum(not build.built for build in result.builds))
     yield signal("report_lines_lost", runner.lost)
     submodules = [line for line in runner.modules if "." in line.name]
     yield signal("submodules_found", runner.submodules_found)

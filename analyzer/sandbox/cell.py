@@ -72,13 +72,13 @@ class Cell:
     sdist: bool = False
     harness: bool = False
 
-    def make(self, size_bytes: int) -> None:
-        """Mount the tmpfs and lay out what every box needs."""
+    def make(self, size_bytes: int, *, sources: int = 0) -> None:
+        """Mount the tmpfs and lay out what every box needs; `sources` sdists will be built."""
         self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
         options = f"size={size_bytes},nr_inodes={FILES_MAX},mode=0755"
         flags = kernelcalls.MS_NOSUID | kernelcalls.MS_NODEV
         kernelcalls.mount("tmpfs", str(self.root), "tmpfs", flags, options)
-        for name in ("in/run", "in/build", "opt/runner", "opt/pip/pip", "run"):
+        for name in ("in/run", "in/build", "in/tool", "opt/runner", "opt/pip/pip", "run"):
             (self.root / name).mkdir(parents=True)
         for name in ("tmp", "shm"):
             self._folder(name, 0o1777, root=True)
@@ -86,6 +86,9 @@ class Cell:
         self._env()
         for name in ("home", "home/project", "deps", "build"):
             self._folder(name, 0o755)
+        for index in range(sources):
+            for name in (f"tools/{index}", f"built/{index}"):
+                self._folder(name, 0o755)
         for name in RUNNER_FILES:
             shutil.copyfile(_RUNNER_SOURCE / name, self.root / "opt/runner" / name)
         if self.harness:
@@ -135,10 +138,7 @@ class Cell:
         """The binds of a box; `deps` and `build`: whether those prefixes are writable, or there."""
         root = str(self.root)
         mounts = [
-            Mount(source=f"{root}/etc", target="/etc"),
-            *(Mount(source=p, target=p) for p in _ETC_FROM_HOST if Path(p).exists()),
-            Mount(source=f"{root}/in", target=layout.IN),
-            Mount(source=f"{root}/opt", target="/opt"),
+            *self._system(),
             Mount(source=f"{root}/run", target="/run"),
             Mount(source=f"{root}/tmp", target="/tmp", writable=True),
             Mount(source=f"{root}/shm", target="/dev/shm", writable=True),
@@ -150,6 +150,38 @@ class Cell:
             source = f"{root}/build"
             mounts.append(Mount(source=source, target=layout.BUILD, writable=build_writable))
         return tuple(mounts)
+
+    def tool_mounts(self) -> tuple[Mount, ...]:
+        """The binds of the box in which what builds sdists is unpacked."""
+        tools = Mount(source=f"{self.root}/tools", target=layout.TOOLS, writable=True)
+        return (*self._system(), tools)
+
+    def source_mounts(self, index: int) -> tuple[Mount, ...]:
+        """The binds of the box in which one sdist among the requirements is built.
+
+        It shares nothing that is writable with any other box of the run but the folder its wheel
+        is put in: nobody watches it, so it must not reach what is watched.
+        """
+        return (
+            *self._system(),
+            Mount(source=f"{self.root}/env", target=layout.ENV),
+            Mount(source=f"{self.root}/tools/{index}", target=layout.BUILD),
+            Mount(source=f"{self.root}/built/{index}", target=layout.BUILT, writable=True),
+        )
+
+    def built_mount(self) -> Mount:
+        """All wheels that were built, for the box that unpacks requirements."""
+        return Mount(source=f"{self.root}/built", target=layout.BUILT)
+
+    def _system(self) -> tuple[Mount, ...]:
+        """What every box sees alike, read-only."""
+        root = str(self.root)
+        return (
+            Mount(source=f"{root}/etc", target="/etc"),
+            *(Mount(source=p, target=p) for p in _ETC_FROM_HOST if Path(p).exists()),
+            Mount(source=f"{root}/in", target=layout.IN),
+            Mount(source=f"{root}/opt", target="/opt"),
+        )
 
     def destroy(self) -> None:
         """Unmount and remove; what still has it open keeps it alive unseen, and no longer."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX, InputFile
 
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-ROLES = ("artifact", "run", "build")
+ROLES = ("artifact", "run", "build", "tool")
 FILENAME_CHARS_MAX = 200
 """Characters of a file name; the longest on PyPI is below 180, Linux allows 255."""
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*\Z")

@@ -1,8 +1,8 @@
 """kind `run`: P1 to P3 of one artifact, one box each, all on one stage.
 
 P1 unpacks a wheel, or lets pip build and install an sdist; P2 starts a bare interpreter, so that
-`.pth` files and `sitecustomize` run; P3 imports. Dependencies are unpacked before the tracer
-looks: what they do at that time is nobody's behaviour.
+`.pth` files and `sitecustomize` run; P3 imports. Dependencies are there before that
+(`preparing`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PIP = (
     *("--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar=off"),
     *("--no-warn-script-location", "--root-user-action=ignore"),
 )
-_CLEAN = (layout.PYTHON, "-I", "-S")
+CLEAN = (layout.PYTHON, "-I", "-S")
 """Our own scripts run without site-packages, so that no hook of a package runs in them."""
 _SESSION = ("/bin/sh", f"{layout.RUNNER}/session.sh", str(LINGER_MS // 100))
 
@@ -51,7 +51,7 @@ def install_step(stage: Stage) -> Step:
     """P1."""
     artifact = f"{layout.IN}/{stage.request.artifact}"
     if stage.request.archive == "wheel":
-        unpack = (*_CLEAN, f"{layout.RUNNER}/unpack.py", layout.ENV, layout.SITE, artifact)
+        unpack = (*CLEAN, f"{layout.RUNNER}/unpack.py", layout.ENV, layout.SITE, artifact)
         return Step(command=unpack, arm_at_exec=2, network=False)
     pip = (layout.ENV_PYTHON, f"{layout.PIP}/pip", *_PIP, artifact)
     return Step(command=(*_SESSION, *pip), arm_at_exec=3, build=True)
@@ -66,7 +66,7 @@ def start_step(stage: Stage) -> Step:
 def import_step(stage: Stage) -> Step:
     """P3."""
     budget = str(max(0, stage.left_ms() - MARGIN_MS))
-    importer = (*_CLEAN, f"{layout.RUNNER}/imports.py", layout.SITE)
+    importer = (*CLEAN, f"{layout.RUNNER}/imports.py", layout.SITE)
     bounds = (budget, str(LINGER_MS), str(SUBMODULES_MAX))
     return Step(command=(*importer, *bounds, *stage.request.modules), arm_at_exec=3)
 
@@ -76,29 +76,6 @@ _STEPS: dict[str, Callable[[Stage], Step]] = {
     "P2": start_step,
     "P3": import_step,
 }
-
-
-def unpack_requirements(stage: Stage, env: dict[str, str]) -> PhaseResult | None:
-    """Unpack dependencies and build requirements in a box that is not traced; None: there are none."""
-    groups = (
-        (layout.DEPS, layout.DEPS_SITE, *stage.inputs_of("run")),
-        (layout.BUILD, layout.BUILD_SITE, *stage.inputs_of("build")),
-    )
-    arguments: list[str] = []
-    for group in groups:
-        if len(group) > 2:
-            arguments += ["--", *group] if arguments else [*group]
-    if not arguments:
-        return None
-    box = Box(
-        command=(*_CLEAN, f"{layout.RUNNER}/unpack.py", *arguments),
-        mounts=stage.cell.mounts(deps=True, build=True, build_writable=True),
-        cwd="/tmp",
-        way=stage.station.way,
-        uid=stage.inside,
-    )
-    before = stage.usage()
-    return phase_result("deps", stage.run(box, env), before, stage.usage())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +123,7 @@ class Phases:
     def _box(self, step: Step) -> Box:
         mounts = self.stage.cell.mounts(build=step.build)
         if step.build:
-            mounts += self._pip()
+            mounts += (pip_mount(self.stage),)
         return Box(
             command=step.command,
             mounts=mounts,
@@ -156,11 +133,13 @@ class Phases:
             network=step.network,
         )
 
-    def _pip(self) -> tuple[Mount, ...]:
-        folder = self.stage.station.options.pip_dir
-        if folder is None or not Path(folder, "pip").is_dir():
-            raise BoxFailed("an sdist needs pip: start the daemon with --pip-dir")
-        return (Mount(source=str(Path(folder, "pip")), target=f"{layout.PIP}/pip"),)
+
+def pip_mount(stage: Stage) -> Mount:
+    """The bind of pip itself. Raises BoxFailed where the daemon was not told where it is."""
+    folder = stage.station.options.pip_dir
+    if folder is None or not Path(folder, "pip").is_dir():
+        raise BoxFailed("an sdist needs pip: start the daemon with --pip-dir")
+    return Mount(source=str(Path(folder, "pip")), target=f"{layout.PIP}/pip")
 
 
 def base_environment(*, harness: bool) -> dict[str, str]:

@@ -30,6 +30,11 @@ INPUT_BYTES_MAX = 2 * 1024 * 1024 * 1024
 BLOB_BYTES_MAX = 64 * 1024 * 1024
 """Bytes of one result blob; the daemon stops writing there and says so in `truncated`."""
 
+SOURCES_MAX = 8
+"""Requirements of one run that are built from sdists; a tree with more is not one that pip builds fast."""
+SOURCES_S_MAX = 40
+"""Seconds in which all of them are built together, and at most half of what the run has left."""
+
 KINDS = ("read", "run")
 PHASES = ("P1", "P2", "P3")
 
@@ -60,12 +65,24 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class InputFile:
-    """One input. `role`: `artifact`, `run` (dependency, unpacked beside it) or `build` (wheel dir)."""
+    """One input.
+
+    `role`: `artifact`, `run` (dependency, unpacked beside it), `build` (what an sdist artifact is
+    built with), or `tool` (a wheel that some requirement is built with). A `run` or `build` input
+    that is no wheel is an sdist: it is built first, in a box of its own that nobody traces.
+    """
 
     filename: str
     sha256: str
     size: int
     role: str
+    needs: tuple[str, ...] = ()
+    """Of an sdist among the requirements: the filenames of the `tool` inputs it is built with."""
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is a requirement that has to be built."""
+        return self.role in ("run", "build") and not self.filename.endswith(".whl")
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,22 @@ class PhaseResult:
     counters: dict[str, int] = field(default_factory=dict)
     """Counters of the controls: `pids_max_hits`, `oom_kills`, `memory_peak_bytes`, `cpu_us`."""
     output_tail: str = ""
+
+
+@dataclass(frozen=True)
+class SourceBuild:
+    """How the building of one sdist requirement ended; whatever it did there was not traced."""
+
+    filename: str
+    exit_code: int | None
+    ended: str
+    wall_ms: int
+    output_tail: str = ""
+
+    @property
+    def built(self) -> bool:
+        """Whether there is a wheel of it."""
+        return self.ended == "exit" and self.exit_code == 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +146,8 @@ class RunResult:
     """emitted, received, dropped, stored, map_overflows, recursion_misses; empty: not traced."""
     python: str = ""
     wall_ms: int = 0
+    builds: tuple[SourceBuild, ...] = ()
+    """One for each sdist among the requirements, in the order of the inputs."""
 
 
 @dataclass(frozen=True)

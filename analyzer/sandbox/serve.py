@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from analyzer.sandbox import inputs, phases, reading, wire
+from analyzer.sandbox import inputs, phases, preparing, reading, wire
 from analyzer.sandbox.protocol import (
     INPUT_BYTES_MAX,
     INPUT_FILES_MAX,
     KINDS,
     PHASES,
+    SOURCES_MAX,
     Hello,
     InputFile,
     PhaseResult,
@@ -157,11 +158,24 @@ class Conversation:
             result = RunResult(run_id=run_id, phases=(phase,), blobs=())
             return result, [blob_of("report", stage.report)]
         with surround(stage) as world:
-            done, account, blobs = self._run_phases(stage, world)
+            base = phases.base_environment(harness=False)
+            builds = preparing.build_sources(stage, base)
+            unpacked = preparing.unpack_requirements(stage, base, builds)
+            if unpacked is None or (unpacked.ended == "exit" and unpacked.exit_code == 0):
+                done, account, blobs = self._run_phases(stage, world)
+            else:  # whatever is wrong with a dependency, the artifact cannot run as it would
+                done, account, blobs = (unpacked,), {}, []
         blobs += [blob_of("sinkhole", world.sinkhole.log), blob_of("decoys", world.watch.report)]
         blobs.append(blob_of("report", stage.report))
         canaries = world.planted.canaries
-        result = RunResult(run_id=run_id, phases=done, blobs=(), account=account, canaries=canaries)
+        result = RunResult(
+            run_id=run_id,
+            phases=done,
+            blobs=(),
+            account=account,
+            canaries=canaries,
+            builds=builds,
+        )
         return result, blobs
 
     def _run_phases(
@@ -169,10 +183,6 @@ class Conversation:
     ) -> tuple[tuple[PhaseResult, ...], dict[str, int], list[Blob]]:
         base = phases.base_environment(harness=self._station.options.harness)
         env = {**base, **world.planted.variables}
-        unpacked = phases.unpack_requirements(stage, base)
-        if unpacked is not None and (unpacked.ended != "exit" or unpacked.exit_code != 0):
-            # Whatever is wrong with a dependency, the artifact cannot run as it would.
-            return (unpacked,), {}, []
         drainer = self._station.drainer
         group = stage.group.id if stage.group is not None else 0
         with drainer.watch(stage.slot, group) as watch:
@@ -295,4 +305,12 @@ def check_files(request: RunRequest, files: list[Input]) -> tuple[Input, ...]:
     names = {(file.described.role, file.described.filename) for file in files}
     if len(names) != len(files):
         raise RequestRefused("two inputs have one name")
+    tools = {file.described.filename for file in files if file.described.role == "tool"}
+    sources = [file.described for file in files if file.described.is_source]
+    if len(sources) > SOURCES_MAX:
+        raise RequestRefused("too many requirements are sdists")
+    if any(file.described.needs and file.described not in sources for file in files):
+        raise RequestRefused("only an sdist among the requirements needs tools")
+    if any(not set(source.needs) <= tools for source in sources):
+        raise RequestRefused("an sdist needs a tool that did not come")
     return tuple(files)

@@ -130,7 +130,7 @@ class Stage:
             )
             name = f"{self.station.group_prefix}s{self.slot}"
             self.group = Cgroup(self.station.trees, name, limits)
-            self.cell.make(size)
+            self.cell.make(size, sources=len(self.sources()))
         for file in self.files:
             target = self._target(file.described) if self.station.privileged else None
             inputs.copy_in(file.described, file.descriptor, target, check=self._check)
@@ -152,12 +152,16 @@ class Stage:
             if file.described.role == role
         )
 
+    def sources(self) -> tuple[InputFile, ...]:
+        """The sdists among the requirements, in the order in which they came."""
+        return tuple(file.described for file in self.files if file.described.is_source)
+
     def usage(self) -> Usage:
         """The control group's counters."""
         return self.group.usage() if self.group is not None else Usage()
 
-    def run(self, box: Box, env: Mapping[str, str]) -> Ended:
-        """Run one box to its end."""
+    def run(self, box: Box, env: Mapping[str, str], *, deadline: float | None = None) -> Ended:
+        """Run one box to its end, or to an earlier `deadline` than the run's own."""
         out, out_in = os.pipe2(os.O_CLOEXEC)
         report, report_in = os.pipe2(os.O_CLOEXEC)
         arguments = _memfd(boxes.encode_arguments(boxes.bwrap_arguments(box)))
@@ -182,7 +186,7 @@ class Stage:
                     out=out,
                     report_in=report,
                     report=self.report,
-                    deadline=self.deadline,
+                    deadline=self.deadline if deadline is None else min(deadline, self.deadline),
                     kill=self._kill,
                     surroundings=self._surroundings(),
                 ).watch()

@@ -10,7 +10,7 @@ import pytest
 from analyzer.completeness import Seen, account_of, raced_events, shortfalls_of
 from analyzer.lineage import RUNNER
 from analyzer.observations import ModuleLine, RunnerWord
-from analyzer.sandbox.protocol import PhaseResult, RunResult
+from analyzer.sandbox.protocol import PhaseResult, RunResult, SourceBuild
 from models.evidence import Phase, Shortfall
 from models.trace import Event, EventKind
 
@@ -88,6 +88,22 @@ S = Shortfall
 )  # fmt: skip
 def test_shortfalls_of__each_has_its_cause(what: Seen, shortfalls: tuple[Shortfall, ...]) -> None:
     assert shortfalls_of(what) == shortfalls
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "ended", "shortfalls"),
+    [
+        (0, "exit", ()),
+        (1, "exit", (S.REQUIREMENT_UNRESOLVED,)),
+        (None, "timeout", (S.REQUIREMENT_UNRESOLVED,)),
+    ],
+)
+def test_shortfalls_of__a_requirement_that_was_not_built(
+    exit_code: int | None, ended: str, shortfalls: tuple[Shortfall, ...]
+) -> None:
+    build = SourceBuild(filename="a-1.tar.gz", exit_code=exit_code, ended=ended, wall_ms=1)
+
+    assert shortfalls_of(replace(SEEN, result=replace(SEEN.result, builds=(build,)))) == shortfalls
 
 
 def test_raced_events__only_those_of_the_artifact_count() -> None:

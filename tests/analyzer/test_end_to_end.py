@@ -20,9 +20,10 @@ from analyzer.sandbox.client import SandboxClient
 from analyzer.sandbox.launch import daemon_argv
 from models.artifact import IndexName, Sha256, parse_ref
 from models.clock import utc_now
-from models.evidence import Layer, Phase, ProofKind, ResolvedFile
+from models.evidence import Layer, Phase, ProofKind, ResolvedFile, Shortfall
 from models.facts import Facts
 from models.work import EvidencePost, Lease, ResolvedSet, ResolveRequest
+from proxy.demo.packages import installed_wheel
 from tests.analyzer.archives import make_sdist, make_wheel, make_zip, wheel_members
 from tests.analyzer.reenactments import ACTS, GUARD, STEALS_A_DECOY, acting_modules
 
@@ -97,6 +98,41 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxClient]
         run_dir.rmdir()
 
 
+class Shop:
+    """A proxy port that gives each role its own files: `{"run": {filename: bytes}}`."""
+
+    def __init__(self, **roles: dict[str, bytes]) -> None:
+        self._roles = roles
+        self._data = {
+            hashlib.sha256(data).hexdigest(): data
+            for files in roles.values()
+            for data in files.values()
+        }
+
+    async def resolve(self, request: ResolveRequest) -> ResolvedSet:
+        files = self._roles.get(request.role, {})
+        return ResolvedSet(
+            files=tuple(
+                ResolvedFile(
+                    project=filename.split("-")[0],
+                    version=filename.split("-")[1].removesuffix(".tar.gz"),
+                    filename=filename,
+                    sha256=Sha256(hashlib.sha256(data).hexdigest()),
+                    role=request.role,
+                )
+                for filename, data in files.items()
+            ),
+            unresolved=tuple(
+                f"{name.split('-')[0]}==1.0: what this sdist requires is not known to the index"
+                for name in files
+                if name.endswith(".tar.gz")
+            ),
+        )
+
+    async def fetch(self, sha256: Sha256) -> int:
+        return sealed(self._data[sha256], sha256)
+
+
 class Shelf:
     """A proxy port that holds a few wheels, and resolves everything to all of them."""
 
@@ -123,7 +159,7 @@ class Shelf:
 
 
 def run(
-    sandbox: SandboxClient, filename: str, data: bytes, shelf: Shelf | None = None
+    sandbox: SandboxClient, filename: str, data: bytes, shelf: Shelf | Shop | None = None
 ) -> EvidencePost:
     digest = Sha256(hashlib.sha256(data).hexdigest())
     ref = parse_ref(IndexName("test"), "reenact-demo", digest, filename)
@@ -251,3 +287,133 @@ def test_analyse__a_start_hook_that_acts_is_seen_at_start(sandbox: SandboxClient
 
     assert ("start-hook-acts", Phase.START) in {(f.id, f.phase) for f in evidence.findings}
     assert evidence.coverage.start_hooks == 1
+
+
+LEGACY_SETUP = """\
+from setuptools import setup
+setup(name="reenact-lib", version="1.0", py_modules=["reenact_lib"])
+"""
+
+
+def legacy_sdist(setup: str = LEGACY_SETUP, module: str = "VALUE = 7\n") -> bytes:
+    """An sdist without pyproject.toml, as docopt has been for ten years."""
+    return make_sdist({"setup.py": setup, "reenact_lib.py": module}, name="reenact-lib")
+
+
+def importing_wheel() -> bytes:
+    return make_zip(
+        wheel_members(
+            {"reenact_demo/__init__.py": "import reenact_lib\nassert reenact_lib.VALUE == 7\n"},
+            metadata=("Requires-Dist: reenact-lib",),
+        )
+    )
+
+
+def tools() -> dict[str, bytes]:
+    setuptools = installed_wheel("setuptools")
+    return {setuptools.filename: setuptools.data}
+
+
+def test_analyse__a_dependency_that_is_an_sdist_is_built_and_imported(
+    sandbox: SandboxClient,
+) -> None:
+    shop = Shop(run={"reenact_lib-1.0.tar.gz": legacy_sdist()}, build=tools())
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", importing_wheel(), shop).evidence
+
+    assert evidence.shortfalls == ()
+    assert evidence.findings == ()
+    assert evidence.coverage.modules_imported == 1
+    assert evidence.signal("behaviour.requirements_built") == 1
+    assert [(file.project, file.role) for file in evidence.dependencies] == [
+        ("reenact_lib", "run"),
+        ("setuptools", "build"),
+    ]
+
+
+def test_analyse__an_sdist_is_built_with_an_sdist(sandbox: SandboxClient) -> None:
+    uses = "import reenact_lib\nassert reenact_lib.VALUE == 7\n"
+    pyproject = PYPROJECT.replace("requires = []", 'requires = ["reenact-lib"]')
+    data = make_sdist({"pyproject.toml": pyproject, "backend.py": BACKEND, "setup.py": uses})
+    library = make_sdist(
+        {
+            "pyproject.toml": PYPROJECT,
+            "backend.py": BACKEND.replace("reenact_demo", "reenact_lib")
+            .replace("reenact-demo", "reenact-lib")
+            .replace("calm.py", "reenact_lib.py")
+            .replace("CALM = True", "VALUE = 7"),
+            "setup.py": "",
+        },
+        name="reenact-lib",
+    )
+    shop = Shop(build={"reenact_lib-1.0.tar.gz": library})
+
+    evidence = run(sandbox, "reenact_demo-1.0.tar.gz", data, shop).evidence
+
+    assert evidence.shortfalls == ()
+    assert evidence.signal("behaviour.requirements_built") == 1
+
+
+BREAKS = LEGACY_SETUP + "raise SystemExit(1)\n"
+REACHES = (
+    LEGACY_SETUP
+    + """\
+import os, pathlib
+assert os.path.exists("/opt/runner/unpack.py"), "this is for boxes only"
+for place in ("/home/dev", "/env/lib", "/deps", "/opt/runner", "/in"):
+    try:
+        pathlib.Path(place, "reached").write_text("")
+    except OSError:
+        continue
+    raise SystemExit(place)
+if os.environ.get("AWS_ACCESS_KEY_ID") or os.path.exists("/home/dev"):
+    raise SystemExit("decoys")
+try:
+    import socket
+    socket.create_connection(("203.0.113.7", 80), timeout=1)
+except OSError:
+    pass
+else:
+    raise SystemExit("network")
+"""
+)
+
+
+def test_analyse__a_requirement_that_does_not_build_falls_short_and_the_rest_runs(
+    sandbox: SandboxClient,
+) -> None:
+    shop = Shop(run={"reenact_lib-1.0.tar.gz": legacy_sdist(BREAKS)}, build=tools())
+    data = make_zip(
+        wheel_members({"reenact_demo.py": ""}, metadata=("Requires-Dist: reenact-lib",))
+    )
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", data, shop).evidence
+
+    assert evidence.shortfalls == (Shortfall.REQUIREMENT_UNRESOLVED,)
+    assert evidence.coverage.modules_imported == 1
+    assert evidence.signal("behaviour.requirements_not_built") == 1
+
+
+def test_analyse__a_build_of_a_requirement_reaches_nothing_that_is_watched(
+    sandbox: SandboxClient,
+) -> None:
+    shop = Shop(run={"reenact_lib-1.0.tar.gz": legacy_sdist(REACHES)}, build=tools())
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", importing_wheel(), shop).evidence
+
+    assert evidence.shortfalls == ()
+    assert evidence.findings == ()
+
+
+def test_analyse__what_a_built_requirement_does_on_import_is_charged_to_it(
+    sandbox: SandboxClient,
+) -> None:
+    library = legacy_sdist(module="VALUE = 7\n" + STEALS)
+    shop = Shop(run={"reenact_lib-1.0.tar.gz": library}, build=tools())
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", importing_wheel(), shop).evidence
+
+    assert evidence.proofs == ()
+    assert {found.owner for found in evidence.findings if found.id == "canary-left"} == {
+        "box:dependencies"
+    }

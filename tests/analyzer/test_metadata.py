@@ -189,6 +189,22 @@ def test_read_build_system__static_and_known_dynamic_requirements(
     assert notes == []
 
 
+@pytest.mark.parametrize(
+    ("pyproject", "setup_cfg", "assumed"),
+    [
+        (None, None, ("setuptools>=40.8.0", "wheel")),
+        (None, b"[options]\nsetup_requires = wheel\n", ("setuptools>=40.8.0",)),
+        (b"[build-system]\nrequires=['setuptools']\n", None, ("wheel",)),
+        (b"[build-system]\nrequires=['setuptools', 'wheel']\n", None, ()),
+        (FLIT, None, ()),
+    ],
+)
+def test_read_build_system__what_we_add_is_told_from_what_is_stated(
+    pyproject: bytes | None, setup_cfg: bytes | None, assumed: tuple[str, ...]
+) -> None:
+    assert read_build_system(pyproject, setup_cfg, Notes()).assumed == assumed
+
+
 def test_read_build_system__broken_toml_is_noted_and_the_default_stands() -> None:
     notes = Notes()
 

@@ -13,12 +13,20 @@ import pytest
 from analyzer.memfd import sealed
 from analyzer.pipeline import analyse
 from analyzer.sandbox.client import RunOutcome
-from analyzer.sandbox.protocol import RunRequest
+from analyzer.sandbox.protocol import SOURCES_MAX, RunRequest
 from models.canonical import canonical_json, digest_of_bytes
 from models.errors import ResolutionFailed, SandboxFailed, UpstreamUnavailable
-from models.evidence import EVIDENCE_BYTES_MAX, Evidence, Layer, Phase, ProofKind, Shortfall
-from models.work import EvidencePost
-from tests.analyzer.archives import make_sdist, make_wheel, make_zip, wheel_members
+from models.evidence import (
+    EVIDENCE_BYTES_MAX,
+    Evidence,
+    Layer,
+    Phase,
+    ProofKind,
+    Severity,
+    Shortfall,
+)
+from models.work import EvidencePost, ResolvedSet, ResolveRequest
+from tests.analyzer.archives import core_metadata, make_sdist, make_wheel, make_zip, wheel_members
 from tests.analyzer.fakes import (
     INTERPRETER,
     NOW,
@@ -232,7 +240,7 @@ async def test_analyse__dependencies_are_fetched_and_named() -> None:
     "proxy",
     [
         FakeProxy(unresolved=("loud: no such project",)),
-        FakeProxy(files={"loud-1.0.tar.gz": b"sdist"}),
+        FakeProxy(files={"loud-1.0.egg": b"neither wheel nor sdist"}),
         FakeProxy(error=ResolutionFailed("no")),
     ],
 )
@@ -248,12 +256,180 @@ async def test_analyse__a_requirement_that_is_not_met_falls_short_and_it_still_r
     assert proxy.fetched == []
 
 
+class Shop(FakeProxy):
+    """Offers each role its own files; says what a test's `missing` says of lines that name it."""
+
+    def __init__(self, missing: dict[str, str] | None = None, **roles: dict[str, bytes]) -> None:
+        super().__init__(files={name: data for of in roles.values() for name, data in of.items()})
+        self.roles = roles
+        self.missing = missing or {}
+
+    async def resolve(self, request: ResolveRequest) -> ResolvedSet:
+        resolved = await super().resolve(request)
+        offered = self.roles.get(request.role, {})
+        named = [name for name in self.missing if name in request.requirements]
+        return replace(
+            resolved,
+            files=tuple(file for file in resolved.files if file.filename in offered),
+            unresolved=tuple(self.missing[name] for name in named),
+        )
+
+
+LIBRARY = make_sdist({"setup.py": ""}, name="loud")
+"""Requires nothing; by PEP 517's default it is built with setuptools and wheel."""
+
+
+def setuptools(version: str) -> dict[str, bytes]:
+    return {f"setuptools-{version}-py3-none-any.whl": make_wheel({"s.py": version})}
+
+
+class Versioned(Shop):
+    """The versions that filenames state."""
+
+    async def resolve(self, request: ResolveRequest) -> ResolvedSet:
+        resolved = await super().resolve(request)
+        return replace(
+            resolved,
+            files=tuple(
+                replace(file, version=file.filename.split("-")[1].removesuffix(".tar.gz"))
+                for file in resolved.files
+            ),
+        )
+
+
+@pytest.mark.parametrize(
+    ("build", "missing", "shortfalls"),
+    [
+        (setuptools("80.0"), {}, ()),
+        (setuptools("80.0"), {"wheel": "wheel: no such project"}, ()),
+        (setuptools("70.1"), {"wheel": "wheel: no such project"}, ()),
+        (setuptools("70.0"), {"wheel": "wheel: no"}, (Shortfall.REQUIREMENT_UNRESOLVED,)),
+        (setuptools("80.0"), {"setuptools>=40.8.0": "no"}, (Shortfall.REQUIREMENT_UNRESOLVED,)),
+        ({}, {"wheel": "wheel: no"}, (Shortfall.REQUIREMENT_UNRESOLVED,)),
+    ],
+)
+async def test_analyse__wheel_is_our_own_wish_where_setuptools_does_without(
+    build: dict[str, bytes], missing: dict[str, str], shortfalls: tuple[Shortfall, ...]
+) -> None:
+    data = make_sdist({"setup.py": ""})
+    sandbox = FakeSandbox(runs=[outcome()])
+
+    evidence = await evidence_of(sandbox, data, SDIST, Versioned(missing, build=build))
+
+    assert evidence.shortfalls == shortfalls
+
+
+async def test_analyse__wheel_that_the_artifact_states_itself_is_required() -> None:
+    toml = "[build-system]\nrequires = ['setuptools', 'wheel']\n"
+    proxy = Versioned({"wheel": "wheel: no such project"}, build=setuptools("80.0"))
+
+    evidence = await evidence_of(
+        FakeSandbox(runs=[outcome()]), make_sdist({"pyproject.toml": toml}), SDIST, proxy
+    )
+
+    assert evidence.shortfalls == (Shortfall.REQUIREMENT_UNRESOLVED,)
+
+
+# -- requirements that are sdists -----------------------------------------------------------------
+
+
+async def test_analyse__an_sdist_among_the_requirements_comes_with_what_builds_it() -> None:
+    sandbox = FakeSandbox(runs=[outcome()])
+    unknown = "loud==1.0: what this sdist requires is not known to the index"
+    proxy = Versioned({"loud": unknown}, run={"loud-1.0.tar.gz": LIBRARY}, build=setuptools("80.0"))
+
+    evidence = await evidence_of(sandbox, NEEDY, proxy=proxy)
+
+    assert evidence.shortfalls == ()
+    tool = "setuptools-80.0-py3-none-any.whl"
+    assert [(item.filename, item.role, item.needs) for item in sandbox.inputs[2]] == [
+        (WHEEL, "artifact", ()),
+        ("loud-1.0.tar.gz", "run", (tool,)),
+        (tool, "tool", ()),
+    ]
+    assert len(proxy.fetched) == 2
+    assert {file.role for file in evidence.dependencies} == {"run", "build"}
+
+
+async def test_analyse__what_an_sdist_requires_is_resolved_too() -> None:
+    library = make_sdist(
+        {"PKG-INFO": core_metadata("loud", "1.0", "Requires-Dist: deeper")}, name="loud"
+    )
+    proxy = Versioned(run={"loud-1.0.tar.gz": library}, build=setuptools("80.0"))
+
+    await evidence_of(FakeSandbox(runs=[outcome()]), NEEDY, proxy=proxy)
+
+    asked = [request.requirements for request in proxy.asked if request.role == "run"]
+    assert asked == [("loud",), ("loud", "deeper")]
+
+
+async def test_analyse__a_wheel_that_the_index_does_not_describe_is_read() -> None:
+    loud = make_zip(
+        wheel_members({"loud.py": ""}, name="loud", metadata=("Requires-Dist: deeper",))
+    )
+    unknown = "loud==1.0: what this wheel requires is not known to the index"
+    proxy = Versioned({"loud": unknown}, run={"loud-1.0-py3-none-any.whl": loud})
+
+    evidence = await evidence_of(FakeSandbox(runs=[outcome()]), NEEDY, proxy=proxy)
+
+    assert [request.requirements for request in proxy.asked] == [("loud",), ("loud", "deeper")]
+    assert evidence.shortfalls == ()
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        Versioned({"loud": "loud==1.0: unknown"}, run={"loud-1.0-py3-none-any.whl": b"none"}),
+        Versioned({"loud": "loud==1.1: none such"}, run={"loud-1.0-py3-none-any.whl": LOUD}),
+        Versioned(run={"loud-1.0.tar.gz": b"no archive"}),
+        Versioned(run={"loud-1.0.tar.gz": LIBRARY}, build={"setuptools-80.0.tar.gz": LIBRARY}),
+        Versioned({"setuptools>=40.8.0": "none"}, run={"loud-1.0.tar.gz": LIBRARY}),
+        Versioned(
+            {"loud": "deeper (of loud==1.0): no such project"},
+            run={"loud-1.0.tar.gz": LIBRARY},
+            build=setuptools("80.0"),
+        ),
+        Versioned(
+            run={
+                f"loud{n}-1.0.tar.gz": make_sdist({"setup.py": f"{n}"}, name=f"loud{n}")
+                for n in range(SOURCES_MAX + 1)
+            },
+            build=setuptools("80.0"),
+        ),
+    ],
+)
+async def test_analyse__an_sdist_that_cannot_be_built_is_a_requirement_not_met(
+    proxy: FakeProxy,
+) -> None:
+    evidence = await evidence_of(FakeSandbox(runs=[outcome()]), NEEDY, proxy=proxy)
+
+    assert evidence.shortfalls == (Shortfall.REQUIREMENT_UNRESOLVED,)
+
+
+async def test_analyse__no_sdist_is_read_once_its_share_of_the_time_is_over() -> None:
+    clock = SteppingClock()
+
+    class Slow(Versioned):
+        async def resolve(self, request: ResolveRequest) -> ResolvedSet:
+            clock.advance(lease_of(WHEEL, NEEDY).analysis_s * 0.3)
+            return await super().resolve(request)
+
+    proxy = Slow(run={"loud-1.0.tar.gz": LIBRARY}, build=setuptools("80.0"))
+
+    evidence = await evidence_of(FakeSandbox(runs=[outcome()]), NEEDY, proxy=proxy, clock=clock)
+
+    assert evidence.shortfalls == (Shortfall.REQUIREMENT_UNRESOLVED,)
+    assert proxy.fetched == []
+
+
 async def test_analyse__direct_urls_are_findings_and_never_fetched() -> None:
     proxy = FakeProxy(direct_urls=("deep @ https://x.test/deep.whl",))
 
     evidence = await evidence_of(FakeSandbox(runs=[outcome()]), NEEDY, proxy=proxy)
 
-    assert [found.id for found in evidence.findings] == ["direct-url-dependency"]
+    assert [(found.id, found.severity) for found in evidence.findings] == [
+        ("direct-url-dependency", Severity.MEDIUM)
+    ]
     assert proxy.fetched == []
 
 

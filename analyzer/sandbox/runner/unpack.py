@@ -2,12 +2,13 @@
 
     unpack.py PREFIX SITE WHEEL… [-- PREFIX SITE WHEEL…]
 
+A folder in a wheel's place stands for the one wheel in it, as a build left it there.
 A wheel runs no code when it is installed, so this loses no behaviour. Exit code 0: all unpacked;
 1: refused, with one JSON line on the report descriptor saying why.
 """
 
 # Start-up time counts in here; pathlib alone costs as much as the rest.
-# ruff: noqa: PTH103, PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH103, PTH112, PTH118, PTH119, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -163,10 +164,21 @@ def write_script(path: str, reference: str) -> None:
         )
 
 
+def only_wheel(path: str) -> str:
+    """`path`, or the one wheel in it where it is a folder."""
+    if not os.path.isdir(path):
+        return path
+    names = os.listdir(path)
+    if len(names) != 1 or not names[0].endswith(".whl"):
+        raise Refused("a build left something else than one wheel")
+    return os.path.join(path, names[0])
+
+
 def install(path: str, prefix: str, site: str) -> bool:
     """Unpack one wheel and report; False where it was refused."""
     name = os.path.basename(path)
     try:
+        path = only_wheel(path)
         files, size = unpack(path, prefix, site)
     except Refused as error:
         report(kind="install", ok=False, file=name, error=str(error))

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from analyzer.sandbox.protocol import InputFile, RunRequest
+from analyzer.sandbox.protocol import SOURCES_MAX, InputFile, RunRequest
 from analyzer.sandbox.serve import RequestRefused, build, check_files, check_request
 from analyzer.sandbox.stage import Input
 
@@ -62,10 +62,9 @@ def test_build__other_shapes_are_refused(message: dict[str, object]) -> None:
         build(InputFile, message)
 
 
-def _input(filename: str, role: str) -> Input:
-    return Input(
-        described=InputFile(filename=filename, sha256="0" * 64, size=1, role=role), descriptor=-1
-    )
+def _input(filename: str, role: str, *needs: str) -> Input:
+    described = InputFile(filename=filename, sha256="0" * 64, size=1, role=role, needs=needs)
+    return Input(described=described, descriptor=-1)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +75,27 @@ def _input(filename: str, role: str) -> Input:
         [_input("a.whl", "artifact"), _input("b.whl", "artifact")],
         [_input("b.whl", "artifact")],
         [_input("a.whl", "artifact"), _input("b.whl", "run"), _input("b.whl", "run")],
+        [_input("a.whl", "artifact", "t.whl"), _input("t.whl", "tool")],
+        [_input("a.whl", "artifact"), _input("b.whl", "run", "t.whl"), _input("t.whl", "tool")],
+        [_input("a.whl", "artifact"), _input("b.tar.gz", "run", "t.whl")],
+        [_input("a.whl", "artifact"), _input("b.tar.gz", "run", "t.whl"), _input("t.whl", "run")],
+        [
+            _input("a.whl", "artifact"),
+            *(_input(f"b{n}.tar.gz", "run") for n in range(SOURCES_MAX + 1)),
+        ],
     ],
-    ids=["none", "no artifact", "two artifacts", "another artifact", "one name twice"],
+    ids=[
+        "none",
+        "no artifact",
+        "two artifacts",
+        "another artifact",
+        "one name twice",
+        "an artifact that needs a tool",
+        "a wheel that needs a tool",
+        "a tool that did not come",
+        "a tool that is none",
+        "too many sdists",
+    ],
 )
 def test_check_files__one_artifact_first_and_no_name_twice(files: list[Input]) -> None:
     with pytest.raises(RequestRefused):
@@ -87,3 +105,19 @@ def test_check_files__one_artifact_first_and_no_name_twice(files: list[Input]) -
 def test_check_files__the_same_file_may_have_two_roles() -> None:
     files = [_input("a.whl", "artifact"), _input("b.whl", "run"), _input("b.whl", "build")]
     assert len(check_files(GOOD, files)) == 3
+
+
+def test_check_files__an_sdist_comes_with_its_tools() -> None:
+    files = [
+        _input("a.whl", "artifact"),
+        _input("b.tar.gz", "run", "t.whl"),
+        _input("c.zip", "build", "t.whl"),
+        _input("t.whl", "tool"),
+    ]
+    assert len(check_files(GOOD, files)) == 4
+
+
+def test_build__an_input_with_needs() -> None:
+    described = InputFile(filename="b.zip", sha256="0", size=1, role="run", needs=("t.whl",))
+
+    assert build(InputFile, asdict(described) | {"needs": ["t.whl"]}) == described

@@ -140,3 +140,23 @@ def test_main__groups_are_separated_by_dashes(tmp_path: Path) -> None:
     assert unpack.main([one, f"{one}/s", path, "--", two, f"{two}/s", path]) == 0
     assert (tmp_path / "one/s/x.py").exists()
     assert (tmp_path / "two/s/x.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "fits"), [(["a.whl"], True), ([], False), (["a.whl", "b.whl"], False), (["a"], False)]
+)
+def test_only_wheel__a_folder_stands_for_the_one_wheel_in_it(
+    tmp_path: Path, names: list[str], fits: bool
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+
+    if fits:
+        assert unpack.only_wheel(str(tmp_path)) == str(tmp_path / "a.whl")
+    else:
+        with pytest.raises(Refused):
+            unpack.only_wheel(str(tmp_path))
+
+
+def test_only_wheel__a_file_stands_for_itself() -> None:
+    assert unpack.only_wheel("/in/run/x.whl") == "/in/run/x.whl"
