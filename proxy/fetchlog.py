@@ -68,6 +68,8 @@ class FetchLog:
         self._arrived = asyncio.Event()
         self._running = False
         self._store_failed_s: float | None = None
+        self._replayed = 0
+        """Records at the spool's beginning that are in the store already."""
 
     @property
     def spooling(self) -> bool:
@@ -162,12 +164,14 @@ class FetchLog:
     async def _replay(self) -> None:
         """Bring the spooled records into the store, in batches, and then remove their file."""
         try:
+            if self._store_failed_s is not None:
+                await self._record(())  # before 64 MiB are read for a store that is still away
             fetches = await asyncio.to_thread(self._spool.read)
-            for start in range(0, len(fetches), BATCH_MAX):
-                await self._record(fetches[start : start + BATCH_MAX])
-            if not fetches and self._store_failed_s is not None:
-                await self._record(())
+            while batch := fetches[self._replayed : self._replayed + BATCH_MAX]:
+                await self._record(batch)
+                self._replayed += len(batch)
             await asyncio.to_thread(self._spool.clear)
+            self._replayed = 0
         except Exception as error:  # noqa: BLE001 - the records stay on disk, and are tried again
             self._failed(error)
             return

@@ -133,6 +133,8 @@ class Desk:
                 waiting = await self._store.observed_jobs(limit=OBSERVED_BATCH)
             except PratiqueError as error:
                 LOG.warning("observed_jobs_not_read", error=error.message)
+            except Exception:  # task edge, as below
+                LOG.exception("observed_jobs_not_read")
             else:
                 self._begin(waiting, group)
             await _rung(self._observed, self._times.look_s)

@@ -243,7 +243,9 @@ class Upkeep:
             return await step()
         except PratiqueError as error:
             LOG.warning("upkeep_failed", step=getattr(step, "__name__", ""), error=error.message)
-            return False
+        except Exception:  # task edge: one odd row must not end the desk, and the proxy with it
+            LOG.exception("upkeep_failed", step=getattr(step, "__name__", ""))
+        return False
 
 
 def spoken_for(

@@ -140,6 +140,30 @@ async def test_run__replays_what_a_killed_process_left(tmp_path: Path) -> None:
     assert not spool.exists()
 
 
+async def test_run__a_replay_that_breaks_off_repeats_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.fetchlog.BATCH_MAX", 2)
+    spool = tmp_path / "spool"
+    Spool(spool, bytes_max=1 << 20).append([fetch(number) for number in range(5)])
+    store = CountingStore()
+    real = store.record_fetches
+    failing = ["client-2", "client-4"]
+
+    async def breaking(fetches: Sequence[Fetch]) -> None:
+        if failing and failing[0] in {record.requester for record in fetches}:
+            failing.pop(0)
+            raise StoreError("The store went away.")
+        await real(fetches)
+
+    monkeypatch.setattr(store, "record_fetches", breaking)
+    log = FetchLog(store=store, spool=spool, retry_s=0.01)
+    async with running(log):
+        await until(lambda: not log.spooling)
+        await log.record(fetch(5))
+    assert await names(store) == [f"client-{number}" for number in range(6)]
+
+
 def test_append__after_a_cut_line_begins_a_new_one(tmp_path: Path) -> None:
     path = tmp_path / "spool"
     path.write_bytes(b'{"cut')

@@ -90,6 +90,28 @@ async def test_desk__a_judge_that_is_away_costs_time_and_nothing_else() -> None:
     assert len(room.judge.asked) == 6
 
 
+@pytest.mark.parametrize("method", ["observed_jobs", "expire_leases", "generation"])
+async def test_desk__an_odd_failure_does_not_end_it(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room()
+    await room.observe()
+    real = getattr(room.store, method)
+    failures = [ValueError("an odd row"), ValueError("an odd row")]
+
+    async def odd(*args: object, **kwargs: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await real(*args, **kwargs)
+
+    monkeypatch.setattr(room.store, method, odd)
+    async with room.running() as desk:
+        while failures:
+            desk.nudge()
+            await asyncio.sleep(0)
+        assert (await room.decided()).served
+
+
 async def test_desk__a_store_that_fails_once_costs_time_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
