@@ -57,6 +57,8 @@ FLAWS: dict[str, FlawKind] = {
     "archive-name-conflict": FlawKind("A name is both file and folder", "high", True, _HIDDEN),
     "archive-link-outside": FlawKind("A link points out of the tree", "high", True, _TRAVERSAL),
     "archive-link": FlawKind("The archive holds links", "info"),
+    # No system has a link without a target, so this is an empty file (as in nodejs-bin).
+    "archive-link-empty": FlawKind("A link of the archive has no target", "info"),
     "archive-device": FlawKind("A member is a device, pipe or socket", "high", True),
     "archive-setuid": FlawKind("A member carries a set-uid or set-gid bit", "low"),
     "archive-encrypted": FlawKind("A member is encrypted", "medium", True, _HIDDEN),

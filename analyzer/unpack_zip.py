@@ -76,7 +76,16 @@ def _member(
 
 def _link(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, notes: Notes) -> Member:
     with archive.open(info) as stream:
-        target = stream.read(LINK_BYTES_MAX + 1).decode("utf-8", "surrogateescape")
+        content = stream.read(LINK_BYTES_MAX + 1)
+    if not content:
+        notes.add("archive-link-empty", path)
+        return Member(
+            path=path,
+            size_bytes=info.file_size,
+            mode=0,
+            open=lambda: _pieces(archive, info, notes),
+        )
+    target = content.decode("utf-8", "surrogateescape")
     if len(target) > LINK_BYTES_MAX or link_leaves(path, target, from_root=False):
         notes.add("archive-link-outside", path, target)
     notes.add("archive-link", path)

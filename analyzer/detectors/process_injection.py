@@ -20,11 +20,17 @@ DEFINITION = Definition(
     needs=frozenset({EventKind.DENIED, EventKind.OPEN}),
 )
 _MEMORY = re.compile(r"/proc/(?P<pid>[0-9]+)/mem\Z")
+_OTHERS = re.compile(r"/proc/[0-9]+/")
+_OFTEN_OWN = frozenset({"process_vm_readv"})
+"""Crash handlers and profilers (ddtrace, on import) read their own memory so, since a bad address
+then is an error and no fault. A refused call does not tell whose memory was meant; whoever means
+another's has to look for it first."""
 
 
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each call, and one for opening another process's memory."""
     seen = set()
+    searched = any(_OTHERS.match(event.path) for event in run.events(EventKind.OPEN))
     for event in run.events(EventKind.DENIED, EventKind.CALL, EventKind.OPEN):
         if event.kind is EventKind.OPEN:
             what = "proc-mem" if _MEMORY.match(event.path) else ""
@@ -32,4 +38,5 @@ def detect(run: RunView) -> Iterator[Match]:
             what = event.syscall if event.syscall in INJECTION else ""
         if what and what not in seen:
             seen.add(what)
-            yield Match.of(event, run, what=what)
+            mild = what in _OFTEN_OWN and not searched
+            yield Match.of(event, run, what=what, severity=Severity.MEDIUM if mild else None)

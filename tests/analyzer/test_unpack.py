@@ -208,6 +208,7 @@ HOSTILE: list[tuple[str, str, Callable[[], bytes]]] = [
     ("archive-link-outside", WHEEL, lambda: link_zip(b"../../etc/passwd")),
     ("archive-link-outside", WHEEL, lambda: link_zip(b"/etc/passwd")),
     ("archive-link", WHEEL, lambda: link_zip(b"../inside")),
+    ("archive-link-empty", WHEEL, lambda: link_zip(b"")),
     ("archive-confusion", WHEEL, local_name_differs),
     ("archive-confusion", WHEEL, central_size_differs),
     ("archive-confusion", WHEEL, unicode_path_field),

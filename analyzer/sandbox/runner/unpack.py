@@ -68,10 +68,13 @@ def target_of(parts: list[str], prefix: str, site: str) -> tuple[str, bool]:
 
 
 def check_member(info: zipfile.ZipInfo) -> None:
-    """Raise Refused for links, devices, encryption and bombs."""
+    """Raise Refused for devices, encryption and bombs.
+
+    A link becomes a file that holds its target, as with pip: wheels have no links.
+    """
     kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise Refused("a member is a link or a device")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        raise Refused("a member is a device")
     if info.flag_bits & 0x1:
         raise Refused("a member is encrypted")
     if info.file_size > (1 << 20) and info.file_size > RATIO_MAX * max(1, info.compress_size):

@@ -150,6 +150,16 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("escape-attempt", [denied("sigsys")], Severity.HIGH),
     ("process-injection", [denied("ptrace")], Severity.HIGH),
     ("process-injection", [reads("/proc/17/mem")], Severity.HIGH),
+    (
+        "process-injection",
+        [reads("/proc/17/cmdline"), denied("process_vm_readv")],
+        Severity.HIGH,
+    ),
+    (
+        "process-injection",
+        [reads("/proc/self/maps"), denied("process_vm_readv")],
+        Severity.MEDIUM,
+    ),
     ("denied-calls", [denied("keyctl")], Severity.LOW),
     (
         "mass-file-change",

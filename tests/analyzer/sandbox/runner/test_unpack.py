@@ -85,12 +85,26 @@ def test_names__whatever_is_accepted_stays_inside(name: str) -> None:
     assert ".." not in parts
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFSOCK])
-def test_members__links_and_devices_are_refused(kind: int) -> None:
+@pytest.mark.parametrize("kind", [stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK])
+def test_members__devices_are_refused(kind: int) -> None:
     info = zipfile.ZipInfo("x")
     info.external_attr = (kind | 0o777) << 16
-    with pytest.raises(Refused, match="link or a device"):
+    with pytest.raises(Refused, match="is a device"):
         unpack.check_member(info)
+
+
+@pytest.mark.parametrize("target", ["", "../../outside"])
+def test_members__a_link_becomes_a_file_that_holds_its_target(tmp_path: Path, target: str) -> None:
+    def fill(archive: zipfile.ZipFile) -> None:
+        link = zipfile.ZipInfo("x/link")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, target)
+
+    unpack.unpack(make(fill, tmp_path), str(tmp_path), str(tmp_path / "site"))
+
+    made = tmp_path / "site/x/link"
+    assert not made.is_symlink()
+    assert made.read_text() == target
 
 
 def test_members__bombs_are_refused(tmp_path: Path) -> None:
