@@ -141,7 +141,9 @@ def _of_imports(runner: RunnerWord) -> Iterable[Shortfall]:
         yield Shortfall.TIMED_OUT
     if any(not line.ok and line.error in ("failed", "ended-process") for line in top_level):
         yield Shortfall.CRASHED
-    if (top_level or runner.modules_found) and not runner.imported:
+    # A module that raised has run its top level, and where others did not raise, that is coverage.
+    # Where every one raised, a package may have known the box; where there is none, all was seen.
+    if (runner.failed or runner.modules_found) and not runner.imported:
         yield Shortfall.NOTHING_IMPORTABLE
 
 

@@ -74,6 +74,8 @@ class Counts:
     native_files: int = 0
     bytecode_files: int = 0
     links: int = 0
+    foreign_modules: int = 0
+    """Extension modules for other interpreters or platforms than the reader's."""
     flaws: int = 0
     """All flaws, also those beyond the bound on named ones."""
 

@@ -46,7 +46,8 @@ _RECORD_HASHES = ("sha256",)
 _RECORD_EXEMPT = re.compile(r"[^/]+\.dist-info/RECORD(\.jws|\.p7s)?\Z")
 _SCHEME_DIR = re.compile(r"[^/]+\.data/(purelib|platlib)/(.+)\Z")
 _OTHER_SCHEME = re.compile(r"[^/]+\.data/")
-_EXTENSION_MODULE = re.compile(r"(?P<name>[^./]+)(\.[^/]*)?\.(so|pyd)\Z")
+_TAGGED_MODULE = re.compile(r"\.(?:(?:cpython-|cp[0-9]|pypy|graalpy|abi[0-9])[^/]*\.so|pyd)\Z")
+"""Extension modules that say for which interpreter they are (PEP 3149), and those of Windows."""
 _REQUIRES_TXT_SECTION = re.compile(r"\[(?P<extra>[^:\]]*)(?::(?P<marker>.*))?\]\Z")
 _PTH_CODE = re.compile(rb"^import[ \t]", re.MULTILINE)
 """`site.addpackage` executes the lines that begin so."""
@@ -259,6 +260,19 @@ def top_level_modules(paths: Iterable[str], extension_suffixes: tuple[str, ...])
         if module and name and name.isidentifier():
             found.add(name)
     return tuple(sorted(found))
+
+
+def foreign_modules(paths: Iterable[str], extension_suffixes: tuple[str, ...]) -> int:
+    """How many extension modules are for another interpreter or platform."""
+    return sum(
+        bool(_TAGGED_MODULE.search(path)) and not path.endswith(_tagged(extension_suffixes))
+        for path in paths
+        if site_path(path) is not None
+    )
+
+
+def _tagged(suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(suffix for suffix in suffixes if suffix.count(".") > 1)
 
 
 def start_hooks(files: Mapping[str, bytes | None]) -> tuple[str, ...]:

@@ -138,6 +138,18 @@ class RunnerWord:
         return tuple(line for line in self.modules if "." not in line.name)
 
     @property
+    def libraries(self) -> frozenset[str]:
+        """Top-level names that are shared objects and no modules; that they fail says nothing."""
+        failed = [line for line in self.top_level if not line.ok]
+        return frozenset(line.name for line in failed if line.error == "library")
+
+    @property
+    def import_errors(self) -> tuple[str, ...]:
+        """What kinds of exception top-level modules raised, sorted."""
+        failed = [line for line in self.top_level if not line.ok]
+        return tuple(sorted({line.error for line in failed if line.name not in self.libraries}))
+
+    @property
     def imported(self) -> frozenset[str]:
         """Top-level modules whose import went well, and not badly afterwards."""
         failed = {line.name for line in self.top_level if not line.ok}
@@ -146,7 +158,7 @@ class RunnerWord:
     @property
     def failed(self) -> frozenset[str]:
         """Top-level modules whose import raised, or whose process ended."""
-        return frozenset(line.name for line in self.top_level) - self.imported
+        return frozenset(line.name for line in self.top_level) - self.imported - self.libraries
 
 
 def read_sinkhole(blob: bytes, phases: Sequence[PhaseResult]) -> Outside:

@@ -117,6 +117,9 @@ def _runnable(job: Job) -> bool:
     if job.kind == "wheel" and not job.interpreter.runs_wheel(job.ref.filename):
         job.shortfalls.append(Shortfall.WRONG_PLATFORM)
         return False
+    if job.kind == "wheel" and not job.report.modules and job.report.counts.foreign_modules:
+        # Its tags admit us and its modules do not; start hooks would run here all the same.
+        job.shortfalls.append(Shortfall.WRONG_PLATFORM)
     return job.hello.traced
 
 

@@ -258,6 +258,9 @@ def _report(
             native_files=len(native),
             bytecode_files=sum(path.endswith(".pyc") for path in stock.files),
             links=stock.links,
+            foreign_modules=metadata.foreign_modules(
+                stock.files, tuple(importlib.machinery.EXTENSION_SUFFIXES)
+            ),
             flaws=len(notes.flaws) + notes.more,
         ),
         name=printable(core.name),

@@ -121,6 +121,7 @@ def _facts(report: ReaderReport) -> Iterator[tuple[str, int | bool | str | None]
     yield "native_files", counts.native_files
     yield "bytecode_files", counts.bytecode_files
     yield "links", counts.links
+    yield "foreign_modules", counts.foreign_modules
     yield "requirements", len(report.requires_dist)
     yield "requires_python", report.requires_python or None
     yield "modules", len(report.modules) if report.kind == "wheel" else None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from analyzer.boxpaths import in_dependencies, in_site
+from analyzer.clean import printable
 from analyzer.completeness import TRACED_PHASES, Seen, account_of, raced_events, shortfalls_of
 from analyzer.detectors.catalog import run_detectors
 from analyzer.detectors.view import Planted, RunView
@@ -162,6 +163,14 @@ def _signals(
     yield signal("requirements_built", sum(build.built for build in result.builds))
     yield signal("requirements_not_built", sum(not build.built for build in result.builds))
     yield signal("report_lines_lost", runner.lost)
+    if any(phase.phase == Phase.IMPORT.value for phase in phases):
+        nothing = not (runner.imported or runner.failed or runner.modules_found)
+        yield signal("nothing_to_import", nothing, Phase.IMPORT)
+        yield signal("modules_imported", len(runner.imported), Phase.IMPORT)
+        yield signal("modules_failed", len(runner.failed), Phase.IMPORT)
+        yield signal("libraries_loaded", len(runner.libraries), Phase.IMPORT)
+        errors = printable(", ".join(runner.import_errors))
+        yield signal("import_errors", errors or None, Phase.IMPORT)
     submodules = [line for line in runner.modules if "." in line.name]
     yield signal("submodules_found", runner.submodules_found)
     yield signal("submodules_tried", len(submodules))

@@ -82,6 +82,7 @@ S = Shortfall
         (seen(runner=modules(("demo", True, ""), ("two", False, "timeout"))), (S.TIMED_OUT,)),
         (seen(runner=modules(("demo", True, ""), ("two", False, "failed"))), (S.CRASHED,)),
         (seen(runner=modules(("demo", True, ""), ("demo.sub", False, "timeout"))), ()),
+        (seen(runner=modules(("lib", False, "ImportError"), ("lib", False, "library"))), ()),
         (seen(runner=RunnerWord(modules_found=2)), (S.NOTHING_IMPORTABLE,)),
         (seen(runner=RunnerWord()), ()),
     ],

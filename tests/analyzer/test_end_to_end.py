@@ -417,3 +417,53 @@ def test_analyse__what_a_built_requirement_does_on_import_is_charged_to_it(
     assert {found.owner for found in evidence.findings if found.id == "canary-left"} == {
         "box:dependencies"
     }
+
+
+FOREIGN = "reenact_demo.cp312-win_amd64.pyd"
+RAISES = "raise RuntimeError('not here')\n"
+N = Shortfall.NOTHING_IMPORTABLE
+
+
+@pytest.mark.parametrize(
+    ("files", "shortfalls", "nothing"),
+    [
+        ({}, (), True),
+        ({"reenact-stubs/__init__.pyi": "x: int\n", "reenact-stubs/py.typed": ""}, (), True),
+        ({"reenact_demo-1.0.data/scripts/reenact": "#!python\nprint(1)\n"}, (), True),
+        ({"reenact_data/table.csv": "1,2\n"}, (), True),
+        ({"libreenact.so": b"no module"}, (), True),
+        ({"reenact_demo/lib/libreenact.so": b"no module"}, (), False),
+        ({"libreenact.so": b"no module", "reenact_demo.py": ""}, (), False),
+        ({"reenact_demo.so": b"PyInit_reenact_demo, and broken"}, (N,), False),
+        ({FOREIGN: b""}, (Shortfall.WRONG_PLATFORM,), True),
+        ({FOREIGN: b"", "reenact_other.py": ""}, (), False),
+        ({"reenact_demo.py": RAISES}, (N,), False),
+        (
+            {"reenact_demo.py": "import reenact_missing\n", "b.py": "raise SystemExit\n"},
+            (N,),
+            False,
+        ),
+        ({"reenact_demo.py": RAISES, "reenact_other.py": ""}, (), False),
+        ({"reenact_demo/__init__.py": "", "reenact_demo/win.py": "import winreg\n"}, (), False),
+    ],
+)
+def test_analyse__only_what_could_have_been_imported_and_was_not_falls_short(
+    sandbox: SandboxClient,
+    files: dict[str, str | bytes],
+    shortfalls: tuple[Shortfall, ...],
+    nothing: bool,
+) -> None:
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", make_wheel(files)).evidence
+
+    assert evidence.shortfalls == shortfalls
+    assert evidence.signal("behaviour.nothing_to_import") is nothing
+    assert evidence.findings == ()
+
+
+def test_analyse__what_every_module_raised_is_said(sandbox: SandboxClient) -> None:
+    data = make_wheel({"a.py": RAISES, "b.py": "import reenact_missing\n"})
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", data).evidence
+
+    assert evidence.signal("behaviour.import_errors") == "ModuleNotFoundError, RuntimeError"
+    assert evidence.coverage.modules_failed == 2

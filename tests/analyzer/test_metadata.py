@@ -12,6 +12,7 @@ from analyzer.metadata import (
     check_identity,
     check_record,
     check_requirements,
+    foreign_modules,
     read_build_system,
     read_core_metadata,
     read_entry_points,
@@ -283,3 +284,24 @@ def test_start_hooks__are_code_that_every_interpreter_runs() -> None:
         "tab.pth",
         "usercustomize/__init__.py",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "foreign"),
+    [
+        ("a.pyd", 1),
+        ("p/a.cp312-win_amd64.pyd", 1),
+        ("a.cpython-39-x86_64-linux-gnu.so", 1),
+        ("a.cpython-311-x86_64-linux-gnu.so", 0),
+        ("a.abi3.so", 0),
+        ("a.so", 0),
+        ("liba.so.1", 0),
+        ("a.py", 0),
+        ("x-1.data/data/a.pyd", 0),
+        ("x-1.data/platlib/a.pyd", 1),
+    ],
+)
+def test_foreign_modules__those_that_say_they_are_for_others(path: str, foreign: int) -> None:
+    suffixes = (".cpython-311-x86_64-linux-gnu.so", ".abi3.so", ".so")
+
+    assert foreign_modules([path], suffixes) == foreign

@@ -7,7 +7,7 @@ module, and a last one with the coverage. Runs as `python3 -I -S`.
 """
 
 # Start-up time counts in here; pathlib alone costs as much as the rest.
-# ruff: noqa: PTH112, PTH113, PTH118, PTH208
+# ruff: noqa: PTH110, PTH112, PTH113, PTH118, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ MODULES_MAX = 40
 """Top-level modules of one run; nearly all distributions have one."""
 MODULE_MS_MAX = 30_000
 """Milliseconds of one top-level module with its submodules."""
+CHUNK = 1 << 20
+"""Bytes that are read of a shared object at a time."""
 _SKIPPED = ("__pycache__", "bin", "include", "share")
 
 
@@ -41,6 +43,30 @@ def find_modules(site: str) -> list[str]:
         ):
             found.add(stem)
     return sorted(found)
+
+
+def is_library(site: str, name: str) -> bool:
+    """Whether `name` is nothing but shared objects without an init function: no module at all.
+
+    They are loaded all the same, since loading runs their constructors.
+    """
+    if os.path.exists(os.path.join(site, name)) or os.path.exists(os.path.join(site, f"{name}.py")):
+        return False
+    names = [n for n in os.listdir(site) if n.endswith(".so") and n.partition(".")[0] == name]
+    return bool(names) and not any(
+        contains(os.path.join(site, n), f"PyInit_{name}".encode()) for n in names
+    )
+
+
+def contains(path: str, wanted: bytes) -> bool:
+    """Whether a file holds these bytes."""
+    rest = b""
+    with open(path, "rb") as file:
+        while data := file.read(CHUNK):
+            if wanted in rest + data:
+                return True
+            rest = data[-len(wanted) :]
+    return False
 
 
 def has_modules(path: str) -> bool:
@@ -102,6 +128,7 @@ def main(argv: list[str]) -> int:
     site, budget, linger_ms, submodules, *names = argv
     end = time.monotonic() + int(budget) / 1000
     found = names or find_modules(site)
+    libraries = [name for name in found if is_library(site, name)]
     ended = []
     for name in found[:MODULES_MAX]:
         left_ms = int((end - time.monotonic()) * 1000)
@@ -111,11 +138,13 @@ def main(argv: list[str]) -> int:
         ended.append(how)
         if how != "exit":
             report(f'{{"kind":"module","name":"{name}","ok":false,"error":"{how}"}}')
+        elif name in libraries:
+            report(f'{{"kind":"module","name":"{name}","ok":false,"error":"library"}}')
     left = linger(min(int(linger_ms) / 1000, max(0.0, end - time.monotonic())))
     if left:
         report(f'{{"kind":"lingering","processes":{left}}}')
     report(
-        f'{{"kind":"coverage","modules_found":{len(found)},"modules_run":{len(ended)},'
+        f'{{"kind":"coverage","modules_found":{len(found) - len(libraries)},"modules_run":{len(ended)},'
         f'"timeouts":{ended.count("timeout")}}}'
     )
     return 3 if "timeout" in ended else 0
