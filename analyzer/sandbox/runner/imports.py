@@ -52,14 +52,22 @@ def is_library(site: str, name: str) -> bool:
     """
     if os.path.exists(os.path.join(site, name)) or os.path.exists(os.path.join(site, f"{name}.py")):
         return False
-    names = [n for n in os.listdir(site) if n.endswith(".so") and n.partition(".")[0] == name]
-    return bool(names) and not any(
-        contains(os.path.join(site, n), f"PyInit_{name}".encode()) for n in names
-    )
+    paths = [
+        os.path.join(site, entry)
+        for entry in os.listdir(site)
+        if entry.endswith(".so") and entry.partition(".")[0] == name
+    ]
+    wanted = f"PyInit_{name}".encode()
+    try:
+        return bool(paths) and not any(contains(path, wanted) for path in paths)
+    except OSError:
+        return False
 
 
 def contains(path: str, wanted: bytes) -> bool:
-    """Whether a file holds these bytes."""
+    """Whether a file holds these bytes; of what is no file, nobody can say (OSError)."""
+    if not os.path.isfile(path):
+        raise OSError(path)
     rest = b""
     with open(path, "rb") as file:
         while data := file.read(CHUNK):

@@ -75,3 +75,32 @@ def test_report__nothing_but_names_gets_into_a_line(
 def test_wait__a_child_that_hangs_is_killed() -> None:
     assert imports.wait(imports.start(["/bin/sleep", "600"]), 0.01) is None
     assert imports.wait(imports.start(["/bin/sh", "-c", "exit 7"]), 20) == 7
+
+
+@pytest.mark.parametrize(
+    ("files", "library"),
+    [
+        ({"lib.so": b"ELF"}, True),
+        ({"lib.cpython-311-x86_64-linux-gnu.so": b"ELF"}, True),
+        ({"lib.so": b"ELF PyInit_lib"}, False),
+        ({"lib.so": b"x" * (imports.CHUNK - 4) + b"PyInit_lib"}, False),
+        ({"lib.so": b"ELF PyInit_other"}, True),
+        ({"lib.so": b"ELF", "lib.abi3.so": b"PyInit_lib"}, False),
+        ({"lib.so": b"ELF", "lib.py": b""}, False),
+        ({"lib.py": b""}, False),
+        ({}, False),
+    ],
+)
+def test_is_library__a_shared_object_without_an_init_function(
+    tmp_path: Path, files: dict[str, bytes], library: bool
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+
+    assert imports.is_library(str(tmp_path), "lib") is library
+
+
+def test_is_library__what_cannot_be_read_is_taken_for_a_module(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lib.so")
+
+    assert not imports.is_library(str(tmp_path), "lib")
