@@ -137,7 +137,8 @@ def _of_exit(phase: PhaseResult) -> Iterable[Shortfall]:
 
 def _of_imports(runner: RunnerWord) -> Iterable[Shortfall]:
     top_level = runner.top_level
-    if any(not line.ok and line.error == "timeout" for line in top_level):
+    timed_out = any(not line.ok and line.error == "timeout" for line in top_level)
+    if timed_out or runner.modules_left:
         yield Shortfall.TIMED_OUT
     if any(not line.ok and line.error in ("failed", "ended-process") for line in top_level):
         yield Shortfall.CRASHED

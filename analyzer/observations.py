@@ -87,6 +87,7 @@ class CoverageLine(msgspec.Struct, tag="coverage", tag_field="kind"):
 
     modules_found: Annotated[int, Meta(ge=0)] = 0
     modules_run: Annotated[int, Meta(ge=0)] = 0
+    modules_left: Annotated[int, Meta(ge=0)] = 0
     timeouts: Annotated[int, Meta(ge=0)] = 0
 
 
@@ -127,6 +128,8 @@ class RunnerWord:
     modules: tuple[ModuleLine, ...] = ()
     installs: tuple[InstallLine, ...] = ()
     modules_found: int = 0
+    modules_left: int = 0
+    """Top-level modules that time or bound left untried."""
     submodules_found: int = 0
     submodules_left: int = 0
     lingering: int = 0
@@ -222,6 +225,9 @@ def read_runner(blob: bytes) -> RunnerWord:
         installs=tuple(line for line in lines if isinstance(line, InstallLine)),
         modules_found=max(
             (line.modules_found for line in lines if isinstance(line, CoverageLine)), default=0
+        ),
+        modules_left=max(
+            (line.modules_left for line in lines if isinstance(line, CoverageLine)), default=0
         ),
         submodules_found=sum(line.found for line in submodules),
         submodules_left=sum(line.left for line in submodules),

@@ -83,6 +83,7 @@ S = Shortfall
         (seen(runner=modules(("demo", True, ""), ("two", False, "failed"))), (S.CRASHED,)),
         (seen(runner=modules(("demo", True, ""), ("demo.sub", False, "timeout"))), ()),
         (seen(runner=modules(("lib", False, "ImportError"), ("lib", False, "library"))), ()),
+        (seen(runner=replace(modules(("a", True, "")), modules_found=2, modules_left=1)), (S.TIMED_OUT,)),
         (seen(runner=RunnerWord(modules_found=2)), (S.NOTHING_IMPORTABLE,)),
         (seen(runner=RunnerWord()), ()),
     ],

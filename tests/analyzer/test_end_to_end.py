@@ -22,7 +22,7 @@ from models.artifact import IndexName, Sha256, parse_ref
 from models.clock import utc_now
 from models.evidence import Layer, Phase, ProofKind, ResolvedFile, Shortfall
 from models.facts import Facts
-from models.work import EvidencePost, Lease, ResolvedSet, ResolveRequest
+from models.work import ANALYSIS_S, EvidencePost, Lease, ResolvedSet, ResolveRequest
 from proxy.demo.packages import installed_wheel
 from tests.analyzer.archives import make_sdist, make_wheel, make_zip, wheel_members
 from tests.analyzer.reenactments import ACTS, GUARD, STEALS_A_DECOY, acting_modules
@@ -159,7 +159,12 @@ class Shelf:
 
 
 def run(
-    sandbox: SandboxClient, filename: str, data: bytes, shelf: Shelf | Shop | None = None
+    sandbox: SandboxClient,
+    filename: str,
+    data: bytes,
+    shelf: Shelf | Shop | None = None,
+    *,
+    analysis_s: int = ANALYSIS_S,
 ) -> EvidencePost:
     digest = Sha256(hashlib.sha256(data).hexdigest())
     ref = parse_ref(IndexName("test"), "reenact-demo", digest, filename)
@@ -172,6 +177,7 @@ def run(
         attempt=1,
         facts=Facts(ref=ref, as_of=now),
         expires_at=now + timedelta(seconds=60),
+        analysis_s=analysis_s,
     )
     descriptor = sealed(data, digest)
     try:
@@ -394,6 +400,22 @@ def test_analyse__a_requirement_that_does_not_build_falls_short_and_the_rest_run
     assert evidence.signal("behaviour.requirements_not_built") == 1
 
 
+def test_analyse__a_requirement_that_builds_for_ever_is_ended_and_the_rest_runs(
+    sandbox: SandboxClient,
+) -> None:
+    hangs = "import time\nwhile True:\n    time.sleep(1)\n"
+    shop = Shop(run={"reenact_lib-1.0.tar.gz": legacy_sdist(hangs)}, build=tools())
+    data = make_zip(
+        wheel_members({"reenact_demo.py": ""}, metadata=("Requires-Dist: reenact-lib",))
+    )
+    name = "reenact_demo-1.0-py3-none-any.whl"
+
+    evidence = run(sandbox, name, data, shop, analysis_s=30).evidence
+
+    assert evidence.shortfalls == (Shortfall.REQUIREMENT_UNRESOLVED,)
+    assert evidence.coverage.modules_imported == 1
+
+
 def test_analyse__a_build_of_a_requirement_reaches_nothing_that_is_watched(
     sandbox: SandboxClient,
 ) -> None:
@@ -467,3 +489,12 @@ def test_analyse__what_every_module_raised_is_said(sandbox: SandboxClient) -> No
 
     assert evidence.signal("behaviour.import_errors") == "ModuleNotFoundError, RuntimeError"
     assert evidence.coverage.modules_failed == 2
+
+
+def test_analyse__the_last_of_many_modules_is_run_too(sandbox: SandboxClient) -> None:
+    files = {f"reenact_{number:02}.py": "" for number in range(45)} | {"reenact_last.py": STEALS}
+
+    evidence = run(sandbox, "reenact_demo-1.0-py3-none-any.whl", make_wheel(files)).evidence
+
+    assert evidence.coverage.modules_imported == 46
+    assert evidence.proofs
