@@ -1,6 +1,8 @@
 # The contract: `make serve` runs the firewall, `make test` runs the tests. Both set up all they need.
 SHELL := /bin/sh
-BIN := .venv/bin
+# .venv/bin and this folder; as root, where this folder is somebody else's too, those of root's own copy.
+BIN = $(shell ./install.sh bin)
+TREE = $(shell ./install.sh tree)
 NAME ?=
 BUDGET ?= 40m
 ARGS ?=
@@ -17,36 +19,40 @@ dev: ## Set up .venv to work on Pratique
 	@./install.sh dev
 
 serve: install ## Run the firewall (ARGS="--listen 127.0.0.1:8080 …")
-	@exec $(BIN)/pratique serve $(ARGS)
+	@exec "$(BIN)"/pratique serve $(ARGS)
 
 demo: install ## A local upstream with an inert hostile package, behind a firewall
-	@exec $(BIN)/pratique demo $(ARGS)
+	@exec "$(BIN)"/pratique demo $(ARGS)
 
 test: dev ## Run the tests (ARGS="tests/proxy -k hold")
-	@$(BIN)/python -m pytest $(ARGS)
+	@cd "$(TREE)" && exec "$(BIN)"/python -m pytest $(ARGS)
 
 lint: dev ## ruff, mypy --strict, and the floors of the house
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache
+	@"$(BIN)"/ruff check .
+	@"$(BIN)"/ruff format --check .
+	@"$(BIN)"/mypy
+	@"$(BIN)"/lint-imports --no-cache
 
 format: dev ## Let ruff lay out the source
-	@$(BIN)/ruff format .
-	@$(BIN)/ruff check --fix .
+	@"$(BIN)"/ruff format .
+	@"$(BIN)"/ruff check --fix .
 
 bench: dev ## Speed beside peers, in one run, as ratios (20 min at most)
-	@$(BIN)/python -m bench $(ARGS)
+	@cd "$(TREE)" && "$(BIN)"/python -m bench $(ARGS)
+	@./install.sh back
 
 prove: dev ## A long proof: make prove NAME=top50 [BUDGET=40m]; records go to docs/proofs/
-	@$(BIN)/python -m tests.proofs $(NAME) --budget $(BUDGET) $(ARGS)
+	@cd "$(TREE)" && { "$(BIN)"/python -m tests.proofs $(NAME) --budget $(BUDGET) $(ARGS); said=$$?; }; \
+	  "$(CURDIR)"/install.sh back; exit $$said
 
 lock: dev ## Renew the hashed lock files
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements-build.in -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements-build.in -o requirements-dev.lock
+	@"$(BIN)"/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements-build.in -o requirements.lock
+	@"$(BIN)"/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements-build.in -o requirements-dev.lock
 
 docs: dev ## Renew the generated pages in docs/
-	@$(BIN)/python -m tests.generated --write
+	@"$(BIN)"/python -m tests.generated --write
 
-clean: ## Remove what was built (not the data)
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis var
+clean: ## Remove what was built (not the data, nor unfinished proofs in var)
+	@case "$(TREE)" in /opt/pratique/*) rm -rf "$$(dirname "$(TREE)")" ;; esac
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
