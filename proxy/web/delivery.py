@@ -154,7 +154,10 @@ class Delivery:
             if transport is None:
                 raise ConnectionResetError("the client is gone")
             async with asyncio.timeout(self._settings.transfer_s):
-                await asyncio.get_running_loop().sendfile(transport, file, span.start, span.count)
+                loop = asyncio.get_running_loop()
+                sent = await loop.sendfile(transport, file, span.start, span.count)
+                if sent != span.count:  # the rest would be taken for the next answer's head
+                    raise OSError("the file ended before its announced size")
                 await response.write_eof()
         except (OSError, TimeoutError, RuntimeError) as error:
             # Past the header there is no other way to say that it went wrong.

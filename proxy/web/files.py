@@ -155,6 +155,10 @@ class Files:
             if ref.kind is not ArtifactKind.WHEEL:
                 raise ValueInvalid("There is no metadata of an sdist that was not approved.")
         data = await self._metadata_source.get(ref, await self._listing.entry(ref))
+        if decision.served:
+            decision = self._decide(ref, caller)  # it may have turned while we fetched
+            if not decision.served:
+                return await self._refusal(request, decision)
         request[FACTS]["bytes"] = len(data)
         return self._metadata_source.response(request, data)
 

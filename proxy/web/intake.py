@@ -32,7 +32,11 @@ REMEMBERED_MAX = 8_192
 @dataclass(slots=True)
 class _Underway:
     priority: Priority
+    client: str
+    """Whose place it takes."""
     task: asyncio.Task[None] | None = None
+    fetching: bool = False
+    """Whether it has its place among those that fetch."""
 
 
 class Intake:
@@ -61,8 +65,7 @@ class Intake:
             return
         underway = self._underway.get(ref.key)
         if underway is not None:
-            if priority.order < underway.priority.order:
-                underway.priority = priority
+            self._raise(ref, underway, priority)
             return
         try:
             self._slots.enter(client)
@@ -70,9 +73,8 @@ class Intake:
             if priority is Priority.FILE:
                 raise
             return
-        underway = self._underway[ref.key] = _Underway(priority)
-        underway.task = asyncio.create_task(self._run(ref, underway), name="intake")
-        underway.task.add_done_callback(lambda _: self._ended(ref, client))
+        underway = self._underway[ref.key] = _Underway(priority, client)
+        self._begin(ref, underway)
 
     def trouble(self, ref: ArtifactRef) -> PratiqueError | None:
         """Why `ref` did not get into the queue a moment ago."""
@@ -85,14 +87,31 @@ class Intake:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _ended(self, ref: ArtifactRef, client: str) -> None:
-        self._underway.pop(ref.key, None)
-        self._slots.leave(client)
+    def _begin(self, ref: ArtifactRef, underway: _Underway) -> None:
+        task = asyncio.create_task(self._run(ref, underway), name="intake")
+        underway.task = task
+        task.add_done_callback(lambda done: self._ended(ref, done))
+
+    def _raise(self, ref: ArtifactRef, underway: _Underway, priority: Priority) -> None:
+        if priority.order >= underway.priority.order:
+            return
+        underway.priority = priority
+        if priority is Priority.FILE and not underway.fetching and underway.task is not None:
+            # It stands behind what nobody waits for; a file that somebody waits for does not.
+            underway.task.cancel()
+            self._begin(ref, underway)
+
+    def _ended(self, ref: ArtifactRef, task: asyncio.Task[None]) -> None:
+        underway = self._underway.get(ref.key)
+        if underway is not None and underway.task is task:
+            del self._underway[ref.key]
+            self._slots.leave(underway.client)
 
     async def _run(self, ref: ArtifactRef, underway: _Underway) -> None:
         try:
             waited_for = underway.priority is Priority.FILE
             async with self._waited_for if waited_for else self._ahead:
+                underway.fetching = True
                 path = await self._door.fetcher.ensure(ref)
             await self._enqueue(ref, underway, size_bytes=path.stat().st_size)
         except PratiqueError as error:
@@ -106,18 +125,19 @@ class Intake:
         now = door.clock()
         facts = door.gather(await door.index.project(ref.project), ref, now)
         stored = door.gate.stored(ref)
-        priorities = [underway.priority]
+        queued: Priority | None = None
         if stored is not None and stored.evidence_digest is None:
             # A decision without evidence (an override's that ended) does not keep a closed job shut.
-            priorities.insert(0, Priority.RESCAN)
-        for priority in priorities:
             await door.store.enqueue(
-                ref, size_bytes=size_bytes, facts=facts, priority=priority, now=now
+                ref, size_bytes=size_bytes, facts=facts, priority=Priority.RESCAN, now=now
             )
-        self._queued[ref.key] = underway.priority
-        LOG.info(
-            "job_queued", filename=ref.filename, sha256=ref.sha256, priority=underway.priority.value
-        )
+        while queued is not underway.priority:  # it may rise while the store writes
+            queued = underway.priority
+            await door.store.enqueue(
+                ref, size_bytes=size_bytes, facts=facts, priority=queued, now=now
+            )
+        self._queued[ref.key] = queued
+        LOG.info("job_queued", filename=ref.filename, sha256=ref.sha256, priority=queued.value)
         self._ring()
         door.nudge()
 

@@ -221,7 +221,8 @@ def entry_of(
     body: bytes, format_: Format, serial: Hashable, revision: Hashable, good_until: datetime | None
 ) -> Entry:
     """The entry of a rendered page; compresses it where that pays."""
-    tag = hashlib.sha256(body).hexdigest()[:32]
+    # The two HTML types share their bytes, and a strong tag must tell them apart (RFC 9110, 8.8.1).
+    tag = hashlib.sha256(format_.content_type.encode() + b"\n" + body).hexdigest()[:32]
     zipped = gzip.compress(body, GZIP_LEVEL, mtime=0) if len(body) >= GZIP_BYTES_MIN else None
     return Entry(
         identity=_representation(body, f'"{tag}"', format_, encoding=""),

@@ -1,7 +1,7 @@
 """Errors on the wire: problem+json (RFC 9457) beside a reason phrase, which is all that pip shows.
 
 Statuses are chosen by what pip, uv and Poetry do with them (FACTS 1.1): 504 is not retried by pip
-and ends in a clean line; 503 ends in a traceback, so that it is never sent to an installer.
+and ends X
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from models.errors import (
     StoreConflict,
     StoreError,
     UpstreamError,
+    UpstreamHashMismatch,
     UpstreamNotFound,
     UpstreamUnavailable,
     ValueInvalid,
@@ -60,7 +61,9 @@ _CLIENT: tuple[tuple[type[PratiqueError], _Wire], ...] = (
     (ValueInvalid, _Wire(404, "Not found")),
     (UpstreamNotFound, _Wire(404, "Not found")),
     (UpstreamUnavailable, _Wire(504, "The upstream index does not answer")),
-    (UpstreamError, _Wire(502, "The upstream index gave no usable answer")),
+    # Final: no retry will make these bytes those that were announced.
+    (UpstreamHashMismatch, _Wire(403, "Refused by pratique")),
+    (UpstreamError, _Wire(504, "The upstream index gave no usable answer")),
     (Overloaded, _Wire(429, "Too busy", _RETRY)),
     # Not a 5xx: pip waits Retry-After and, at the end, prints one clean line.
     (StoreError, _Wire(429, "The store does not answer", _RETRY)),

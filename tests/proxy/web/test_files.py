@@ -7,13 +7,21 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models.artifact import ArtifactRef
 from models.decision import Decision, HoldKind, OverrideAction
-from models.errors import UpstreamInvalid, UpstreamUnavailable
-from models.work import JobState, Priority
+from models.errors import (
+    UpstreamError,
+    UpstreamHashMismatch,
+    UpstreamInvalid,
+    UpstreamTooLarge,
+    UpstreamUnavailable,
+)
+from models.work import Job, JobState, Priority
+from proxy.web.door import FETCHES_AHEAD_MAX
 from tests.proxy.web.decided import START, denied, held, override, proved, ref_of, served, until
 from tests.proxy.web.house import PUBLIC_URL, House, open_house, path_of
 
@@ -140,7 +148,7 @@ async def test_get__damaged_bytes_are_never_sent(house: House, data: bytes) -> N
     path.chmod(0o644)
     path.write_bytes(b"X" + data[1:])
     answer = await house.get(path_of(ref))
-    assert answer.status == 502
+    assert answer.status == 403
     assert data[10:60] not in answer.body
 
 
@@ -374,11 +382,13 @@ async def test_get__client_that_left_takes_nobody_along(tmp_path: Path) -> None:
     ("fault", "status"),
     [
         (UpstreamUnavailable("It does not answer."), 504),
-        (UpstreamInvalid("It answers nonsense."), 502),
+        (UpstreamInvalid("It answers nonsense."), 504),
+        (UpstreamTooLarge("It sends more than the bound."), 504),
+        (UpstreamHashMismatch("It sends other bytes."), 403),
     ],
 )
 async def test_get__upstream_that_fails_is_told_at_once(
-    house: House, fault: UpstreamUnavailable, status: int
+    house: House, fault: UpstreamError, status: int
 ) -> None:
     ref = house.upstream.publish(WHEEL, DATA)
     house.upstream.fault = fault
@@ -393,7 +403,7 @@ async def test_get__lie_about_the_hash_is_told_and_queues_nothing(tmp_path: Path
         ref = house.upstream.publish(WHEEL, DATA)
         house.upstream.bytes[ref.sha256] = b"other bytes"
         answer = await house.get(path_of(ref))
-        assert answer.status == 502
+        assert answer.status == 403
         assert "sha256" in answer.reason
         assert await house.store.jobs() == ()
         assert house.folder.path(ref.sha256) is None
@@ -530,3 +540,74 @@ async def test_file__other_methods_are_405(house: House) -> None:
         answer = await house.get(path_of(ref), method=method)
         assert answer.status == 405
         assert DATA[:40] not in answer.body
+
+
+async def test_get__a_file_does_not_wait_behind_what_is_only_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_house(tmp_path, hop_s=60) as house:
+        looked_at = [
+            house.upstream.publish(f"demo-{n}.0-py3-none-any.whl", f"wheel {n}".encode())
+            for n in range(FETCHES_AHEAD_MAX + 1)
+        ]
+        wanted = looked_at[-1]
+        stuck = asyncio.Event()
+        real = house.upstream.ensure
+
+        async def ensure(ref: ArtifactRef) -> Path:
+            if ref != wanted:
+                await stuck.wait()
+            return await real(ref)
+
+        monkeypatch.setattr(house.upstream, "ensure", ensure)
+        for ref in looked_at:
+            await house.get(path_of(ref) + ".metadata")
+        asked = asyncio.create_task(house.get(path_of(wanted)))
+        await until(lambda: "door" in house.nudges)
+        job = await house.store.job_of(wanted)
+        assert job is not None
+        assert job.priority is Priority.FILE
+        await house.decide(served(wanted))
+        assert (await asked).status == 200
+        stuck.set()
+
+
+async def test_get__a_file_asked_for_while_its_job_is_queued_has_its_priority(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    real = house.store.enqueue
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    async def enqueue(*args: Any, **kwargs: Any) -> Job:
+        began.set()
+        await may_end.wait()
+        return await real(*args, **kwargs)
+
+    monkeypatch.setattr(house.store, "enqueue", enqueue)
+    await house.get(path_of(ref) + ".metadata")
+    await began.wait()
+    assert (await house.get(path_of(ref))).status == 302
+    may_end.set()
+    await until(lambda: "door" in house.nudges)
+    job = await house.store.job_of(ref)
+    assert job is not None
+    assert job.priority is Priority.FILE
+
+
+async def test_metadata__of_an_sdist_that_turns_meanwhile_stays_here(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = house.upstream.publish("demo-1.0.tar.gz", DATA, core_metadata="0" * 64)
+    house.upstream.metadata_of[ref.filename] = b"Name: demo"
+    await house.decide(served(ref))
+    real = house.upstream.metadata
+
+    async def metadata(asked: ArtifactRef) -> bytes:
+        await house.decide(denied(ref, as_of=START + timedelta(seconds=1)))
+        return await real(asked)
+
+    monkeypatch.setattr(house.upstream, "metadata", metadata)
+    answer = await house.get(path_of(ref) + ".metadata")
+    assert answer.status == 403
+    assert b"Name: demo" not in answer.body

@@ -10,6 +10,7 @@ import pytest
 
 from models.decision import OverrideAction
 from models.errors import UpstreamInvalid
+from proxy.simple.negotiate import Format
 from proxy.web.pages import accepts_gzip
 from tests.proxy.web.decided import denied, held, override, proved, served, until
 from tests.proxy.web.house import Answer, House, unavailable
@@ -150,7 +151,7 @@ async def test_page__store_down_is_no_matter(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "status"), [(unavailable(), 504), (UpstreamInvalid("Broken JSON."), 502)]
+    ("fault", "status"), [(unavailable(), 504), (UpstreamInvalid("Broken JSON."), 504)]
 )
 async def test_page__upstream_trouble(house: House, fault: UpstreamInvalid, status: int) -> None:
     house.upstream.fault = fault
@@ -195,3 +196,16 @@ async def test_page__requester_that_left_does_not_stop_the_render(house: House) 
     await until(lambda: house.upstream.asked > 0)
     gone.cancel()
     assert (await house.get(PAGE, Accept=PIP)).status == 200
+
+
+async def test_page__no_two_variants_share_a_tag(house: House) -> None:
+    house.upstream.publish("demo-1.0-py3-none-any.whl", b"x" * 2_000)
+    for number in range(20):  # enough to be worth compressing
+        house.upstream.publish(f"demo-2.{number}-py3-none-any.whl", b"x")
+    tags = set()
+    for accept in (Format.JSON_V1, Format.HTML_V1, Format.HTML_LEGACY):
+        for coding in ("gzip", "identity"):
+            answer = await house.get("/simple/demo/", Accept=accept, Accept_Encoding=coding)
+            assert answer.status == 200
+            tags.add(answer.headers["ETag"])
+    assert len(tags) == 6
