@@ -137,17 +137,25 @@ class UpstreamClient:
         total_s: float,
         headers: Mapping[str, str] | None = None,
         keep_https: bool = True,
+        keep_host: bool = False,
         raw: bool = False,
     ) -> AsyncIterator[Answer]:
         """A response with its body unread, after at most `redirects_max` redirects.
 
         `keep_https` refuses a redirect from https to http: right for whatever has no hash of its
-        own. `raw` leaves a Content-Encoding undone. Errors of the network, while the caller reads
+        own. `keep_host` refuses one to another host: right for a page, whose hashes are believed.
+        `raw` leaves a Content-Encoding undone. Errors of the network, while the caller reads
         too, become UpstreamUnavailable; anything but 200, 206, 304 and 416 its UpstreamError.
         """
         try:
             async with asyncio.timeout(total_s):
-                answer = await self._follow(url, dict(headers or {}), keep_https, raw=raw)
+                answer = await self._follow(
+                    url,
+                    dict(headers or {}),
+                    keep_https=keep_https,
+                    keep_host=keep_host,
+                    raw=raw,
+                )
                 try:
                     _check_status(answer)
                     yield answer
@@ -172,7 +180,13 @@ class UpstreamClient:
         raise AssertionError("tenacity re-raises what the last attempt raised")
 
     async def _follow(
-        self, url: str, headers: dict[str, str], keep_https: bool, *, raw: bool
+        self,
+        url: str,
+        headers: dict[str, str],
+        *,
+        keep_https: bool,
+        keep_host: bool,
+        raw: bool,
     ) -> Answer:
         if self._session is None:
             raise UpstreamUnavailable("The connection to the upstream is not open.")
@@ -188,7 +202,7 @@ class UpstreamClient:
             if response.status not in REDIRECTS or not target:
                 return Answer(response=response, url=url)
             response.release()
-            url = _redirected(url, target, keep_https=keep_https)
+            url = _redirected(url, target, keep_https=keep_https, keep_host=keep_host)
         raise UpstreamInvalid(
             f"The upstream redirected more than {self.bounds.redirects_max} times."
         )
@@ -262,13 +276,19 @@ def _check_url(url: str) -> None:
         raise UpstreamInvalid("The upstream points to a link-local address; it is not asked.")
 
 
-def _redirected(url: str, target: str, *, keep_https: bool) -> str:
+def _redirected(url: str, target: str, *, keep_https: bool, keep_host: bool = False) -> str:
     try:
         joined = urljoin(url, target)
+        elsewhere = urlsplit(joined).hostname != urlsplit(url).hostname
     except ValueError as error:
         raise UpstreamInvalid("The upstream redirects to a URL that cannot be read.") from error
     if keep_https and url.startswith("https:") and not joined.startswith("https:"):
         raise UpstreamInvalid("The upstream redirects from https to something less.")
+    if keep_host and elsewhere:
+        raise UpstreamInvalid(
+            "The upstream redirects its index to another host.",
+            next_step="If that is right, name the other host's index as the upstream.",
+        )
     return joined.partition("#")[0]
 
 

@@ -60,7 +60,9 @@ class UpstreamIndex:
 
         async def attempt() -> FetchedPage:
             total_s = self.client.bounds.page_total_s
-            async with self.client.get(url, total_s=total_s, headers=headers) as answer:
+            async with self.client.get(
+                url, total_s=total_s, headers=headers, keep_host=True
+            ) as answer:
                 return await self._read(answer, conditional=bool(etag))
 
         return await self.client.retrying(attempt)
@@ -71,7 +73,10 @@ class UpstreamIndex:
 
         async def attempt() -> tuple[str, bytes]:
             async with self.client.get(
-                self.client.url, total_s=bounds.page_total_s, headers={"Accept": UPSTREAM_ACCEPT}
+                self.client.url,
+                total_s=bounds.page_total_s,
+                headers={"Accept": UPSTREAM_ACCEPT},
+                keep_host=True,
             ) as answer:
                 body = await read_bounded(answer, bytes_max=bounds.projects_bytes_max)
                 return _media_type(answer.header("Content-Type")), body

@@ -67,6 +67,18 @@ async def test_project__links_are_relative_to_where_the_page_came_from(
     assert file.url.endswith(f"/mirror/files/{WHEEL}")
 
 
+async def test_project__a_page_of_another_host_is_not_believed(upstream: LocalUpstream) -> None:
+    elsewhere = upstream.url.replace("127.0.0.1", "localhost") + "demo/"
+    upstream.always["/simple/demo/"] = answer(status=302, headers={"Location": elsewhere})
+    upstream.always["/simple/"] = answer(status=302, headers={"Location": elsewhere})
+    async with index_of(upstream.url) as index:
+        with pytest.raises(UpstreamInvalid, match="another host"):
+            await index.project(DEMO)
+        with pytest.raises(UpstreamInvalid, match="another host"):
+            await index.projects()
+    assert upstream.paths() == ["/simple/demo/", "/simple/"]
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
