@@ -52,6 +52,10 @@ class Address:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
+_ANY_HOST = frozenset({"0.0.0.0", "::"})  # noqa: S104 - not a bind
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything the operator may set; see `TABLE` for units, defaults and meaning."""
@@ -370,8 +374,24 @@ def without_credentials(url: str) -> str:
 
 def _is_ourselves(values: Mapping[str, Any]) -> bool:
     """Whether the upstream is our own origin: every request would come back to us, for ever."""
-    ours = {urlsplit(url).netloc for url in (values["listen"].origin, values["public_url"]) if url}
-    return urlsplit(values["upstream"]).netloc.rpartition("@")[2] in ours
+    upstream = _place(values["upstream"])
+    listen: Address = values["listen"]
+    public = values["public_url"]
+    if public and _place(public) == upstream:
+        return True
+    ours = {_place(listen.origin)[0]}
+    if listen.host in _ANY_HOST:
+        ours |= _LOCAL_HOSTS
+    elif listen.loopback:
+        ours.add("localhost")
+    return upstream[0] in ours and upstream[1] == listen.port
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Host and port of a URL, however they are spelled."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removesuffix(".")
+    return host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _parsed(

@@ -101,9 +101,28 @@ def test_file__that_is_no_toml_is_one_clear_problem(tmp_path: Path) -> None:
         {"upstream": "http://user:secret@127.0.0.1:8080/simple/"},
         {"upstream": "https://pypi.example.test/x/", "public_url": "https://pypi.example.test"},
         {"upstream": "http://127.0.0.1:9/simple/", "listen": "0.0.0.0:9"},
+        {"upstream": "http://localhost:9/simple/", "listen": "0.0.0.0:9"},
+        {"upstream": "http://localhost:8080/simple/"},
+        {"upstream": "http://LOCALHOST.:8080/simple/"},
+        {"upstream": "http://127.0.0.1/simple/", "listen": "127.0.0.1:80"},
+        {"upstream": "http://[::1]:9/simple/", "listen": "[::]:9"},
+        {"upstream": "https://Pypi.Example.test:443/", "public_url": "https://pypi.example.test"},
     ],
 )
 def test_upstream__is_never_ourselves(flags: dict[str, str]) -> None:
     with pytest.raises(SettingsInvalid, match="this very firewall") as caught:
         read(flags=flags)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"upstream": "http://127.0.0.1:8081/simple/"},
+        {"upstream": "http://localhost:8081/simple/", "listen": "0.0.0.0:8080"},
+        {"upstream": "http://127.0.0.2:8080/simple/"},
+        {"upstream": "http://index.example.test:8080/simple/", "listen": "0.0.0.0:8080"},
+    ],
+)
+def test_upstream__beside_us_is_another(flags: dict[str, str]) -> None:
+    assert read(flags=flags).upstream
