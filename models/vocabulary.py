@@ -89,6 +89,7 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "archive-hidden-member": "has a hidden file in its archive",
         "archive-link": "has links in its archive",
         "archive-link-outside": "has a link that points outside of its archive",
+        "archive-link-empty": "has a link without a target in its archive",
         "archive-member-too-large": "has a file that is too large",
         "archive-members-overlap": "has files that share bytes",
         "archive-name-backslash": "has a backslash in a file name",
