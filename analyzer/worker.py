@@ -28,7 +28,7 @@ from models.errors import (
     SandboxUnavailable,
     UpstreamError,
 )
-from models.work import LEASE_S, FailurePost, Lease, ResolvedSet, ResolveRequest
+from models.work import LEASE_S, EvidencePost, FailurePost, Lease, ResolvedSet, ResolveRequest
 
 HEARTBEAT_S = LEASE_S / 3
 """Seconds between heartbeats: two may be lost before the lease is."""
@@ -36,6 +36,10 @@ OVERTIME_S = 60
 """Seconds beyond the analysis' own time after which a run that will not end counts as our failure."""
 PAUSE_S_MIN, PAUSE_S_MAX = 0.5, 20.0
 """Seconds of the first and the longest pause while proxy or sandbox are away."""
+SANDBOX_BACK_S = 30
+"""Seconds that a lease is kept for a sandbox daemon that went away; a restart takes about 2."""
+SANDBOX_PAUSE_S = 0.5
+"""Seconds between two looks whether it is back."""
 ERROR_CHARS_MAX = 1000
 """Characters of `FailurePost.error`."""
 
@@ -151,7 +155,21 @@ class Worker:
         descriptor = await client.artifact(lease)
         try:
             async with asyncio.timeout(lease.analysis_s + OVERTIME_S):
-                post = await analyse(
+                post = await self._analyse_again(client, lease, interpreter, descriptor)
+        finally:
+            os.close(descriptor)
+        await client.evidence(post)
+
+    async def _analyse_again(
+        self, client: ProxyClient, lease: Lease, interpreter: Interpreter, descriptor: int
+    ) -> EvidencePost:
+        """Analyse; should the daemon go away meanwhile, once more when it is back.
+
+        A daemon that was restarted is no fault of the artifact, and the queue's attempts are few.
+        """
+        for last in (False, True):
+            try:
+                return await analyse(
                     lease=lease,
                     artifact_fd=descriptor,
                     sandbox=self._sandbox,
@@ -160,9 +178,25 @@ class Worker:
                     worker_name=self._name,
                     interpreter=interpreter,
                 )
-        finally:
-            os.close(descriptor)
-        await client.evidence(post)
+            except SandboxUnavailable as error:
+                if last:
+                    raise
+                log.warning("sandbox_lost", filename=lease.ref.filename, error=str(error))
+                await self._sandbox_back()
+        raise AssertionError  # the second turn returns or raises
+
+    async def _sandbox_back(self) -> None:
+        """Return once the daemon greets. Raises SandboxUnavailable after SANDBOX_BACK_S."""
+        deadline = asyncio.get_running_loop().time() + SANDBOX_BACK_S
+        while True:
+            try:
+                await self._sandbox.hello()
+            except SandboxUnavailable:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(SANDBOX_PAUSE_S)
+            else:
+                return
 
     async def _keep(self, client: ProxyClient, lease: Lease) -> None:
         """Prolong the lease until it is lost; ends then."""

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -74,6 +75,8 @@ class Child:
     uid: int | None
     groups: tuple[int, ...] = ()
     network: bool = True
+    reaches_upstream: bool = False
+    """Whether it gets the certificates and the egress proxy of this machine's environment."""
     inherits: tuple[int, ...] = ()
     """Descriptors it keeps."""
     standard_input: bytes = b""
@@ -89,7 +92,14 @@ class Child:
 class Supervisor:
     """Owns the children. `run` returns when `stop` is set, or raises where a child cannot start."""
 
-    def __init__(self, settings: Settings, *, announce: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        announce: Callable[[str], None],
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._say = say
         self._socket = listening_socket(settings.listen)
         port = self._socket.getsockname()[1]
         self._settings = replace(settings, listen=replace(settings.listen, port=port))
@@ -132,7 +142,7 @@ class Supervisor:
             )
             if task.done():
                 self._tasks.remove(task)
-                task.result()
+                self._report(child, task)
             if not child.ready.is_set() and not stopped.done() and child.needed:
                 raise PratiqueError(
                     f"The {child.name} process did not become ready within {START_S:.0f} s.",
@@ -141,6 +151,18 @@ class Supervisor:
         finally:
             ready.cancel()
             stopped.cancel()
+
+    def _report(self, child: Child, task: asyncio.Task[None]) -> None:
+        """Raise what ended a child's start; without a sandbox, what is approved is still served."""
+        try:
+            task.result()
+        except PratiqueError as error:
+            if child.needed:
+                raise
+            LOG.error("child_given_up", child=child.name, error=str(error))
+            self._say(
+                f"{error.message} Until it starts, unseen packages stay held. {error.next_step}"
+            )
 
     async def _keep_up(self, child: Child) -> None:
         delay = RESTART_FIRST_S
@@ -253,6 +275,7 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
             name="proxy",
             argv=[*python, "proxy.cli.door"],
             uid=roles.proxy if root else None,
+            reaches_upstream=True,
             inherits=(listen_fd,),
             standard_input=config,
         ),
@@ -294,10 +317,34 @@ def prepare_folders(settings: Settings) -> None:
     own_folder(settings.run_dir / "boxes", uid=None, mode=0o711)
     if settings.log_file is not None:
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        settings.log_file.touch(mode=0o660, exist_ok=True)
+        _make_log_file(settings.log_file, group=roles.proxy)
+
+
+def _make_log_file(path: Path, *, group: int) -> None:
+    """Make the log writable to the proxy's group, which all roles are in.
+
+    The folder may be the proxy's own, and this process root: a link planted there must not hand
+    some other file to the proxy.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o660)
+    except OSError as error:
+        raise PratiqueError(
+            f"The log file {path} cannot be written: {error.strerror}.",
+            next_step="Name a file in a folder that exists, with --log-file.",
+        ) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise PratiqueError(
+                f"The log file {path} is no plain file, or has a second name.",
+                next_step="Name another one with --log-file.",
+            )
         if is_root():
-            os.chown(settings.log_file, roles.proxy, roles.proxy)
-            settings.log_file.chmod(0o666)
+            os.fchown(descriptor, 0, group)
+            os.fchmod(descriptor, 0o660)
+    finally:
+        os.close(descriptor)
 
 
 def remove_run_folder(run_dir: Path) -> None:
@@ -322,7 +369,10 @@ def decode_config(data: bytes) -> ChildConfig:
 
 
 def _environment(child: Child) -> dict[str, str]:
-    kept = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT")
+    kept = ["PATH", "LANG", "LC_ALL", "TZ"]
+    if child.reaches_upstream:
+        kept += ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        kept += [k for k in os.environ if k.lower() in ("http_proxy", "https_proxy", "no_proxy")]
     return {key: os.environ[key] for key in kept if key in os.environ} | {
         "PYTHONUNBUFFERED": "1",
         "HOME": "/nonexistent",

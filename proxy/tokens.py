@@ -56,6 +56,10 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+EMBEDDED = "embedded"
+"""Name of the token of the worker that `pratique serve` starts, and so its name in evidence."""
+
+
 class TokenBook:
     """All tokens of one kind in memory, looked up by hash.
 

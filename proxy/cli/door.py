@@ -41,16 +41,17 @@ from proxy.settings import Settings
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.supervisor import ChildConfig, decode_config
-from proxy.tokens import TokenBook, hash_secret
-from proxy.web.app import make_app
+from proxy.tokens import EMBEDDED, TokenBook, hash_secret
+from proxy.web.app import TASKS, make_app
+from proxy.web.connections import ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
 
 LOG = structlog.get_logger()
 
+TASKS_LOOK_S = 1.0
+"""Seconds between two looks at whether the door's tasks live."""
 POLICY_LOOK_S = 2.0
 """Seconds between two looks at the policy file."""
-EMBEDDED = "embedded"
-"""Name of the embedded worker's token, and so its name in evidence."""
 CHECK_S = 1.0
 """Seconds a part may take to answer `/readyz`."""
 SHUTDOWN_S = 5.0
@@ -85,20 +86,11 @@ async def serve(config: ChildConfig) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with put_together(config, clock=utc_now) as rooms:
-        runner = web.AppRunner(
-            rooms.app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S
-        )
-        await runner.setup()
-        listener = socket.socket(fileno=config.listen_fd)
-        await web.SockSite(runner, listener).start()
-        # Only the proxy's own group may connect: the embedded worker is in it.
-        config.worker_api_socket.unlink(missing_ok=True)
-        await web.UnixSite(runner, str(config.worker_api_socket)).start()
-        config.worker_api_socket.chmod(0o660)
+    async with put_together(config, clock=utc_now) as rooms, listening(config, rooms):
         tasks = [
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
+            asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
         sys.stdout.write("ready\n")
         sys.stdout.flush()
@@ -106,11 +98,35 @@ async def serve(config: ChildConfig) -> None:
         done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         waiting.cancel()
-        rooms.door.holds.close()
-        await runner.cleanup()
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in done - {waiting}:
-            task.result()  # a desk that died is our failure: end, and be started again
+            task.result()  # a part that died is our failure: end, and be started again
+
+
+@asynccontextmanager
+async def listening(config: ChildConfig, rooms: Rooms) -> AsyncIterator[None]:
+    """Answer on the inherited socket and, for the embedded worker, on a local one."""
+    runner = web.AppRunner(
+        rooms.app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=SHUTDOWN_S,
+        keepalive_timeout=ConnectionBounds().idle_s,
+    )
+    await runner.setup()
+    try:
+        server = await listen(runner, socket.socket(fileno=config.listen_fd))
+        # Only the proxy's own group may connect: the embedded worker is in it.
+        config.worker_api_socket.unlink(missing_ok=True)
+        await web.UnixSite(runner, str(config.worker_api_socket)).start()
+        config.worker_api_socket.chmod(0o660)
+        try:
+            yield
+        finally:
+            server.close()
+            rooms.door.holds.close()
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -247,9 +263,10 @@ async def must_have_tokens(settings: Settings, store: Store, *, clock: Clock) ->
     """Whether clients must show a token. Raises where nobody could, and the listener is public."""
     if settings.anonymous:
         return False
+    # Expired and revoked ones count: a door that once asked for tokens does not open by itself.
+    known = await store.tokens(kind=TokenKind.CLIENT)
     now = clock()
-    known = [t for t in await store.tokens(kind=TokenKind.CLIENT) if t.active(now)]
-    if not known and not settings.listen.loopback:
+    if not any(token.active(now) for token in known) and not settings.listen.loopback:
         raise PratiqueError(
             f"{settings.listen.host} can be reached by others, and there is no client token.",
             next_step="Add one with `pratique token add client NAME --actor YOU`, or say --anonymous.",
@@ -273,6 +290,16 @@ async def _own_worker_token(store: Store, secret: str, *, clock: Clock) -> None:
         created_at=now,
     )
     await store.add_token(token, actor="serve")
+
+
+async def _watch_tasks(rooms: Rooms, stop: asyncio.Event) -> None:
+    """End where one of the door's own tasks died: without the gate's, denials would come late."""
+    tasks = rooms.app[TASKS]
+    while not stop.is_set():
+        if not tasks.alive():
+            raise RuntimeError("one of the door's tasks has ended")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), TASKS_LOOK_S)
 
 
 async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:

@@ -58,6 +58,10 @@ class Tasks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+TASKS: web.AppKey[Tasks] = web.AppKey("tasks", Tasks)
+"""The composition root ends the process where one of them dies."""
+
+
 def make_app(door: Door) -> web.Application:
     """The application. Starting it reads the tokens and begins to follow the store."""
     app = web.Application(client_max_size=EVIDENCE_BODY_BYTES_MAX)
@@ -74,6 +78,7 @@ def make_app(door: Door) -> web.Application:
     app[DOOR] = door
     app[CALLERS] = callers
     app[BELL] = bell
+    app[TASKS] = tasks
     door.gate.listen(door.holds.wake_project)
 
     metadata = MetadataSource(door)

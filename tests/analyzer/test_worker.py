@@ -309,6 +309,27 @@ async def test_run__without_a_sandbox_nothing_is_leased() -> None:
     assert len(proxy.evidence) == 1
 
 
+async def test_run__a_sandbox_that_was_restarted_costs_no_attempt() -> None:
+    proxy = Proxy(leases=[fresh_lease()])
+    sandbox = FakeSandbox(runs=[SandboxUnavailable("the daemon is gone"), outcome()])
+
+    async with working(proxy, sandbox):
+        await proxy.posted.wait()
+
+    assert len(proxy.evidence) == 1
+    assert proxy.failures == []
+
+
+async def test_run__a_sandbox_that_is_lost_twice_is_told() -> None:
+    gone = SandboxUnavailable("the daemon is gone")
+    proxy = Proxy(leases=[fresh_lease()])
+
+    async with working(proxy, FakeSandbox(runs=[gone, gone])):
+        await until(proxy.seen, "fail")
+
+    assert "the daemon is gone" in proxy.failures[0].error
+
+
 async def test_run__a_refused_token_ends_the_worker() -> None:
     async with serving(Proxy()) as url:
         worker = Worker(server=url, token="wrong", sandbox=FakeSandbox(), name="pi-1")

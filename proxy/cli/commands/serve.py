@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 
 import click
@@ -39,4 +40,5 @@ async def supervise(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await Supervisor(settings, announce=click.echo).run(stop)
+    say = functools.partial(click.echo, err=True)
+    await Supervisor(settings, announce=click.echo, say=say).run(stop)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from models.clock import utc_now
+from models.errors import ValueInvalid
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.cli.times import parse_expiry
 from proxy.settings import Settings
 from proxy.store.port import Store, Token, TokenKind
-from proxy.tokens import mint
+from proxy.tokens import EMBEDDED, mint
 
 
 @click.group()
@@ -45,6 +46,10 @@ def add(settings: Settings, kind: str, name: str, expires: str | None, actor: st
     with_store(settings, work)
     click.echo(secret)
     click.echo("This secret is shown only now; only its hash is stored.", err=True)
+    if minted.kind is TokenKind.CLIENT:
+        click.echo(
+            "If it is the first client token, restart `pratique serve` to ask for it.", err=True
+        )
 
 
 @token.command("list")
@@ -75,15 +80,20 @@ def revoke(settings: Settings, token_id: str, actor: str) -> None:
     """
 
     async def work(store: Store) -> tuple[Token, int]:
-        ended = await store.revoke_token(token_id, actor=actor, at=utc_now())
-        resting = 0
-        if ended.kind is TokenKind.WORKER:
-            affected = await store.decisions_by_worker(ended.name)
-            await store.distrust_worker(ended.name, actor=actor)
-            resting = len(affected)
-            for index, project in sorted({(d.ref.index, d.ref.project) for d in affected}):
-                await store.touch_project(index, project)
-        return ended, resting
+        found = next((t for t in await store.tokens() if token_id in (t.id, t.name)), None)
+        if found is None or found.kind is not TokenKind.WORKER:
+            return await store.revoke_token(token_id, actor=actor, at=utc_now()), 0
+        if found.name == EMBEDDED:
+            raise ValueInvalid(
+                "The embedded worker's token is `pratique serve`'s own, and new at every start.",
+                next_step="To run without an embedded worker, start `pratique serve --boxes 0`.",
+            )
+        # Distrust first: were we killed in between, its evidence must not stay trusted.
+        affected = await store.decisions_by_worker(found.name)
+        await store.distrust_worker(found.name, actor=actor)
+        for index, project in sorted({(d.ref.index, d.ref.project) for d in affected}):
+            await store.touch_project(index, project)
+        return await store.revoke_token(token_id, actor=actor, at=utc_now()), len(affected)
 
     ended, resting = with_store(settings, work)
     click.echo(f"Revoked {ended.kind.value} token {ended.name}.")
