@@ -45,9 +45,9 @@ prove: dev ## A long proof: make prove NAME=top50 [BUDGET=40m]; records go to do
 	@cd "$(TREE)" && { "$(BIN)"/python -m tests.proofs $(NAME) --budget $(BUDGET) $(ARGS); said=$$?; }; \
 	  "$(CURDIR)"/install.sh back; exit $$said
 
-lock: dev ## Renew the hashed lock files
-	@"$(BIN)"/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements-build.in -o requirements.lock
-	@"$(BIN)"/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements-build.in -o requirements-dev.lock
+lock: dev ## Write the hashed lock files anew (ARGS=--upgrade for newer versions)
+	@"$(BIN)"/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements-build.in -o requirements.lock
+	@"$(BIN)"/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements-build.in -o requirements-dev.lock
 
 docs: dev ## Renew the generated pages in docs/
 	@"$(BIN)"/python -m tests.generated --write
