@@ -22,7 +22,7 @@ from models.evidence import Layer
 from policies.case import Case
 from policies.evaluate import evaluate
 from policies.policy import Policy
-from proxy.store.port import Store
+from proxy.store.port import GATE, Store
 
 LOG = structlog.get_logger()
 
@@ -229,8 +229,9 @@ class Gate:
             return
         if decision.hold is HoldKind.ANALYSIS:
             return
-        await self._store.put_decision(decision, actor="gate")
-        self.put(decision)
+        await self._store.put_decision(decision, actor=GATE)
+        # The desk may have stored one that rests on evidence a moment before: then that one holds.
+        self.put(await self._store.decision_of(decision.ref) or decision)
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Poll the generation until `stop`, and read anew what changed."""

@@ -30,7 +30,7 @@ from proxy.store.checks import (
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, override_detail, token_detail
 from proxy.store.memory_queue import MemoryQueue
-from proxy.store.port import AuditRow, Change, Fetch, Store, StoredPage, Token, TokenKind
+from proxy.store.port import GATE, AuditRow, Change, Fetch, Store, StoredPage, Token, TokenKind
 
 
 class MemoryStore(Store):
@@ -67,7 +67,10 @@ class MemoryStore(Store):
         )
         for moment in (decision.as_of, decision.expires_at):
             micros(moment or decision.as_of)
-        if self._currently(decision.ref) != decision:
+        current = self._currently(decision.ref)
+        if actor == GATE and current is not None:
+            return
+        if current != decision:
             self._append_audit(actor, "decision_made", decision.ref.key, detail)
             self._history.append(decision)
             self._current[decision.ref] = len(self._history) - 1

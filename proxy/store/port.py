@@ -22,6 +22,9 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 
+GATE = "gate"
+"""The actor of decisions that the gate concluded by itself, without evidence."""
+
 
 class TokenKind(StrEnum):
     """What a token opens."""

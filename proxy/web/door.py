@@ -19,6 +19,7 @@ from proxy.gate import Gate
 from proxy.holds import Holds
 from proxy.simple.page import ProjectPage
 from proxy.store.port import Store, Token
+from proxy.web.share import QUEUE_SHARE_MAX
 
 HOP_S = 10.0
 """Seconds of one held request; below the read timeout of pip and Poetry, 15 s (FACTS 1.2)."""
@@ -152,6 +153,7 @@ class DoorSettings:
     transfer_s: float = TRANSFER_S
     intake_max: int = INTAKE_MAX
     intake_per_client_max: int = INTAKE_PER_CLIENT_MAX
+    queue_share_max: int = QUEUE_SHARE_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

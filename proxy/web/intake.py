@@ -17,6 +17,7 @@ from models.artifact import ArtifactRef
 from models.errors import Overloaded, PratiqueError
 from models.work import Priority
 from proxy.web.door import FETCHES_AHEAD_MAX, FETCHES_MAX, Door
+from proxy.web.share import QueueShares
 from proxy.web.slots import Slots
 
 LOG = structlog.get_logger()
@@ -53,6 +54,10 @@ class Intake:
             in_all_max=door.settings.intake_max,
             per_client_max=door.settings.intake_per_client_max,
         )
+        self._shares = QueueShares(
+            decided=lambda ref: door.gate.stored(ref) is not None,
+            share_max=door.settings.queue_share_max,
+        )
         self._waited_for = asyncio.Semaphore(FETCHES_MAX)
         self._ahead = asyncio.Semaphore(FETCHES_AHEAD_MAX)
 
@@ -68,6 +73,7 @@ class Intake:
             self._raise(ref, underway, priority)
             return
         try:
+            self._shares.take(client, ref)
             self._slots.enter(client)
         except Overloaded:
             if priority is Priority.FILE:

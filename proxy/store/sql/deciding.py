@@ -8,6 +8,7 @@ from models.canonical import Digest
 from models.decision import Decision
 from proxy.store.codec import digest_of_text, encode, micros, micros_or_none
 from proxy.store.details import decision_detail
+from proxy.store.port import GATE
 from proxy.store.sql import audit, changes, jobs
 from proxy.store.sql.connection import Session
 from proxy.store.sql.rows import ref_columns
@@ -38,6 +39,8 @@ def put(session: Session, decision: Decision, *, actor: str) -> None:
     value = encode(decision)
     digest = digest_of_text(value)
     current = session.row(CURRENT_DIGEST, ref_columns(decision.ref))
+    if actor == GATE and current is not None:
+        return
     if current is None or current["digest"] != digest:
         decision_id = decision.id
         _append(session, decision, value=value, decision_id=decision_id, digest=digest, now=now)

@@ -12,7 +12,7 @@ from models.decision import Action, Override
 from models.errors import StoreConflict, StoreError, ValueInvalid
 from models.work import Priority
 from proxy.store.bounds import BLOB_BYTES_MAX, FETCH_TEXT_CHARS_MAX, HEADER_CHARS_MAX, ROWS_MAX
-from proxy.store.port import Change, Store, Token, TokenKind
+from proxy.store.port import GATE, Change, Store, Token, TokenKind
 from tests.proxy.store.conftest import Opener
 from tests.proxy.store.values import (
     LOCAL,
@@ -67,6 +67,23 @@ async def test_put_decision__an_earlier_one_again_becomes_current_again(store: S
     await store.put_decision(make_decision(score=50))
     await store.put_decision(first)
     assert await store.decision_of(first.ref) == first
+
+
+async def test_put_decision__a_word_of_the_gate_never_replaces_a_decision(store: Store) -> None:
+    ref = make_ref("demo", "1.0")
+    judged = make_decision(ref, action=Action.DENY)
+    word = make_decision(ref, action=Action.SERVE)
+    await store.put_decision(judged)
+    before = await store.generation()
+    await store.put_decision(word, actor=GATE)
+    assert await store.decision_of(ref) == judged
+    assert await store.generation() == before
+
+
+async def test_put_decision__a_word_of_the_gate_is_kept_for_a_ref_without_one(store: Store) -> None:
+    word = make_decision(make_ref("demo", "1.0"), action=Action.SERVE)
+    await store.put_decision(word, actor=GATE)
+    assert await store.decision_of(word.ref) == word
 
 
 async def test_put_decision__without_a_time_zone_is_refused_whole(store: Store) -> None:
