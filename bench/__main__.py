@@ -81,7 +81,7 @@ def compare(
     firewall.start()
     token = {"Authorization": "Basic " + base64.b64encode(f"bench:{secret}".encode()).decode()}
     identity = {"Accept": PIP_ACCEPT, "Accept-Encoding": "identity"}
-    etag = fetch(urljoin(firewall.index_url, "small/"), headers=identity | token).headers["ETag"]
+    etag = fetch(urljoin(firewall.index_url, "small/"), headers=identity | token).headers["Etag"]
     cases = [
         Case("small page, JSON", "/simple/small/", identity, 32, 0.6),
         Case(
@@ -107,7 +107,7 @@ def start_peer(
     for case in cases:
         headers = {k: v for k, v in case.headers.items() if k != "If-None-Match"}
         answer = fetch(urljoin(firewall.index_url, case.path), headers=headers | token)
-        kept = ("Content-Type", "Content-Encoding", "ETag", "Cache-Control", "Vary")
+        kept = ("Content-Type", "Content-Encoding", "Etag", "Cache-Control", "Vary")
         recording.setdefault(case.path, []).append(
             [
                 JSON if JSON in headers.get("Accept", "") else "",

@@ -174,7 +174,7 @@ class Supervisor:
             LOG.warning("process_ended", child=child.name, exit_code=code, starts=child.starts)
             if not child.ready.is_set():
                 failures += 1
-                if failures >= FAILED_STARTS_MAX or code == os.EX_CONFIG:
+                if code == os.EX_CONFIG or (child.needed and failures >= FAILED_STARTS_MAX):
                     raise PratiqueError(
                         f"The {child.name} process cannot start (exit code {code}).",
                         next_step="Its message stands above; `pratique doctor` checks the machine.",

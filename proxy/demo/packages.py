@@ -50,6 +50,13 @@ if _in_a_test_box():
 )
 
 
+BUILD_SYSTEM = b"""\
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltFile:
     """A distribution file in memory."""
@@ -114,9 +121,13 @@ def build_sdist(
     files: Mapping[str, str | bytes],
     *,
     setup_prologue: str = "",
+    build_system: bool = True,
     uploaded: datetime | None = None,
 ) -> BuiltFile:
-    """An sdist with a setup.py that runs `setup_prologue` and then setuptools."""
+    """An sdist with a setup.py that runs `setup_prologue` and then setuptools.
+
+    Without `build_system` it has no pyproject.toml, as old sdists have none (PEP 518).
+    """
     stem = f"{project.replace('-', '_')}-{version}"
     modules = sorted({path.split("/")[0].removesuffix(".py") for path in files})
     packages = [name for name in modules if any(path.startswith(f"{name}/") for path in files)]
@@ -129,6 +140,7 @@ def build_sdist(
     members = {path: _bytes(content) for path, content in files.items()} | {
         "setup.py": setup.encode(),
         "PKG-INFO": _metadata(project, version, ()),
+        **({"pyproject.toml": BUILD_SYSTEM} if build_system else {}),
     }
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:

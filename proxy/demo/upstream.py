@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator
@@ -103,4 +104,5 @@ async def serve_demo() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_demo())
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve_demo())

@@ -217,7 +217,9 @@ def test_start_hook__is_caught_before_any_import(stage: Stage, client: ClientEnv
 
 
 def test_sdist_of_legacy_kind__builds_without_pyproject(stage: Stage) -> None:
-    plain = build_sdist("reenact-plain", "1.0", {"reenact_plain.py": "VALUE = 1\n"})
+    plain = build_sdist(
+        "reenact-plain", "1.0", {"reenact_plain.py": "VALUE = 1\n"}, build_system=False
+    )
     stage.upstream.files.append(plain)
     answer = fetch(file_url(stage.firewall.index_url, "reenact-plain", plain.filename))
     assert (answer.status, answer.body == plain.data) == (200, True), answer.reason

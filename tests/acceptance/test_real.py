@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from models.clock import utc_now
+from proxy.cli.store import DATABASE
 from proxy.index.default import default_upstream
+from proxy.store.sqlite import SqliteStore
 from tests.firewall import ClientEnvironment, Firewall, client_environment
 
 pytestmark = [pytest.mark.privileged, pytest.mark.upstream, pytest.mark.timeout(600)]
@@ -33,11 +36,12 @@ def test_requests__installs_cold_then_warm(client: ClientEnvironment, tool: str)
     assert {"urllib3", "idna", "certifi", "charset-normalizer"} <= set(client.installed())
 
 
-@pytest.mark.parametrize("tool", ["pip", "uv"])
+# uv first: above it was pip that met a cold firewall.
+@pytest.mark.parametrize("tool", ["uv", "pip", "uv-again"])
 def test_docopt__which_is_an_sdist_only(
     firewall: Firewall, client: ClientEnvironment, tool: str
 ) -> None:
-    install = client.uv if tool == "uv" else client.pip
+    install = client.pip if tool == "pip" else client.uv
     done = install("docopt==0.6.2", seconds=400)
     assert done.returncode == 0, done.stderr
     assert client.installed()["docopt"] == "0.6.2"
@@ -45,6 +49,19 @@ def test_docopt__which_is_an_sdist_only(
     assert [row["action"] for row in rows] == ["SERVE"]
 
 
-def test_every_fetch__is_on_record_and_the_audit_chain_holds(firewall: Firewall) -> None:
-    verified = firewall.cli("decisions", "--json", "--limit", "1000").stdout
-    assert '"action":"SERVE"' in verified
+async def test_every_fetch__is_on_record_and_the_audit_chain_holds(
+    firewall: Firewall, client: ClientEnvironment
+) -> None:
+    done = client.pip("six==1.17.0", seconds=400)
+    assert done.returncode == 0, done.stderr
+    store = SqliteStore.open(firewall.data_dir / DATABASE, clock=utc_now)
+    try:
+        (fetch,) = [row for row in await store.fetches(limit=1000) if row.ref.project == "six"]
+        assert (fetch.requester, fetch.address, fetch.status) == ("anonymous", "127.0.0.1", 200)
+        assert fetch.user_agent.startswith("pip/")
+        decision = await store.decision_by_id(fetch.decision_id)
+        assert decision is not None
+        assert decision.served
+        assert await store.verify_audit() > 0
+    finally:
+        await store.close()

@@ -24,8 +24,9 @@ WALK = """
 Try this in another terminal:
 
   python3 -m venv /tmp/try && . /tmp/try/bin/activate
+  pip install --index-url {index} reenact-demo==1.0    # clean: installs
   pip install --index-url {index} reenact-demo==2.0    # refused, with the reason at pip's prompt
-  pip install --index-url {index} reenact-demo         # falls back to 1.0, which is clean
+  pip install --index-url {index} reenact-demo         # takes 1.0 by itself
 
 Both are inert: they act only in boxes that show a test marker, as this demo's do.
 The evidence is behind the short link in pip's message. Ctrl-C ends the demo and deletes its data.

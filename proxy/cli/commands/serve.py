@@ -25,7 +25,7 @@ def serve(settings: Settings) -> None:
     user it runs without the behaviour layer, and says so on every page and decision.
     """
     configure_log(format_=settings.log_format, file=settings.log_file, process="supervisor")
-    if not is_root():
+    if not is_root() and settings.boxes > 0:
         click.echo(
             "Started without root: packages are read but not run, so nothing scores above MONITOR. "
             "`pratique doctor` says what the behaviour layer needs.",
