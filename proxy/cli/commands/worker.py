@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import platform
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import click
+import structlog
 
 from analyzer.sandbox.client import SandboxClient
 from analyzer.worker import Worker
-from models.errors import ValueInvalid
+from models.errors import SandboxUnavailable, ValueInvalid
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.log import configure_log
+
+LOG = structlog.get_logger()
 
 TOKEN_BYTES_MAX = 4096
 """Bytes of a token file; ours hold below 80."""
@@ -62,10 +66,20 @@ async def run_worker(*, server: str, token: str, socket: Path, boxes: int) -> No
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    sandbox = SandboxClient(socket)
+    await _say_what_is_missing(sandbox)
     await Worker(
         server=server,
         token=token,
-        sandbox=SandboxClient(socket),
+        sandbox=sandbox,
         name=platform.node() or "worker",
         parallel=boxes,
     ).run(stop)
+
+
+async def _say_what_is_missing(sandbox: SandboxClient) -> None:
+    """One line where boxes are made but not traced: every decision would say it, and none why."""
+    with suppress(SandboxUnavailable):  # the worker waits for it, and says so
+        hello = await sandbox.hello()
+        if hello.why_not:
+            LOG.warning("sandbox_untraced", why_not=hello.why_not)
