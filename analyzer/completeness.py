@@ -73,7 +73,7 @@ def shortfalls_of(seen: Seen) -> tuple[Shortfall, ...]:
     """Everything that fell short in one run, without repetition."""
     found = [
         *_of_account(seen.result.account),
-        *_of_blobs(seen.result.truncated, seen.lost_lines),
+        *_of_blobs(seen.result.truncated, seen.lost_lines + seen.runner.lost),
         *((Shortfall.EVENTS_RACED,) if seen.raced else ()),
         *((Shortfall.REQUIREMENT_UNRESOLVED,) if _unbuilt(seen.result) else ()),
         *_of_phases(seen),
@@ -141,6 +141,10 @@ def _of_imports(runner: RunnerWord) -> Iterable[Shortfall]:
     if timed_out or runner.modules_left:
         yield Shortfall.TIMED_OUT
     if any(not line.ok and line.error in ("failed", "ended-process") for line in top_level):
+        yield Shortfall.CRASHED
+    # `os._exit(0)` in a module ends its process well, and says nothing of it.
+    silent = runner.modules_found - runner.modules_left - len(runner.imported | runner.failed)
+    if silent > 0 and runner.imported:
         yield Shortfall.CRASHED
     # A module that raised has run its top level, and where others did not raise, that is coverage.
     # Where every one raised, a package may have known the box; where there is none, all was seen.

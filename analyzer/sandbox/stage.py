@@ -80,7 +80,7 @@ class Stage:
     client: socket.socket
     deadline: float
     report: Report = field(default_factory=lambda: Report(limit=REPORT_BYTES_MAX))
-    others: dict[int, Callable[[], None]] = field(default_factory=dict)
+    others: dict[int, Callable[[], object]] = field(default_factory=dict)
     """Descriptors to serve while a box runs (decoys' watch, the sinkhole)."""
     netns: int = -1
     owned: list[int] = field(default_factory=list)

@@ -70,7 +70,7 @@ class Surroundings:
     """What else is watched while a box runs: `stops` raise RunStopped, `others` are served."""
 
     stops: Mapping[int, Callable[[], None]]
-    others: Mapping[int, Callable[[], None]] = field(default_factory=dict)
+    others: Mapping[int, Callable[[], object]] = field(default_factory=dict)
 
 
 class Supervision:
@@ -123,7 +123,7 @@ class Supervision:
 
     def _loop(self) -> str:
         poll = select.poll()
-        served = {
+        served: dict[int, Callable[[], object]] = {
             self._child.reply.fileno(): self._message,
             self._out: self._read_output,
             self._report_in: self._read_report,
@@ -159,13 +159,14 @@ class Supervision:
         while before != self._printed <= OUTPUT_BYTES_MAX:
             before = self._printed
             self._read_output()
-        self._read_report()
+        while self._read_report():
+            pass
 
-    def _read_report(self) -> None:
+    def _read_report(self) -> bool:
+        """One piece, never all: a box that keeps the pipe full would keep us from the clock."""
         data = _read(self._report_in)
-        while data:
-            self._report.append(data)
-            data = _read(self._report_in)
+        self._report.append(data)
+        return bool(data)
 
     def _end(self) -> None:
         """Kill the box and wait until the kernel says that its first process is gone."""

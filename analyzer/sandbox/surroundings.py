@@ -38,7 +38,7 @@ class World:
     def close(self) -> None:
         """Let the sinkhole finish its log, and the watch its lines."""
         self.sinkhole.stop()
-        self.watch.read()
+        self.watch.read_all()
 
 
 class Sinkhole:

@@ -41,18 +41,24 @@ class DecoyWatch:
                 number = kernelcalls.inotify_add(self.descriptor, path, _MASK)
                 self._watched[number] = canary
 
-    def read(self) -> None:
-        """Take what has happened since the last call."""
+    def read(self) -> bool:
+        """Take a piece of what has happened since the last call; False: there was nothing."""
         try:
             data = os.read(self.descriptor, _READ_BYTES)
         except BlockingIOError:
-            return
+            return False
         at_ns = time.monotonic_ns()
         place = 0
         while place + _HEADER.size <= len(data):
             number, mask, _, length = _HEADER.unpack_from(data, place)
             place += _HEADER.size + length
             self._add(at_ns, number, mask)
+        return True
+
+    def read_all(self) -> None:
+        """Take everything. Only once no box runs: a box could go on for ever."""
+        while self.read():
+            pass
 
     def _add(self, at_ns: int, number: int, mask: int) -> None:
         canary = self._watched.get(number)
@@ -68,5 +74,5 @@ class DecoyWatch:
 
     def close(self) -> None:
         """Take in the rest and stop."""
-        self.read()
+        self.read_all()
         os.close(self.descriptor)

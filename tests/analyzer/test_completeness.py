@@ -85,6 +85,9 @@ S = Shortfall
         (seen(runner=modules(("lib", False, "ImportError"), ("lib", False, "library"))), ()),
         (seen(runner=replace(modules(("a", True, "")), modules_found=2, modules_left=1)), (S.TIMED_OUT,)),
         (seen(runner=RunnerWord(modules_found=2)), (S.NOTHING_IMPORTABLE,)),
+        (seen(runner=replace(modules(("a", True, "")), modules_found=2)), (S.CRASHED,)),
+        (seen(runner=replace(modules(("a", True, ""), ("b", False, "ValueError")), modules_found=2)), ()),
+        (seen(runner=replace(modules(("a", True, "")), lost=1)), (S.REPORT_TRUNCATED,)),
         (seen(runner=RunnerWord()), ()),
     ],
 )  # fmt: skip

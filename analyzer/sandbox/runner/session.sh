@@ -14,7 +14,7 @@ while
     set -- /proc/[0-9]* # the box's first process, this one, and whatever else there is
     [ $# -gt 2 ] && [ "$waited" -lt "$limit" ]
 do
-    sleep 0.1
+    /bin/sleep 0.1 # not by PATH: the package may have one
     waited=$((waited + 1))
 done
 [ $# -gt 2 ] && echo '{"kind":"lingering","processes":'$(($# - 2))'}' >&3
