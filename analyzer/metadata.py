@@ -254,6 +254,8 @@ def top_level_modules(paths: Iterable[str], extension_suffixes: tuple[str, ...])
         if landed is None:
             continue
         first, _, rest = landed.partition("/")
+        if "__pycache__" in landed.split("/"):
+            continue  # only ever read beside its source
         leaf = landed.rpartition("/")[2]
         module = _module_of(leaf, extension_suffixes)
         name = first if rest else module
@@ -292,9 +294,7 @@ def start_hooks(files: Mapping[str, bytes | None]) -> tuple[str, ...]:
 
 def _module_of(leaf: str, extension_suffixes: tuple[str, ...]) -> str:
     """The module that a file is, or an empty string."""
-    if leaf.endswith(".py"):
-        return leaf.removesuffix(".py")
-    for suffix in extension_suffixes:
+    for suffix in (".py", ".pyc", *extension_suffixes):
         if leaf.endswith(suffix):
             return leaf.removesuffix(suffix)
     return ""

@@ -47,6 +47,8 @@ def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | Non
         return None
     if any(flaw.id not in FLAWS for flaw in report.flaws) or _negative(report):
         return None
+    names = tuple(name for name in report.modules[:MODULES_MAX] if _MODULE.match(name))
+    lost = ("modules",) if len(names) < len(report.modules) else ()
     refused = report.refused or any(FLAWS[flaw.id].refuses for flaw in report.flaws)
     return replace(
         report,
@@ -67,12 +69,12 @@ def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | Non
         )
         if report.build
         else None,
-        modules=tuple(name for name in report.modules[:MODULES_MAX] if _MODULE.match(name)),
+        modules=names,
         start_hooks=tuple(map(printable, report.start_hooks[:NAMES_MAX])),
         entry_points=report.entry_points[:NAMES_MAX],
         native=tuple(map(printable, report.native[:NAMES_MAX])),
         tags=tuple(map(printable, report.tags[:NAMES_MAX])),
-        cut=tuple(printable(name, 40) for name in report.cut[:NAMES_MAX]),
+        cut=tuple(dict.fromkeys((*lost, *(printable(c, 40) for c in report.cut[:NAMES_MAX])))),
     )
 
 

@@ -58,7 +58,7 @@ class RunRequest:
     budget_ms: int = 120_000
     """Milliseconds for the whole run; what is left when a phase begins bounds that phase."""
     modules: tuple[str, ...] = ()
-    """Top-level modules to import in P3, as the reader found them; empty: find them in the box."""
+    """Top-level modules to import first in P3, as the reader found them; then what the box finds."""
     simulate_drops: int = 0
     """For tests: pretend that this many events were dropped."""
 

@@ -252,6 +252,8 @@ def test_top_level_modules__are_what_this_interpreter_would_import() -> None:
         "demo-1.0.data/scripts/tool.py",
         "demo-1.0.dist-info/odd.py",
         "not-a-name.py",
+        "sourceless.pyc",
+        "__pycache__/single.cpython-311.pyc",
     ]
 
     assert top_level_modules(paths, (".cpython-311-x86_64-linux-gnu.so", ".abi3.so", ".so")) == (
@@ -260,6 +262,7 @@ def test_top_level_modules__are_what_this_interpreter_would_import() -> None:
         "native",
         "pkg",
         "single",
+        "sourceless",
     )
 
 

@@ -78,6 +78,7 @@ def test_parse_report__steering_names_are_checked_and_texts_cut() -> None:
 
     assert report is not None
     assert report.modules == ("ok",)
+    assert "modules" in report.cut
     assert report.requires_dist == ("six",)
     assert report.build is not None
     assert report.build.requires == ("a",)

@@ -2,8 +2,10 @@
 
     imports.py SITE BUDGET_MS LINGER_MS SUBMODULES_MAX [MODULE…]
 
-Without names, every importable thing at the top of SITE is taken. Reports one JSON line for each
-module, and a last one with the coverage. Runs as `python3 -I -S`.
+Besides the modules that are named, every importable thing at the top of SITE is taken, and of the
+folders that its `.pth` files put on the path: names come from who read the archive, and there are
+more ways into a site folder than an archive's top. Reports one JSON line for each module, and a
+last one with the coverage. Runs as `python3 -I -S`.
 """
 
 # Start-up time counts in here; pathlib alone costs as much as the rest.
@@ -11,12 +13,14 @@ module, and a last one with the coverage. Runs as `python3 -I -S`.
 
 from __future__ import annotations
 
+import _imp
 import contextlib
 import os
 import select
 import sys
 import time
 
+ENV = "/env/"
 PYTHON = "/env/bin/python"
 REPORT_FD = 3
 LOOK_EVERY_S = 0.02
@@ -27,7 +31,11 @@ MODULE_MS_MAX = 30_000
 """Milliseconds of one top-level module with its submodules."""
 CHUNK = 1 << 20
 """Bytes that are read of a shared object at a time."""
-_SKIPPED = ("__pycache__", "bin", "include", "share")
+PTH_FOLDERS_MAX = 20
+PTH_BYTES_MAX = 64 * 1024
+"""Bytes that are read of a `.pth` file; honest ones have a few lines."""
+_SUFFIXES = (".py", ".pyc", *_imp.extension_suffixes())
+"""What `import` takes; `.pyc` outside `__pycache__` needs no source beside it."""
 
 
 def find_modules(site: str) -> list[str]:
@@ -35,11 +43,11 @@ def find_modules(site: str) -> list[str]:
     found = set()
     for name in os.listdir(site):
         stem, _, rest = name.partition(".")
-        if not stem.isidentifier() or stem in _SKIPPED:
+        if not stem.isidentifier() or stem == "__pycache__":
             continue
         path = os.path.join(site, name)
         if (os.path.isdir(path) and not rest and has_modules(path)) or (
-            name.endswith((".py", ".so")) and os.path.isfile(path)
+            name[len(stem) :] in _SUFFIXES and os.path.isfile(path)
         ):
             found.add(stem)
     return sorted(found)
@@ -79,7 +87,38 @@ def contains(path: str, wanted: bytes) -> bool:
 
 def has_modules(path: str) -> bool:
     """Whether a folder holds anything to import, at any depth."""
-    return any(name.endswith((".py", ".so")) for _, _, names in os.walk(path) for name in names)
+    for _, folders, names in os.walk(path):
+        folders[:] = [folder for folder in folders if folder != "__pycache__"]
+        if any(name.endswith((".py", ".pyc", ".so")) for name in names):
+            return True
+    return False
+
+
+def all_modules(site: str, named: list[str]) -> list[str]:
+    """The named ones, then what else is to be found here."""
+    found = [*named, *find_modules(site)]
+    for folder in pth_folders(site):
+        found += find_modules(folder)
+    return list(dict.fromkeys(found))
+
+
+def pth_folders(site: str) -> list[str]:
+    """Folders of this environment that `.pth` files put on the path, as `site` reads them."""
+    found: list[str] = []
+    for name in sorted(os.listdir(site)):
+        path = os.path.join(site, name)
+        if not name.endswith(".pth") or not os.path.isfile(path):
+            continue
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read(PTH_BYTES_MAX).splitlines()
+        for line in lines:
+            if not line.strip() or line.startswith(("#", "import ", "import\t")) or "\0" in line:
+                continue
+            folder = os.path.normpath(os.path.join(site, line.rstrip()))
+            inside = folder.startswith(ENV) and folder != site
+            if inside and folder not in found and os.path.isdir(folder):
+                found.append(folder)
+    return found[:PTH_FOLDERS_MAX]
 
 
 def start(command: list[str]) -> int:
@@ -135,7 +174,7 @@ def main(argv: list[str]) -> int:
     """Import all; exit code 0 where every module's process ended by itself, 3 where one had to be killed."""
     site, budget, linger_ms, submodules, *names = argv
     end = time.monotonic() + int(budget) / 1000
-    found = names or find_modules(site)
+    found = all_modules(site, names)
     libraries = [name for name in found if is_library(site, name)]
     ended = []
     for name in found[:MODULES_MAX]:

@@ -50,7 +50,7 @@ def submodules(package: str, limit: int) -> list[str]:
             for name in sorted(names):
                 stem = name.split(".")[0]
                 if (
-                    not name.endswith((".py", ".so"))
+                    not name.endswith((".py", ".pyc", ".so"))
                     or stem == "__main__"
                     or not stem.isidentifier()
                 ):

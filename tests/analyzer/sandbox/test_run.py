@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.sandbox import layout
 from analyzer.sandbox.protocol import Canary, InputFile
 from tests.analyzer.sandbox.lab import GUARD, Lab, lines, output, sdist, wheel
 
@@ -399,3 +400,16 @@ async def test_refused_wheel__ends_after_p1(lab: Lab) -> None:
 
     assert [(p.phase, p.exit_code) for p in outcome.result.phases] == [("P1", 1)]
     assert "leaves the archive" in lines(outcome, "report")[0]["error"]
+
+
+async def test_imports__what_the_reader_did_not_name_runs_too(lab: Lab) -> None:
+    files = {
+        "reenact_decoy.py": "",
+        "reenact_case-1.0.data/data/lib/PYTHON/site-packages/reenact_data.py": "print('data ran')",
+        "reenact-case/reenact_hidden.py": "print('hidden ran')",
+        "reenact_case.pth": "reenact-case\n",
+    }
+    files = {path.replace("PYTHON", layout.PYTHON_NAME): text for path, text in files.items()}
+    outcome = await lab.run(wheel("reenact_case", files), modules=("reenact_decoy",))
+
+    assert {"data ran", "hidden ran"} <= set(output(outcome).splitlines())

@@ -16,11 +16,14 @@ def test_find_modules__what_import_would_find(tmp_path: Path) -> None:
         "package/__init__.py",
         "namespace/inner/deep.py",
         "single.py",
-        "native.cpython-311-x86_64-linux-gnu.so",
+        "native.abi3.so",
+        "stranger.cpython-27-nowhere.so",
+        "compiled.pyc",
+        "cached/__pycache__/only.cpython-311.pyc",
         "data/only.txt",
         "thing-1.0.dist-info/METADATA",
         "__pycache__/single.cpython-311.pyc",
-        "bin/tool.py",
+        "share/tool.py",
         "with-dash.py",
         "_env.pth",
     ):
@@ -28,7 +31,25 @@ def test_find_modules__what_import_would_find(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
-    assert imports.find_modules(str(tmp_path)) == ["namespace", "native", "package", "single"]
+    found = imports.find_modules(str(tmp_path))
+
+    assert found == ["compiled", "namespace", "native", "package", "share", "single"]
+
+
+def test_all_modules__named_or_not_and_where_pth_files_lead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "ENV", f"{tmp_path}/")
+    site = tmp_path / "site"
+    for name in ("decoy.py", "real.py", "not-a-name/hidden.py", "other/seen.py"):
+        path = site / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (site / "a.pth").write_text("import os\n# other\n/usr/lib\n../../up\nnot-a-name\nmissing\n")
+
+    found = imports.all_modules(str(site), ["decoy"])
+
+    assert found == ["decoy", "other", "real", "hidden"]
 
 
 def test_submodules__tests_last_and_main_never(
