@@ -20,6 +20,7 @@ from analyzer.sandbox.protocol import InputFile, RunRequest
 from analyzer.watching import Watched, dependency_modules, same_act, understand
 from models.artifact import Sha256
 from models.canonical import digest_of_bytes
+from models.evidence import Finding
 
 FIRST_RUN_PERCENT = {"wheel": 50, "sdist": 75}
 """Of what is left of the analysis' time. A wheel leaves room for a second run; builds are slow."""
@@ -109,12 +110,19 @@ async def _without_dependencies(job: Job, watched: Watched) -> Watched:
     return replace(
         watched,
         findings=tuple(
-            replace(found, owner=DEPENDENCIES, proof=None)
-            if any(same_act(found, other) for other in alone.findings)
-            else found
+            _discharged(found) if any(same_act(found, other) for other in alone.findings) else found
             for found in watched.findings
         ),
     )
+
+
+def _discharged(found: Finding) -> Finding:
+    """A dependency's act. What was proven stays charged, though no longer as a proof.
+
+    A dependency can tell from its place whether it is what is analysed, so its own evidence may be
+    clean; and whoever installs the artifact installs both.
+    """
+    return replace(found, owner=found.owner if found.proof else DEPENDENCIES, proof=None)
 
 
 def _empty_wheel() -> tuple[bytes, InputFile]:

@@ -1,32 +1,58 @@
-"""The package deleted its own files: traces are wiped so."""
+"""The package deleted or replaced its own files: traces are wiped so, and code is kept from being seen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.boxpaths import absolute, in_site, is_bytecode
+from analyzer.boxpaths import CODE_SUFFIXES, absolute, in_site, is_bytecode, within
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
+from analyzer.sandbox import layout
 from models.evidence import Phase, Severity
-from models.trace import EventKind
+from models.trace import Event, EventKind
 
 DEFINITION = Definition(
     id="own-files-deleted",
-    title="It deleted its own files",
-    rationale="A loader that removes itself is hiding; caches and temporary files are another matter.",
+    title="It deleted or replaced its own files",
+    rationale=(
+        "A loader that removes itself is hiding; caches and temporary files are another matter. "
+        "One module that rewrites another, or the interpreter, before that is imported shows us "
+        "code that nobody else will run."
+    ),
     severity=Severity.MEDIUM,
     technique="T1070.004",
-    needs=frozenset({EventKind.UNLINK}),
+    needs=frozenset({EventKind.UNLINK, EventKind.OPEN, EventKind.RENAME, EventKind.LINK}),
 )
+_PHASES = (Phase.START, Phase.IMPORT)
+_INTERPRETER = (f"{layout.ENV}/bin/python", f"{layout.ENV}/pyvenv.cfg")
 
 
 def detect(run: RunView) -> Iterator[Match]:
-    """One match for each file that the installation put there, and the package took away."""
-    written = {path for _, path in run.written()}
+    """One match for each file that the installation put there, and the package took away or changed."""
     seen = set()
-    for event in run.events(EventKind.UNLINK, phases=(Phase.START, Phase.IMPORT)):
+    for event, path in _replaced(run):
+        if path not in seen:
+            seen.add(path)
+            yield Match.of(event, run, what="replaced", severity=Severity.HIGH)
+    made = {path for _, path in run.written()} - run.installed
+    for event in run.events(EventKind.UNLINK, phases=_PHASES):
         path = absolute(event.path)
-        own = in_site(path) and not is_bytecode(path) and path not in written
+        own = in_site(path) and not is_bytecode(path) and path not in made
         if own and path not in seen:
             seen.add(path)
             yield Match.of(event, run)
+
+
+def _replaced(run: RunView) -> Iterator[tuple[Event, str]]:
+    """Installed code that is written to, put elsewhere, or has other code put in its place."""
+    for event, path in run.written(phases=_PHASES):
+        code = path in run.installed and path.endswith(CODE_SUFFIXES) and not is_bytecode(path)
+        # Python itself writes bytecode under another name first; only others write it directly.
+        forged = event.kind is EventKind.OPEN and in_site(path) and path.endswith(".pyc")
+        if event.result >= 0 and (code or forged or path.startswith(_INTERPRETER)):
+            yield event, path
+    for event in run.events(EventKind.RENAME, phases=_PHASES):
+        path = absolute(event.path)
+        moved = any(within(file, path) for file in run.installed if file.endswith(CODE_SUFFIXES))
+        if event.result >= 0 and (moved or path in (layout.ENV, f"{layout.ENV}/bin")):
+            yield event, path

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from analyzer.boxpaths import WRITE_FLAGS, absolute
+from analyzer.boxpaths import WRITE_FLAGS, absolute, in_site
 from analyzer.clean import printable
 from analyzer.lineage import ARTIFACT, Lineage, Process
 from models.evidence import Phase
@@ -38,6 +38,16 @@ class RunView:
         for event in lineage.events:
             if event.owner == ARTIFACT:
                 self._events.setdefault(event.kind, []).append(event)
+        self.installed = frozenset(
+            absolute(event.path)
+            for event in lineage.events
+            if event.phase is Phase.INSTALL
+            and event.kind is EventKind.OPEN
+            and event.flags & WRITE_FLAGS
+            and event.result >= 0
+            and in_site(absolute(event.path))
+        )
+        """Files that whoever installed, wrote into the artifact's folder."""
         self._planted = {item.id: item for item in planted}
         self._planted_at = {item.path: item for item in self._planted.values() if item.path}
 

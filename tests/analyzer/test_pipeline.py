@@ -537,11 +537,12 @@ async def test_analyse__a_forged_runner_report_cannot_hide_or_harm() -> None:
         {"kind": "tcp", "at_ns": 1, "canaries": ["c01"]},
     )
 
-    evidence = await evidence_of(FakeSandbox(runs=[outcome(sinkhole=theft(), report=forged)]))
+    evidence = await evidence_of(FakeSandbox(runs=[outcome(sinkhole=theft(), report=forged)] * 2))
 
     assert len(evidence.proofs) == 1
     assert evidence.coverage.modules_imported == 1
     assert evidence.signal("behaviour.report_lines_lost") == 2
+    assert Shortfall.REPORT_TRUNCATED in evidence.shortfalls
 
 
 # -- dependencies alone ---------------------------------------------------------------------------
@@ -554,7 +555,10 @@ async def test_analyse__what_dependencies_do_alone_is_charged_to_them() -> None:
     evidence = await evidence_of(sandbox, NEEDY, proxy=proxy)
 
     assert evidence.proofs == ()
-    assert {found.owner for found in evidence.findings} == {"box:dependencies"}
+    proven = {found.id for found in evidence.findings if found.severity is Severity.CRITICAL}
+    charged = {found.id for found in evidence.findings if not found.owner}
+    assert charged == proven  # a leak is nobody's to wave through
+    assert {found.owner for found in evidence.findings} == {"", "box:dependencies"}
     alone = sandbox.inputs[2]
     assert [item.filename for item in alone] == [
         "pratique_nothing-0-py3-none-any.whl",

@@ -167,6 +167,17 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
         Severity.HIGH,
     ),
     ("own-files-deleted", [deletes(f"{SITE}/demo/loader.py")], Severity.MEDIUM),
+    *(
+        ("own-files-deleted", [writes(f"{SITE}/demo/real.py", P1), act], Severity.HIGH)
+        for act in (
+            writes(f"{SITE}/demo/real.py"),
+            writes(f"{SITE}/demo/real.py", P2),
+            renames(f"{SCRATCH}/tame.py", f"{SITE}/demo/real.py"),
+            renames(f"{SITE}/demo", f"{SITE}/other"),
+            writes(f"{SITE}/demo/__pycache__/real.cpython-311.pyc"),
+            renames(f"{SCRATCH}/python", "/env/bin/python3"),
+        )
+    ),
     ("process-outlived", detached(setsid=True, ends=False), Severity.MEDIUM),
     ("writes-outside", [writes(f"{HOME}/.config/demo.ini")], Severity.LOW),
 ]
@@ -295,6 +306,22 @@ NEAR_MISSES: list[tuple[str, list[Event]]] = [
             deletes(f"{SCRATCH}/x"),
             writes(f"{SITE}/demo/lock"),
             deletes(f"{SITE}/demo/lock"),
+        ],
+    ),
+    (
+        "own-files-deleted",
+        [
+            writes(f"{SITE}/demo/real.py", P1),
+            writes(f"{SITE}/demo/data.json", P1),
+            writes(f"{SITE}/demo/__pycache__/real.cpython-311.pyc", P1),
+            writes(f"{SITE}/demo/data.json"),
+            writes(f"{SITE}/demo/parsetab.py"),
+            writes(f"{SITE}/demo/real.py", result=-30),
+            writes(f"{SITE}/demo/__pycache__/real.cpython-311.pyc.1234"),
+            renames(
+                f"{SITE}/demo/__pycache__/real.cpython-311.pyc.1234",
+                f"{SITE}/demo/__pycache__/real.cpython-311.pyc",
+            ),
         ],
     ),
     ("process-outlived", detached(setsid=True, ends=True)),
