@@ -42,6 +42,6 @@ def _refuse_floats(value: Any) -> None:
         case dict():
             for item in value.values():
                 _refuse_floats(item)
-        case list():
+        case list() | tuple():
             for item in value:
                 _refuse_floats(item)

@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.proofs.proof import stale_records
+
 REQUIRE_PRIVILEGED = os.environ.get("REQUIRE_PRIVILEGED") == "1"
 
 ALLOWED_SKIPS: dict[str, str] = {}
@@ -24,6 +26,14 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Proofs made of other code than this are named at the end, where somebody reads it."""
+    for name in stale_records():
+        terminalreporter.write_line(
+            f"stale: docs/proofs/{name}.json; renew it with `make prove NAME={name}`"
+        )
 
 
 @pytest.fixture(autouse=True)

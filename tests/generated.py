@@ -25,7 +25,7 @@ def pages() -> dict[str, str]:
         made["bench.md"] = (
             "\n".join(bench_page(json.loads((DOCS / "bench.json").read_text()))) + "\n"
         )
-    if (DOCS / "proofs").is_dir():
+    if any((DOCS / "proofs").glob("*.json")):
         made["proofs/README.md"] = "\n".join(proofs_page()) + "\n"
     return made
 

@@ -13,7 +13,7 @@ import pytest
 
 from proxy.demo.packages import build_wheel
 from proxy.demo.upstream import LocalUpstream
-from tests.firewall import STOP_S, Firewall, fetch, file_url
+from tests.firewall import STOP_S, Answer, Firewall, fetch, file_url, wait_until
 from tests.proofs.background import running_upstream
 
 pytestmark = [pytest.mark.privileged, pytest.mark.timeout(300)]
@@ -21,24 +21,29 @@ pytestmark = [pytest.mark.privileged, pytest.mark.timeout(300)]
 
 def test_worker__analyses_for_a_firewall_elsewhere_until_its_token_is_revoked() -> None:
     wheel = build_wheel("reenact-remote", "1.0", {"reenact_remote.py": "VALUE = 1\n"})
-    options = ("--boxes", "0", "--hold-s", "20")
+    options = ("--boxes", "0", "--hold-s", "15")
     with (
         running_upstream(LocalUpstream([wheel])) as upstream,
         Firewall(upstream=upstream.url, uid_base=61600, options=options) as firewall,
     ):
         secret = firewall.cli("token", "add", "worker", "pi-1", "--actor", "ada").stdout.strip()
         url = file_url(firewall.index_url, "reenact-remote", wheel.filename)
-        with _worker(firewall.origin, secret, firewall.folder / "token") as process:
+        with _worker(firewall.origin, secret, firewall.folder / "token"):
             served = fetch(url)
             assert (served.status, served.body) == (200, wheel.data), served.reason
             (row,) = firewall.decisions()
             assert row["action"] == "SERVE"
             revoked = firewall.cli("token", "revoke", "pi-1", "--actor", "ada").stdout
             assert "1 decision(s) rest on its evidence" in revoked
-            assert process.wait(60) != 0, "a worker whose token is refused ends"
-        held = fetch(url)
-        assert held.status == 403, "what rests on a revoked worker is held again"
-        assert wheel.data[:16] not in held.body
+            held = wait_until(lambda: _refused(url), seconds=30, every=0.5)
+            assert held is not None
+            assert held.status == 403, "what rests on a revoked worker is held again"
+            assert wheel.data[:16] not in held.body
+
+
+def _refused(url: str) -> Answer | None:
+    answer = fetch(url)
+    return answer if answer.status != 200 else None
 
 
 @contextmanager

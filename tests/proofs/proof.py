@@ -118,10 +118,10 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def stale_records() -> list[str]:
+def stale_records(records: Path = RECORDS) -> list[str]:
     """Names of records whose commit is not this code any more."""
     stale = []
-    for file in sorted(RECORDS.glob("*.json")):
+    for file in sorted(records.glob("*.json")):
         then = json.loads(file.read_text())["commit"]
         changed = subprocess.run(
             ["git", "diff", "--quiet", then, "HEAD", "--", *PROVEN_FOLDERS],

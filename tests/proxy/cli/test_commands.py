@@ -213,6 +213,25 @@ def test_scan__of_a_thief_exits_with_4(run: Run, tmp_path: Path) -> None:
     assert quiet.returncode == 0, "without the marker a re-enactment does nothing"
 
 
+@pytest.mark.privileged
+def test_scan__of_a_requirement_takes_what_an_installer_would(run: Run) -> None:
+    wheels = [build_wheel("reenact-pick", version, {"reenact_pick.py": ""}) for version in "12"]
+    with running_upstream(LocalUpstream(wheels)) as upstream:
+        done = run("scan", "--json", "reenact-pick<2", PRATIQUE_UPSTREAM=upstream.url)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["evidence"]["sha256"] == wheels[0].sha256
+
+
+def test_completion__of_commands_and_options(run: Run) -> None:
+    def offered(words: str) -> set[str]:
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+        done = run(**asked, _PRATIQUE_COMPLETE="bash_complete")
+        return {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+    assert "override" in offered("pratique ov")
+    assert "--public-url" in offered("pratique serve --pub")
+
+
 def test_scan__of_what_is_not_there_is_one_sentence(run: Run) -> None:
     done = run("scan", "/nonexistent/x-1.0-py3-none-any.whl")
     assert done.returncode == 1

@@ -1,0 +1,35 @@
+"""Canonical JSON: one value, one spelling, one digest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from models.artifact import Release, parse_project
+from models.canonical import canonical_json, digest_of, digest_of_bytes
+
+
+def test_canonical_json__sorts_keys_and_spares_space() -> None:
+    assert (
+        canonical_json({"b": [1, None, True], "a": "é"}) == '{"a":"é","b":[1,null,true]}'.encode()
+    )
+
+
+def test_canonical_json__of_a_value_is_that_of_its_fields() -> None:
+    release = Release(project=parse_project("demo"), version="1.0")
+    assert canonical_json(release) == b'{"project":"demo","version":"1.0"}'
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    assert canonical_json((moment,)) == b'["2026-01-02T00:00:00Z"]'
+
+
+@pytest.mark.parametrize("value", [0.5, {"a": [1, {"b": 1.0}]}, (float("nan"),)])
+def test_canonical_json__refuses_floats_however_deep(value: object) -> None:
+    with pytest.raises(TypeError, match="float"):
+        canonical_json(value)
+
+
+def test_digest_of__does_not_depend_on_the_order_of_keys() -> None:
+    assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
+    assert digest_of({"a": 1}) == digest_of_bytes(b'{"a":1}')
+    assert digest_of_bytes(b"").startswith("sha256:e3b0c442")
