@@ -8,6 +8,7 @@ and setpriv gives up the uid and all of them before the command.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,9 @@ from analyzer.sandbox import layout
 
 BWRAP = "/usr/bin/bwrap"
 SETPRIV = "/usr/bin/setpriv"
-HOSTNAME = "ws-0417"
+HOSTNAME = "localhost"
+"""Of a box that is nobody's; each run has a name of its own, for a fixed one would tell what it is."""
+_MACHINES = ("dell", "desktop", "laptop", "thinkpad", "vm")
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64")
 _MASKED = (
     "/proc/kallsyms",
@@ -70,6 +73,20 @@ class Box:
     tmpfs_bytes: int = 0
     """Where no run directory can be mounted: size of the box's own /tmp; 0: /tmp is a mount."""
     data: tuple[Data, ...] = ()
+    hostname: str = HOSTNAME
+
+
+def make_hostname(source: random.Random) -> str:
+    """A name such as people, offices and container engines give to machines; without dots."""
+    number = source.randrange(10_000)
+    shapes = (
+        f"ws-{number:04}",
+        f"dev{number % 90 + 10}",
+        f"ip-10-{number % 256}-{source.randrange(256)}-{source.randrange(1, 255)}",
+        f"{source.choice(('anna', 'build', 'ci', 'mike', 'runner'))}-{source.choice(_MACHINES)}",
+        f"{source.getrandbits(48):012x}",
+    )
+    return source.choice(shapes)
 
 
 def bwrap_arguments(box: Box) -> tuple[str, ...]:
@@ -118,7 +135,7 @@ def _isolation(box: Box) -> tuple[str, ...]:
             arguments += ["--cap-add", capability]
     if not box.network:
         arguments.append("--unshare-net")
-    arguments += ["--hostname", HOSTNAME, "--new-session", "--die-with-parent"]
+    arguments += ["--hostname", box.hostname, "--new-session", "--die-with-parent"]
     return (*arguments, "--seccomp", str(layout.SECCOMP_FD))
 
 

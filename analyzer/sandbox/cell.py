@@ -45,8 +45,8 @@ _ETC = {
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
     ),
     "group": f"root:x:0:\n{layout.USER}:x:{{uid}}:\nnogroup:x:65534:\n",
-    "hosts": f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {boxes.HOSTNAME}\n",
-    "hostname": f"{boxes.HOSTNAME}\n",
+    "hosts": "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {hostname}\n",
+    "hostname": "{hostname}\n",
     "resolv.conf": "nameserver 10.0.2.3\noptions timeout:2 attempts:1\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
     "ld.so.cache": "",
@@ -71,6 +71,7 @@ class Cell:
     inside: int
     sdist: bool = False
     harness: bool = False
+    hostname: str = boxes.HOSTNAME
 
     def make(self, size_bytes: int, *, sources: int = 0) -> None:
         """Mount the tmpfs and lay out what every box needs; `sources` sdists will be built."""
@@ -106,7 +107,7 @@ class Cell:
         for name in ("alternatives", "ssl/certs"):
             (etc / name).mkdir(parents=True)
         for name, text in _ETC.items():
-            (etc / name).write_text(text.format(uid=self.inside))
+            (etc / name).write_text(text.format(uid=self.inside, hostname=self.hostname))
 
     def _env(self) -> None:
         env = self.root / "env"

@@ -15,6 +15,7 @@ MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_SLAVE = 0x80000
 MNT_DETACH = 0x2
+UMOUNT_NOFOLLOW = 0x8
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
@@ -57,7 +58,8 @@ def mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> 
 
 def unmount(target: str) -> None:
     """Take a mount away at once; what is still open keeps it alive unseen until it is closed."""
-    _checked(_LIBC.umount2(target.encode(), ctypes.c_int(MNT_DETACH)), f"umount {target}")
+    flags = ctypes.c_int(MNT_DETACH | UMOUNT_NOFOLLOW)
+    _checked(_LIBC.umount2(target.encode(), flags), f"umount {target}")
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:

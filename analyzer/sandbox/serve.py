@@ -98,7 +98,7 @@ class Conversation:
             message, descriptors = self._receive()
             self._descriptors += descriptors
             operation = message.pop("op", None)
-            if operation == "hello":
+            if operation == "hello" and not descriptors:
                 wire.send(self._connection, {"op": "hello", **asdict(self._hello)})
             elif operation == "run" and request is None and not descriptors:
                 request = check_request(build(RunRequest, message), traced=self._hello.traced)

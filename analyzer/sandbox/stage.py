@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -95,6 +96,7 @@ class Stage:
             owner=owner if owner is not None else os.getuid(),
             inside=inside,
             harness=self.station.options.harness and self.request.kind == "run",
+            hostname=boxes.make_hostname(random.SystemRandom()),
         )
         self.group: Cgroup | None = None
         self.owned.append(self.report.descriptor)
@@ -162,6 +164,9 @@ class Stage:
 
     def run(self, box: Box, env: Mapping[str, str], *, deadline: float | None = None) -> Ended:
         """Run one box to its end, or to an earlier `deadline` than the run's own."""
+        box = replace(box, hostname=self.cell.hostname)
+        for data in box.data:  # bwrap reads from where the last reader stopped
+            os.lseek(data.descriptor, 0, os.SEEK_SET)
         out, out_in = os.pipe2(os.O_CLOEXEC)
         report, report_in = os.pipe2(os.O_CLOEXEC)
         arguments = _memfd(boxes.encode_arguments(boxes.bwrap_arguments(box)))

@@ -8,6 +8,7 @@ import hashlib
 import os
 import platform
 import resource
+import stat
 import time
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from analyzer.sandbox.stage import Station
 from analyzer.sandbox.tracing import Drainer, Tracer
 
 PROBE_S = 10.0
+DESCRIPTORS_MAX = 16_384
+"""Open files of the daemon: 32 connections with 300 inputs each, and what their runs take."""
 _LOCK_NAME = "daemon.lock"
 
 
@@ -30,6 +33,7 @@ class StartFailed(Exception):
 def open_station(options: Options, *, version: str) -> tuple[Station, Hello]:
     """Everything that runs share. The spawner is forked before the first thread."""
     privileged = os.geteuid() == 0
+    _raise_descriptors()
     _take_run_dir(options.run_dir, privileged=privileged)
     trees = cgroups.find_trees() if privileged else cgroups.Trees(v2=None, v1={}, v2_limits=False)
     prefix = group_prefix(options.run_dir)
@@ -83,13 +87,24 @@ def _take_run_dir(run_dir: Path, *, privileged: bool) -> None:
         run_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise StartFailed(f"{run_dir} cannot be made ({error.strerror}).") from error
-    if privileged and run_dir.stat().st_uid != 0:
-        raise StartFailed(f"{run_dir} does not belong to root. Name another with --run-dir.")
+    if privileged:
+        status = run_dir.lstat()
+        alone = status.st_uid == 0 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if not alone or not stat.S_ISDIR(status.st_mode):
+            raise StartFailed(
+                f"{run_dir} does not belong to root alone. Name another with --run-dir."
+            )
     lock = os.open(run_dir / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise StartFailed(f"Another sandbox daemon uses {run_dir}. Stop it first.") from error
+
+
+def _raise_descriptors() -> None:
+    """As many descriptors as full runs in all boxes take: every input is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, DESCRIPTORS_MAX), most))
 
 
 def sweep(run_dir: Path, trees: cgroups.Trees, prefix: str) -> int:
@@ -161,6 +176,12 @@ def try_way(spawner: Spawner, way: Way, *, uid: int | None) -> str:
     return "" if child.status == 0 else (child.error or said or f"exit code {child.status}")
 
 
+def _mount_tracefs(place: Path) -> None:
+    """For ourselves alone, in our own mount namespace: not every system mounts it at boot."""
+    flags = kernelcalls.MS_NOSUID | kernelcalls.MS_NODEV
+    kernelcalls.mount("tracefs", str(place), "tracefs", flags)
+
+
 def _load_tracer(
     options: Options, trees: cgroups.Trees, *, privileged: bool
 ) -> tuple[Tracer | None, str]:
@@ -170,8 +191,11 @@ def _load_tracer(
         return None, "started with --no-trace"
     if trees.v2 is None:
         return None, "there is no cgroup v2 tree to tell boxes apart by"
-    from analyzer.trace import kernel  # noqa: PLC0415 - only where it is wanted
+    from analyzer.trace import kernel, probes  # noqa: PLC0415 - only where it is wanted
 
+    if not any((place / "events").is_dir() for place in probes.TRACEFS_PLACES):
+        with contextlib.suppress(OSError):  # the tracer says what is missing
+            _mount_tracefs(probes.TRACEFS_PLACES[0])
     try:
         return kernel.Tracer.load(), ""
     except kernel.TraceUnavailable as error:

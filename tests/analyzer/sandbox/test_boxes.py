@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -66,3 +68,13 @@ def test_data__is_numbered_from_the_first_free_descriptor() -> None:
 
 def test_encode__each_argument_ends_with_nul() -> None:
     assert boxes.encode_arguments(("a", "", "b c")) == b"a\0\0b c\0"
+
+
+def test_make_hostname__differs_from_run_to_run_and_is_a_plain_label() -> None:
+    source = random.Random(1)  # noqa: S311 - a test that comes out the same each time
+    names = {boxes.make_hostname(source) for _ in range(200)}
+
+    assert len(names) > 100
+    assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name) for name in names)
+    arguments = boxes.bwrap_arguments(replace(BOX, hostname="ci-dell"))
+    assert ("--hostname", "ci-dell") in pairwise(arguments)

@@ -278,6 +278,7 @@ async def test_ordinary_user__gets_reader_boxes_only(tmp_path: Path) -> None:
         with pytest.raises(SandboxFailed, match="reader boxes only"):
             await client.run(request_for(artifact), [artifact])
         outcome = await client.run(request_for(artifact, kind="read"), [artifact])
+        again = await client.run(request_for(artifact, kind="read"), [artifact])
         os.close(artifact[1])
     finally:
         daemon.terminate()
@@ -286,6 +287,38 @@ async def test_ordinary_user__gets_reader_boxes_only(tmp_path: Path) -> None:
     assert outcome.result.phases[0].ended == "exit"
     assert outcome.result.phases[0].exit_code == 0
     assert lines(outcome, "report")[0]["filename"] == artifact[0].filename
+    assert again.blobs == outcome.blobs  # the second reader begins at the beginning, too
+
+
+@pytest.mark.privileged
+def test_run_dir__that_others_can_write_to_is_refused() -> None:
+    folder = run_dir()
+    folder.chmod(0o1777)
+    argv = launch.daemon_argv(socket=folder / "s.sock", client_uid=0, run_dir=folder, trace=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    shutil.rmtree(folder)
+
+    assert done.returncode == 1
+    assert "does not belong to root alone" in done.stderr
+
+
+@pytest.mark.privileged
+def test_tracefs__is_mounted_by_the_daemon_where_it_is_not() -> None:
+    folder = run_dir()
+    argv = launch.daemon_argv(socket=folder / "s.sock", client_uid=0, run_dir=folder)
+    hide = "umount -a -t tracefs; umount -l /sys/kernel/debug/tracing 2>/dev/null; "
+    hide += 'test ! -e /sys/kernel/tracing/events || exit 9; exec "$@"'
+    command = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", hide, "sh", *argv]
+    daemon = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert daemon.stdout is not None
+    try:
+        assert daemon.stdout.readline() == "ready\n"
+        hello = asyncio.run(SandboxClient(folder / "s.sock").hello())
+    finally:
+        daemon.terminate()
+        daemon.communicate(timeout=20)
+        shutil.rmtree(folder)
+    assert (hello.traced, hello.why_not) == (True, "")
 
 
 async def test_client__says_that_nobody_is_there(tmp_path: Path) -> None:

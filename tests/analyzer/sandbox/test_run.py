@@ -413,3 +413,11 @@ async def test_imports__what_the_reader_did_not_name_runs_too(lab: Lab) -> None:
     outcome = await lab.run(wheel("reenact_case", files), modules=("reenact_decoy",))
 
     assert {"data ran", "hidden ran"} <= set(output(outcome).splitlines())
+
+
+async def test_hostname__is_another_in_every_run(lab: Lab) -> None:
+    code = "import socket\nprint(socket.gethostname(), open('/etc/hostname').read().strip())\n"
+    names = [output(await lab.run_code(code)).split() for _ in range(2)]
+
+    assert names[0][0] == names[0][1]
+    assert names[0] != names[1]
