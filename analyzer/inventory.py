@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analyzer.unpack import Flaw
+from analyzer.unpacking import Flaw
 
 REPORT_SCHEMA_VERSION = 1
 REPORT_BYTES_MAX = 4 * 1024 * 1024

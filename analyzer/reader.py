@@ -40,7 +40,8 @@ from analyzer.inventory import (
     ReaderReport,
     RecordCheck,
 )
-from analyzer.unpack import DEFAULT_BOUNDS, Archive, Bounds, Member
+from analyzer.unpack import Archive
+from analyzer.unpacking import DEFAULT_BOUNDS, Bounds, Member
 
 REPORT_FD = 3
 """The descriptor the sandbox reads the report from; standard output where it is not open."""

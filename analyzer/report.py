@@ -27,7 +27,7 @@ from analyzer.inventory import (
     REQUIREMENTS_MAX,
     ReaderReport,
 )
-from analyzer.unpack import FLAWS_MAX, Flaw
+from analyzer.unpacking import FLAWS_MAX, Flaw
 from models.evidence import Finding, Layer, Phase, Place, Severity, Signal
 
 _MODULE = re.compile(r"[^\W\d]\w{0,99}\Z")

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from analyzer.unpack import CHUNK_BYTES, LINK_BYTES_MAX, Member, NameBook, Notes, link_leaves
+from analyzer.unpacking import CHUNK_BYTES, LINK_BYTES_MAX, Member, NameBook, Notes, link_leaves
 
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _BLOCK = tarfile.BLOCKSIZE

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from analyzer.unpack import CHUNK_BYTES, LINK_BYTES_MAX, Member, NameBook, Notes, link_leaves
+from analyzer.unpacking import CHUNK_BYTES, LINK_BYTES_MAX, Member, NameBook, Notes, link_leaves
 
 # APPNOTE.TXT 6.3.10, sections 4.3.7 (local file header), 4.3.14-16 (end records), 4.4.4 (flags).
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")

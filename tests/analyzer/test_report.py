@@ -21,7 +21,7 @@ from analyzer.inventory import (
 )
 from analyzer.reader import encode_report, read_artifact
 from analyzer.report import core_metadata, parse_report, report_findings, report_signals
-from analyzer.unpack import Flaw
+from analyzer.unpacking import Flaw
 from models.evidence import Finding, Signal
 from tests.analyzer.archives import make_wheel
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.flaws import FLAWS
-from analyzer.unpack import DEFAULT_BOUNDS, FLAWS_MAX, Archive, Bounds
+from analyzer.unpack import Archive
+from analyzer.unpacking import DEFAULT_BOUNDS, FLAWS_MAX, Bounds
 from tests.analyzer.archives import (
     EPOCH,
     make_sdist,
