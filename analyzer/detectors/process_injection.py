@@ -19,7 +19,7 @@ DEFINITION = Definition(
     technique="T1055.008",
     needs=frozenset({EventKind.DENIED, EventKind.OPEN}),
 )
-_MEMORY = re.compile(r"/proc/(?P<pid>[0-9]+)/mem\Z")
+_MEMORY = re.compile(r"/proc/(?P<pid>[0-9]+)/(?:task/[0-9]+/)?mem\Z")
 _OTHERS = re.compile(r"/proc/[0-9]+/")
 _OFTEN_OWN = frozenset({"process_vm_readv"})
 """Crash handlers and profilers (ddtrace, on import) read their own memory so, since a bad address
@@ -33,7 +33,7 @@ def detect(run: RunView) -> Iterator[Match]:
     searched = any(_OTHERS.match(event.path) for event in run.events(EventKind.OPEN))
     for event in run.events(EventKind.DENIED, EventKind.CALL, EventKind.OPEN):
         if event.kind is EventKind.OPEN:
-            what = "proc-mem" if _MEMORY.match(event.path) else ""
+            what = "proc-mem" if _MEMORY.match(run.real(event.path)) else ""
         else:
             what = event.syscall if event.syscall in INJECTION else ""
         if what and what not in seen:

@@ -14,6 +14,8 @@ from models.trace import Event, EventKind
 
 BOX_PHASES = (Phase.INSTALL, Phase.START, Phase.IMPORT)
 """The phases that run in boxes today, in their order."""
+LINKS_FOLLOWED_MAX = 8
+"""Links behind each other; the kernel follows 40."""
 INET = ("inet", "inet6")
 
 
@@ -48,6 +50,7 @@ class RunView:
             and in_site(absolute(event.path))
         )
         """Files that whoever installed, wrote into the artifact's folder."""
+        self._links = dict(_symbolic_links(lineage))
         self._planted = {item.id: item for item in planted}
         self._planted_at = {item.path: item for item in self._planted.values() if item.path}
 
@@ -87,9 +90,29 @@ class RunView:
         for event in self.events(*kinds, phases=phases):
             if event.kind is EventKind.OPEN:
                 if event.flags & WRITE_FLAGS:
-                    yield event, absolute(event.path)
+                    yield event, self.real(event.path)
             else:
-                yield event, absolute(event.path2)
+                yield event, self.real(event.path2)
+
+    def real(self, path: str) -> str:
+        """An absolute path behind the symbolic links that the artifact was seen to make."""
+        path = absolute(path)
+        for _ in range(LINKS_FOLLOWED_MAX if self._links else 0):
+            parts = path.split("/")
+            prefixes = ("/".join(parts[:end]) for end in range(2, len(parts) + 1))
+            link = next((prefix for prefix in prefixes if prefix in self._links), "")
+            if not link:
+                break
+            path = absolute(self._links[link] + path[len(link) :])
+        return path
+
+
+def _symbolic_links(lineage: Lineage) -> Iterator[tuple[str, str]]:
+    for event in lineage.events:
+        ours = event.kind is EventKind.LINK and event.owner == ARTIFACT and event.result >= 0
+        if ours and event.syscall.startswith("symlink"):
+            place = absolute(event.path2)
+            yield place, absolute(event.path, cwd=place.rpartition("/")[0] or "/")
 
 
 def is_remote(event: Event) -> bool:

@@ -59,6 +59,8 @@ _KIND_BY_CALL = {
 _ON_DESCRIPTOR = frozenset(("fchdir", "fchmod", "fchown"))
 """Calls by arguments whose first is a descriptor that may stand for a path."""
 _WITH_PATH = (syscalls.CallClass.OPEN, syscalls.CallClass.PATH, syscalls.CallClass.PAIR)
+_NEW_FOLDER = {"renameat": 2, "renameat2": 2, "linkat": 2, "symlinkat": 1}
+"""Calls that make a name relative to a descriptor: which argument that is."""
 _RELATIVE_TO_FIRST = frozenset(
     name
     for name, meaning in syscalls.MEANINGS.items()
@@ -193,7 +195,9 @@ class _Decoder:
 
     def pair(self, header: Header, data: bytes) -> Event:
         call = syscalls.name_of(header.sysno)
-        path, notes = self._path(header, call, text(data[: header.length0]))
+        path, notes = text(data[: header.length0]), _notes(header)
+        if not call.startswith("symlink"):  # a link's target is taken from the link's own folder
+            path, notes = self._path(header, call, path)
         raced = bool(header.flags & _RACED)
         if raced:
             first, second = 2 * PATH_BYTES, 3 * PATH_BYTES
@@ -204,7 +208,7 @@ class _Decoder:
             call=call,
             result=header.result,
             path=path,
-            path2=text(data[PATH_BYTES : 2 * PATH_BYTES]),
+            path2=self._second_path(header, call, text(data[PATH_BYTES : 2 * PATH_BYTES])),
             detail=notes,
             raced=raced,
         )
@@ -221,6 +225,16 @@ class _Decoder:
         if base != AT_FDCWD:
             notes = f"{notes} at fd {base}".lstrip()
         return path, notes
+
+    def _second_path(self, header: Header, call: str, path: str) -> str:
+        """The name that a pair makes, from its base where that is known."""
+        if not path or path.startswith("/"):
+            return path
+        base = AT_FDCWD
+        if call in _NEW_FOLDER:
+            base = (header.arg1 if _NEW_FOLDER[call] == 1 else header.arg2) & _INT
+        whole = self.places.absolute(header.tgid, base, path)
+        return path if whole is None else cut(whole)
 
     # ---- processes ---------------------------------------------------------------------------
 

@@ -44,6 +44,10 @@ def renames(path: str, to: str) -> Event:
     return event(EventKind.RENAME, path=path, path2=to)
 
 
+def symlinks(target: str, at: str) -> Event:
+    return event(EventKind.LINK, syscall="symlink", path=target, path2=at)
+
+
 def reverse_shell(
     *, domain: int = 2, connected: bool = True, streams: Sequence[int] = (0, 1, 2)
 ) -> list[Event]:
@@ -144,12 +148,18 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("persistence-write", [renames(f"{SCRATCH}/x", f"{HOME}/.zshrc")], Severity.HIGH),
     ("persistence-write", [writes(f"/proc/self/root{HOME}/.profile")], Severity.HIGH),
     ("persistence-write", [writes(f"{HOME}/project/.git/hooks/pre-commit")], Severity.HIGH),
+    *(
+        ("persistence-write", [link, writes(f"{SCRATCH}/a/.bashrc")], Severity.HIGH)
+        for link in (symlinks(HOME, f"{SCRATCH}/a"), symlinks("../home/dev", f"{SCRATCH}/a"))
+    ),
     ("agent-config-write", [writes(f"{HOME}/.claude/settings.json")], Severity.HIGH),
     ("agent-config-write", [writes(f"{HOME}/project/AGENTS.md")], Severity.HIGH),
     ("escape-attempt", [denied("mount")], Severity.HIGH),
     ("escape-attempt", [denied("sigsys")], Severity.HIGH),
     ("process-injection", [denied("ptrace")], Severity.HIGH),
     ("process-injection", [reads("/proc/17/mem")], Severity.HIGH),
+    ("process-injection", [reads("/proc/17/task/18/mem")], Severity.HIGH),
+    ("process-injection", [reads("/proc//self/../17/./mem")], Severity.HIGH),
     (
         "process-injection",
         [reads("/proc/17/cmdline"), denied("process_vm_readv")],

@@ -207,6 +207,30 @@ def test_places__relative_paths_are_joined_where_their_base_is_known() -> None:
     ]
 
 
+def test_places__new_names_are_joined_too_and_a_links_target_is_not() -> None:
+    def pair(call: str, first: bytes, second: bytes, **rest: Any) -> bytes:
+        data = first.ljust(PATH_BYTES, b"\0") + second + b"\0"
+        return record(
+            RecordType.PAIR, call, data, lengths=(len(first) + 1, len(second) + 1), **rest
+        )
+
+    events = decode(
+        opened(b"/home/x/.ssh", result=5, at=STARTED),
+        path_record("chdir", b"/srv", at=STARTED + 1),
+        pair("rename", b"a", b".bashrc", at=STARTED + 2),
+        pair("renameat2", b"/t/a", b"config", args=(CWD, 0, 5), at=STARTED + 3),
+        pair("symlinkat", b"../up", b"here", args=(0, 5, 0), at=STARTED + 4),
+        pair("renameat2", b"/t/a", b"lost", args=(CWD, 0, 6), at=STARTED + 5),
+    )
+
+    assert [(event.path, event.path2) for event in events if event.path2] == [
+        ("/srv/a", "/srv/.bashrc"),
+        ("/t/a", "/home/x/.ssh/config"),
+        ("../up", "/home/x/.ssh/here"),
+        ("/t/a", "lost"),
+    ]
+
+
 # ---- addresses -------------------------------------------------------------------------------
 
 INET = struct.pack("<H", 2) + struct.pack(">H", 443) + bytes([203, 0, 113, 7]) + bytes(8)
