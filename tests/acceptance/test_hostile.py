@@ -19,6 +19,7 @@ from tests.firewall import (
     fetch,
     file_url,
     project_page,
+    wait_until,
 )
 from tests.proofs.background import running_upstream
 
@@ -201,6 +202,9 @@ def test_override__above_proof_serves_what_is_proven_bad(
     assert client.pip("reenact-proven==1.0").returncode != 0, "an allow does not beat a proof"
     stage.firewall.cli("override", "revoke", ordinary, "--actor", "ada")
     _allow(stage, "reenact-proven", "--above-proof")
+    # Another process gave it: the judge derives the decision again within a second or two.
+    url = file_url(stage.firewall.index_url, "reenact-proven", proven.filename)
+    wait_until(lambda: fetch(url, method="HEAD").status == 200, seconds=20, every=0.3)
     assert client.pip("reenact-proven==1.0").returncode == 0
 
 
