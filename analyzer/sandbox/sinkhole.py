@@ -12,6 +12,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import resource
 import selectors
 import signal
@@ -43,6 +44,7 @@ DRAIN_S = 0.25
 MEMORY_BYTES_MAX = 512 << 20
 HEAD_BYTES = 64
 HELLO_BYTES_MAX = 8192
+_URL_PARTS = re.compile(r"[/?&=#;]")
 _READ_BYTES = 1 << 16
 _DATAGRAM_BYTES = 1 << 16
 _ANCILLARY_BYTES = 256
@@ -239,7 +241,7 @@ class Sinkhole:
             sni=connection.sni[:253],
             bytes=connection.size,
             http=connection.request.line,
-            canaries=sorted(connection.stream.found),
+            canaries=sorted(connection.stream.found | self._search_pieces(connection)),
             head_hex=connection.head[:HEAD_BYTES].hex(),
         )
 
@@ -308,6 +310,16 @@ class Sinkhole:
         before = set(stream.found)
         stream.feed(data)
         return (stream.found - before) | self._wanted.find(data)
+
+    def _search_pieces(self, connection: _Connection) -> set[str]:
+        """Ids in what short connections to one place say together: the data, or the end of a URL."""
+        if connection.size > HELLO_BYTES_MAX:
+            return set()
+        if not connection.request.line:
+            return self._search((connection.address, connection.port), connection.head)
+        target = connection.request.line.split(" ")[1:2]
+        last = _URL_PARTS.split(target[0])[-1] if target else ""
+        return self._search((connection.address, -connection.port), last.encode("latin-1"))
 
     def _search_labels(self, question: dns.Question) -> set[str]:
         """Ids in a name: its labels joined, and its longest label joined to the last question's.

