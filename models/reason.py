@@ -96,16 +96,18 @@ def sentence(reason: Reason) -> str:
     return f"It {clause(reason)}."
 
 
-def reason_line(decision: Decision, *, url: str = "", alternative: str = "") -> str:
+def reason_line(
+    decision: Decision, *, url: str = "", alternative: str = "", untried: str = ""
+) -> str:
     """Verdict, cause, what to do, short URL: at most 200 printable ASCII characters in one line.
 
-    `alternative` is a pin such as `demo==1.1`; it and `url` are left out where they are not of
-    their form.
+    `alternative` is a pin that is served, such as `demo==1.1`; where there is none, `untried` is one
+    that nobody has judged yet. What is not of its form is left out, as is a `url` that is none.
     """
     return _fit(
         head=f"{verdict_words(decision)} {subject(decision)} ",
         cause=_first_clause(decision),
-        advice=_advice(decision, alternative),
+        advice=_advice(decision, alternative, untried),
         url=_url(url),
         chars_max=LINE_CHARS_MAX,
     )
@@ -155,12 +157,14 @@ def _first_clause(decision: Decision) -> str:
     return clause(decision.reasons[0]) if decision.reasons else "has no stated reason"
 
 
-def _advice(decision: Decision, alternative: str) -> str:
+def _advice(decision: Decision, alternative: str, untried: str = "") -> str:
     if decision.served:
         return ""
     pin = _pin(alternative)
     if pin:
         return f"Use {pin}."
+    if decision.hold is not HoldKind.ANALYSIS and (pin := _pin(untried)):
+        return f"Try {pin}."
     match decision.hold:
         case HoldKind.ANALYSIS:
             return "Try again in a minute."

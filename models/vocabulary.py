@@ -71,7 +71,7 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "mining": "spoke a mining protocol{phase}",
         "network-connect": "opened a connection{to}{phase}",
         "network-listen": "listened for connections{phase}",
-        "own-files-deleted": "deleted its own files{phase}",
+        "own-files-deleted": "deleted or replaced its own files{phase}",
         "persistence-write": "wrote a start-up hook{phase}",
         "process-injection": "reached into another process{phase}",
         "process-outlived": "left a process behind{phase}",

@@ -60,15 +60,21 @@ def guard_page(
         for _, ref in listed
         if (decision := verdicts[ref.key]) is not None and _condemns(decision) and ref.version
     }
-    servable = any(
-        _serves(verdicts[ref.key]) and not file.is_yanked and ref.version not in blocked
+    open_ = [
+        verdicts[ref.key]
         for file, ref in listed
-    )
+        if not file.is_yanked and ref.version not in blocked and ref.kind is not ArtifactKind.OTHER
+    ]
+    servable = any(_serves(verdict) for verdict in open_)
+    # An installer may as well fall back to what nobody has judged: it is held, and judged, then.
+    hopeful = servable or any(v is None or _is_unseen(v) for v in open_)
     files = tuple(
         _guarded(
             file,
             ref,
-            yanked=_mark(file, verdicts[ref.key], blocked.get(ref.version), servable, fallback),
+            yanked=_mark(
+                file, verdicts[ref.key], blocked.get(ref.version), servable, hopeful, fallback
+            ),
             metadata=metadata,
         )
         for file, ref in listed
@@ -113,17 +119,18 @@ def _mark(
     decision: Decision | None,
     sibling: Decision | None,
     servable: bool,
+    hopeful: bool,
     fallback: bool,
 ) -> bool | str:
     """The `yanked` value. Upstream's own yank is never taken back; our reason goes first."""
     own = _one_line(file.yanked) or True if isinstance(file.yanked, str) else file.yanked
-    if not servable:
+    if not hopeful:
         return own
     if decision is not None and not decision.served and not _is_unseen(decision):
         return yank_reason(decision)
     if sibling is not None and not _allowed_by_name(decision):
         return yank_reason(sibling)
-    if fallback and (decision is None or _is_unseen(decision)):
+    if servable and fallback and (decision is None or _is_unseen(decision)):
         return own if file.is_yanked else (yank_reason(decision) if decision else CHECKING)
     return own
 

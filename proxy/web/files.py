@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from models.artifact import ArtifactKind, ArtifactRef, parse_ref
 from models.decision import Action, Decision, HoldKind
-from models.errors import StoreError, ValueInvalid
+from models.errors import PratiqueError, StoreError, ValueInvalid
 from models.reason import reason_line, verdict_words
 from models.work import Priority
 from proxy.store.port import Fetch
@@ -24,6 +24,7 @@ from proxy.web.listing import Listing
 from proxy.web.metadata import MetadataSource
 from proxy.web.problems import problem
 from proxy.web.served import FACTS
+from proxy.web.untried import newest_untried
 from proxy.web.waiting import Waiting
 
 METADATA_SUFFIX = ".metadata"
@@ -187,7 +188,24 @@ class Files:
         self._note(request, decision)
         # Of a file that is refused for its sibling, the sibling's decision says why.
         blamed = decision.reasons[0].word("decision") if decision.reasons else ""
-        return refusal(self._door, decision, blamed or self._ids.of(decision))
+        return refusal(
+            self._door,
+            decision,
+            blamed or self._ids.of(decision),
+            untried=await self._untried(decision.ref),
+        )
+
+    async def _untried(self, ref: ArtifactRef) -> str:
+        """The newest other release on the page that nobody has judged yet; or empty.
+
+        At first contact with a project no release is approved, and this is the pin to try.
+        """
+        door = self._door
+        try:
+            page = await door.index.project(ref.project)
+        except PratiqueError:
+            return ""
+        return newest_untried(page, ref, seen=lambda other: door.gate.stored(other) is not None)
 
     def _note(self, request: web.Request, decision: Decision) -> None:
         facts = request[FACTS]
@@ -200,13 +218,14 @@ class Files:
         facts["policy_digest"] = decision.policy_digest
 
 
-def refusal(door: Door, decision: Decision, decision_id: str) -> web.Response:
+def refusal(door: Door, decision: Decision, decision_id: str, *, untried: str = "") -> web.Response:
     """403 with the reason in the phrase, the body, and behind a short URL."""
     path = f"/v/{decision_id}"
     url = f"{door.settings.public_url}{path}"
     version = door.gate.alternative(decision.ref, as_of=door.clock())
     pin = f"{decision.ref.project}=={version}" if version else ""
-    line = reason_line(decision, url=url, alternative=pin)
+    trial = f"{decision.ref.project}=={untried}" if untried and not pin else ""
+    line = reason_line(decision, url=url, alternative=pin, untried=trial)
     title = verdict_words(decision).removesuffix(":")
     return problem(
         403,

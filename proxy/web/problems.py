@@ -1,7 +1,7 @@
 """Errors on the wire: problem+json (RFC 9457) beside a reason phrase, which is all that pip shows.
 
-Statuses are chosen by what pip, uv and Poetry do with them (FACTS 1.1): 504 is not retried by pip
-and ends X
+Statuses are chosen by what pip, uv and Poetry do with them (FACTS 1.1): 504 is not retried by pip and
+ends in one clean line, while 503 ends in a traceback that hides the reason.
 """
 
 from __future__ import annotations

@@ -71,16 +71,24 @@ def test_uv_pinned__prints_our_reason(client: ClientEnvironment) -> None:
     assert client.installed().get("reenact-demo") is None
 
 
-@pytest.mark.parametrize("tool", ["pip", "uv"])
-def test_unpinned__falls_back_once_the_verdict_is_known(
-    client: ClientEnvironment, tool: str
+@pytest.mark.parametrize(("tool", "uid_base"), [("pip", 61800), ("uv", 61900)])
+def test_unpinned__first_contact_names_a_pin_and_the_next_resolution_takes_it(
+    tool: str, uid_base: int
 ) -> None:
-    install = client.pip if tool == "pip" else client.uv
-    first = install("reenact-demo")
-    if first.returncode != 0:  # first contact may print the reason and the pin
+    # A firewall that has never seen the project: no release of it is approved yet.
+    with (
+        running_upstream(LocalUpstream(demo_packages())) as upstream,
+        Firewall(upstream=upstream.url, uid_base=uid_base) as firewall,
+        client_environment(firewall.index_url) as fresh,
+    ):
+        install = fresh.pip if tool == "pip" else fresh.uv
+        first = install("reenact-demo")
+        assert first.returncode != 0
         assert "sent a planted AWS key" in first.stderr
-        assert install("reenact-demo").returncode == 0
-    assert client.installed()["reenact-demo"] == "1.0"
+        assert "Try reenact-demo==1.0." in first.stderr
+        second = install("reenact-demo")
+        assert second.returncode == 0, second.stderr
+        assert fresh.installed()["reenact-demo"] == "1.0"
 
 
 def test_sdist__is_caught_at_build(client: ClientEnvironment) -> None:

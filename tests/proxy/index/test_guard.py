@@ -109,12 +109,27 @@ def test_guard_page__a_refused_file_is_yanked_with_its_reason_where_one_can_fall
 
 
 @pytest.mark.parametrize("refusal", [block(NEW), hold(NEW, REVIEW), hold(NEW, AGE)])
-@pytest.mark.parametrize("other", [None, block(OLD), hold(OLD, REVIEW), hold(OLD, ANALYSIS)])
-def test_guard_page__a_refused_file_is_plainly_listed_where_nothing_is_servable(
+@pytest.mark.parametrize("other", [block(OLD), hold(OLD, REVIEW), hold(OLD, AGE)])
+def test_guard_page__a_refused_file_is_plainly_listed_where_all_are_refused(
+    refusal: Decision, other: Decision
+) -> None:
+    files = guard(page(OLD, NEW), refusal, other)
+    assert [entry.yanked for entry in files.values()] == [False, False]
+
+
+@pytest.mark.parametrize("refusal", [block(NEW), hold(NEW, REVIEW), hold(NEW, AGE)])
+@pytest.mark.parametrize("other", [None, hold(OLD, ANALYSIS)])
+def test_guard_page__a_refused_file_is_yanked_where_one_is_left_that_nobody_judged(
     refusal: Decision, other: Decision | None
 ) -> None:
     files = guard(page(OLD, NEW), refusal, *([other] if other else []))
-    assert [entry.yanked for entry in files.values()] == [False, False]
+    assert files[NEW].yanked == yank_reason(refusal)
+    assert files[OLD].yanked is False
+
+
+def test_guard_page__what_no_installer_takes_is_nothing_to_fall_back_to() -> None:
+    egg = "demo-1.0-py3.8.egg"
+    assert guard(page(egg, NEW), block(NEW))[NEW].yanked is False
 
 
 def test_guard_page__monitored_files_are_servable() -> None:
@@ -188,8 +203,8 @@ def test_guard_page__a_file_that_upstream_yanked_is_no_fallback() -> None:
 def test_guard_page__an_approval_that_ran_out_is_no_fallback() -> None:
     until = NOW + timedelta(hours=1)
     approved = serve(OLD, expires_at=until)
-    assert guard(page(OLD, NEW), approved, block(NEW))[NEW].is_yanked
-    assert not guard(page(OLD, NEW), approved, block(NEW), as_of=until)[NEW].is_yanked
+    assert guard(page(OLD, NEW), approved, fallback=True)[NEW].is_yanked
+    assert not guard(page(OLD, NEW), approved, fallback=True, as_of=until)[NEW].is_yanked
 
 
 def test_guard_page__a_refusal_that_ran_out_still_marks() -> None:
