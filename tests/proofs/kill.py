@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -18,7 +19,10 @@ from tests.proofs.background import running_upstream
 from tests.proofs.proof import Outcome
 
 ROUNDS = 10
-VICTIMS = ("proxy", "judge", "worker", "sandbox")
+TRIES = 20
+TRY_AGAIN_S = 0.5
+"""Seconds between two tries of the client; a restart of everything takes about 4."""
+VICTIMS = ("proxy", "judge", "worker", "sandbox", "supervisor")
 SLOW_IMPORT = "import time\ntime.sleep({seconds})\n"
 
 
@@ -67,7 +71,7 @@ class KillExperiment:
         client = threading.Thread(target=lambda: answers.append(_insist(url)))
         client.start()
         threading.Event().wait(float(after))
-        os.kill(self._firewall.children()[victim], signal.SIGKILL)
+        self._kill(victim)
         client.join(240)
         known = {row["ref"]["filename"] for row in self._all_decisions()}
         lost = self._decided - known
@@ -76,15 +80,25 @@ class KillExperiment:
         status = f"{answers[0].status} {answers[0].reason}" if answers else "no answer"
         return Outcome(item=item, holds=held and not lost, detail=f"{status}; lost: {sorted(lost)}")
 
+    def _kill(self, victim: str) -> None:
+        """Kill one process; of the supervisor all children die too, and it is started again."""
+        process = self._firewall.process
+        if victim != "supervisor" or process is None:
+            os.kill(self._firewall.children()[victim], signal.SIGKILL)
+            return
+        process.kill()
+        process.wait()
+        self._firewall.start()
+
     def _all_decisions(self) -> list[dict[str, Any]]:
         return wait_until(self._firewall.decisions, seconds=30)
 
 
 def _insist(url: str) -> Answer:
     """Ask as pip does, which tries again after a broken connection."""
-    for _ in range(5):
+    for _ in range(TRIES):
         try:
             return fetch(url)
         except (OSError, HTTPException):
-            continue
-    raise AssertionError("no answer after five tries")
+            time.sleep(TRY_AGAIN_S)
+    raise AssertionError(f"no answer after {TRIES} tries")
