@@ -111,12 +111,16 @@ print('parent goes on')
 KILL = """
 if HARNESS:
     import signal
-    for target in (1, os.getppid()):
-        try:
-            os.kill(target, signal.SIGTERM if target != 1 else signal.SIGKILL)
-        except OSError as error:
-            print(target, error.errno)
+    try:
+        os.kill(1, signal.SIGKILL)
+    except OSError as error:
+        print(1, error.errno)
     print('still here')
+"""
+KILL_RUNNER = """
+if HARNESS:
+    import signal
+    os.kill(os.getppid(), signal.SIGKILL)
 """
 NAMESPACES = """
 if HARNESS:
@@ -218,6 +222,15 @@ async def test_hostile__is_stopped_by_its_control(lab: Lab, row: Row) -> None:
     assert "ALLOWED" not in phase.output_tail
     assert set(row.denied) <= set(phase.denied)
     assert not row.reports or any(line["kind"] == row.reports for line in lines(outcome, "report"))
+    until(lambda: not lab.processes())
+
+
+async def test_runner__that_the_package_killed_is_no_clean_end(lab: Lab) -> None:
+    outcome = await lab.run_code(KILL_RUNNER)
+
+    phase = outcome.result.phases[-1]
+    assert phase.phase == "P3"
+    assert phase.exit_code != 0
     until(lambda: not lab.processes())
 
 
