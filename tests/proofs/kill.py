@@ -88,6 +88,8 @@ class KillExperiment:
             return
         process.kill()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
         self._firewall.start()
 
     def _all_decisions(self) -> list[dict[str, Any]]:
