@@ -18,11 +18,11 @@ from models.evidence import (
     Evidence,
     Finding,
     Layer,
-    Phase,
     PhaseReport,
     Severity,
     Signal,
 )
+from models.phase import Phase
 from models.trace import Event
 
 FINDINGS_MAX = 200

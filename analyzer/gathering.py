@@ -12,7 +12,8 @@ from analyzer.job import Job, Opened
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX, INPUT_FILES_MAX, InputFile
 from analyzer.sources import resolve_with_sources, settles
 from models.artifact import ArtifactKind, kind_of
-from models.evidence import Finding, Layer, Phase, Place, ResolvedFile, Severity, Shortfall
+from models.evidence import Finding, Layer, Place, ResolvedFile, Severity, Shortfall
+from models.phase import Phase
 from models.work import ResolvedSet
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 ARTIFACT = ""

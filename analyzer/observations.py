@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from analyzer.clean import printable
 from analyzer.sandbox.protocol import PhaseResult
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 LINES_MAX = 20_000

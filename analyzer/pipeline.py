@@ -24,7 +24,8 @@ from analyzer.watching import Watched
 from models.artifact import ArtifactKind, kind_of
 from models.canonical import digest_of_bytes
 from models.clock import Clock
-from models.evidence import Coverage, EventAccount, Evidence, Layer, Phase, Shortfall
+from models.evidence import Coverage, EventAccount, Evidence, Layer, Shortfall
+from models.phase import Phase
 from models.work import EvidencePost, Lease
 
 __all__ = ["Progress", "ProxyPort", "Sandbox", "analyse"]

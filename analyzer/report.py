@@ -28,7 +28,8 @@ from analyzer.inventory import (
     ReaderReport,
 )
 from analyzer.unpacking import FLAWS_MAX, Flaw
-from models.evidence import Finding, Layer, Phase, Place, Severity, Signal
+from models.evidence import Finding, Layer, Place, Severity, Signal
+from models.phase import Phase
 
 _MODULE = re.compile(r"[^\W\d]\w{0,99}\Z")
 

@@ -16,15 +16,8 @@ from analyzer.observations import RunnerWord, read_decoys, read_runner, read_sin
 from analyzer.sandbox.protocol import PhaseResult, RunResult
 from analyzer.trace.decode import decode_trace
 from models.errors import SandboxFailed
-from models.evidence import (
-    EventAccount,
-    Finding,
-    Phase,
-    PhaseReport,
-    Severity,
-    Shortfall,
-    Signal,
-)
+from models.evidence import EventAccount, Finding, PhaseReport, Severity, Shortfall, Signal
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 _COUNTED = (

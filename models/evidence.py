@@ -6,7 +6,7 @@ milliseconds, since digested values hold no floats.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -14,28 +14,15 @@ from typing import Annotated
 from msgspec import Meta
 
 from models.artifact import Sha256
-from models.canonical import Digest
+from models.behaviour import BehaviourProfile, Changes
+from models.canonical import Digest, added_in
+from models.phase import LongText, Phase, Text
 
-EVIDENCE_SCHEMA_VERSION = 1
+EVIDENCE_SCHEMA_VERSION = 2
 EVIDENCE_BYTES_MAX = 256 * 1024
 """Bytes of one evidence document as posted (DESIGN.md, Bounds)."""
 TRACE_BYTES_MAX = 8 * 1024 * 1024
 """Bytes of the compressed trace that belongs to it (DESIGN.md, Bounds)."""
-
-Text = Annotated[str, Meta(max_length=300)]
-"""A short text out of an artifact or a box: cut by whoever makes it, escaped by whoever shows it."""
-LongText = Annotated[str, Meta(max_length=4000)]
-
-
-class Phase(StrEnum):
-    """When something was seen (DESIGN.md, Analysis phases)."""
-
-    INVENTORY = "P0"
-    INSTALL = "P1"
-    START = "P2"
-    IMPORT = "P3"
-    USE = "P4"
-    WAIT = "P5"
 
 
 class Layer(StrEnum):
@@ -216,6 +203,13 @@ class Evidence:
     """The compressed trace (gzip of JSON lines of `models.trace.Event`), kept by digest."""
     metadata_digest: Digest | None = None
     """The core metadata file out of the archive, kept by digest; None for sdists."""
+    profile: BehaviourProfile | None = field(default=None, metadata=added_in(2))
+    """What it was seen to do, for comparison with other releases; None: it was not run."""
+    changes: Changes | None = field(default=None, metadata=added_in(2))
+    """What it does that the last approved release did not; None: there was nothing to compare with."""
+    code_digest: Digest | None = field(default=None, metadata=added_in(2))
+    """The digest of all Python files, start hooks and entry points of a wheel, without its native
+    parts: equal in wheels of one release that differ by platform alone. None for sdists."""
 
     @property
     def complete(self) -> bool:

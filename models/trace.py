@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from models.evidence import Phase, Text
+from models.phase import Phase, Text
 
 
 class Category(StrEnum):
@@ -43,6 +43,12 @@ class EventKind(StrEnum):
     """A call recorded with its arguments only (dup2, setsid, prctl …)."""
     DENIED = "denied"
     """A call that seccomp refused; `result` is the negative errno."""
+    FILE_IO = "file-io"
+    """Bytes that one descriptor moved, told when it was closed or the phase ended: `syscall` is
+    `read` or `write`, `count` the calls, `size_bytes` the bytes, `path` empty for pipes and sockets."""
+    SEQUENCE = "sequence"
+    """Three calls one behind the other on one thread, counted in the kernel over a whole phase:
+    `detail` is `first second third` by name, `count` how often."""
     # Reported from outside the traced processes, where no racing thread can forge them:
     DNS = "dns"
     NET = "net"
@@ -74,6 +80,8 @@ class Event:
     port: int = 0
     detail: Text = ""
     size_bytes: int = 0
+    count: int = 0
+    """Of an event that stands for many (FILE_IO, SEQUENCE): how many."""
     raced: bool = False
     owner: Text = ""
     """The distribution the event is charged to; empty: the artifact under analysis."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from models.evidence import Layer, Phase, Shortfall
+from models.evidence import Layer, Shortfall
+from models.phase import Phase
 
 WHAT_ELSE = "a planted secret"
 """What is said of a planted thing whose kind is not in the table."""

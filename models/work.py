@@ -10,8 +10,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from models.artifact import ArtifactRef, Sha256
+from models.behaviour import Baseline
 from models.evidence import Evidence, ResolvedFile
 from models.facts import Facts
+from models.phase import Phase
 
 ANALYSIS_S = 120
 """Seconds one analysis may take (DESIGN.md, Bounds)."""
@@ -73,6 +75,31 @@ class Job:
     not_before: datetime | None = None
 
 
+class Variation(StrEnum):
+    """What is different about the second start (P5), so that code which acts elsewhere acts here."""
+
+    CI = "ci"
+    """The variables of a build server."""
+    TIMEZONE = "timezone"
+    LOCALE = "locale"
+    CLOCK = "clock"
+    """Weeks later, and running fast, so that what waits does not wait long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisPlan:
+    """What an analysis does, as policy has it: its phases, and how the second start differs."""
+
+    phases: tuple[Phase, ...] = (
+        Phase.INSTALL,
+        Phase.START,
+        Phase.IMPORT,
+        Phase.USE,
+        Phase.WAIT,
+    )
+    variations: tuple[Variation, ...] = tuple(Variation)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """What a worker is given: the job, what is known about it, and how long it may keep it."""
@@ -85,6 +112,9 @@ class Lease:
     facts: Facts
     expires_at: datetime
     analysis_s: int = ANALYSIS_S
+    plan: AnalysisPlan = AnalysisPlan()
+    baseline: Baseline | None = None
+    """The last approved release of the project; None: there is none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

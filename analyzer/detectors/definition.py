@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from analyzer.detectors.view import RunView
-from models.evidence import Phase, Place, ProofKind, Severity
+from models.evidence import Place, ProofKind, Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.metadata_service import NAMES
 from analyzer.detectors.view import RunView
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 DEFINITION = Definition(

@@ -9,7 +9,8 @@ from analyzer.detectors.commands import TOOLCHAIN, program
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.network_connect import counts
 from analyzer.detectors.view import BOX_PHASES, RunView
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 DEFINITION = Definition(

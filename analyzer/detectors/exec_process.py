@@ -8,7 +8,8 @@ from analyzer.detectors.commands import is_harmless_question, is_shell, names_do
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from analyzer.lineage import is_python
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import EventKind
 
 DEFINITION = Definition(

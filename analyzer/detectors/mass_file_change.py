@@ -8,7 +8,8 @@ from analyzer.boxpaths import CACHE_DIR, absolute, in_site, within
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from analyzer.sandbox.layout import HOME
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import EventKind
 
 FILES_MIN = 10

@@ -8,7 +8,8 @@ from dataclasses import replace
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.metadata_service import is_metadata_service
 from analyzer.detectors.view import RunView, is_remote
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 DEFINITION = Definition(

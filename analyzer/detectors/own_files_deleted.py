@@ -8,7 +8,8 @@ from analyzer.boxpaths import CODE_SUFFIXES, absolute, in_site, is_bytecode, wit
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from analyzer.sandbox import layout
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 DEFINITION = Definition(

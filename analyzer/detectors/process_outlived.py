@@ -8,7 +8,8 @@ from analyzer.clean import printable
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from analyzer.lineage import ARTIFACT, Process
-from models.evidence import Phase, Place, Severity
+from models.evidence import Place, Severity
+from models.phase import Phase
 from models.trace import EventKind
 
 DEFINITION = Definition(

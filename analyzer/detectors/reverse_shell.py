@@ -9,7 +9,8 @@ from analyzer.detectors.commands import is_shell
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from analyzer.lineage import is_python
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 DEFINITION = Definition(

@@ -8,7 +8,8 @@ from analyzer.detectors.commands import is_harmless_question
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.network_connect import counts
 from analyzer.detectors.view import RunView
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 DEFINITION = Definition(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from analyzer.boxpaths import WRITE_FLAGS, absolute, in_site
 from analyzer.clean import printable
 from analyzer.lineage import ARTIFACT, Lineage, Process
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 BOX_PHASES = (Phase.INSTALL, Phase.START, Phase.IMPORT)

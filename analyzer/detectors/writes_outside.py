@@ -8,7 +8,8 @@ from analyzer.boxpaths import CACHE_DIR, SCRATCH, in_dependencies, in_site, is_b
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.persistence_write import place_of
 from analyzer.detectors.view import RunView
-from models.evidence import Phase, Severity
+from models.evidence import Severity
+from models.phase import Phase
 from models.trace import EventKind
 
 DEFINITION = Definition(

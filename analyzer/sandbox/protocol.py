@@ -36,7 +36,11 @@ SOURCES_S_MAX = 40
 """Seconds in which all of them are built together, and at most half of what the run has left."""
 
 KINDS = ("read", "run")
-PHASES = ("P1", "P2", "P3")
+PHASES = ("P1", "P2", "P3", "P4", "P5")
+VARIATIONS = ("ci", "timezone", "locale", "clock")
+"""What may be different in P5 (`models.work.Variation`)."""
+SCRIPTS_MAX = 20
+"""Console scripts that P4 starts."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,12 @@ class RunRequest:
     """Top-level modules to import first in P3, as the reader found them; then what the box finds."""
     simulate_drops: int = 0
     """For tests: pretend that this many events were dropped."""
+    python: str = ""
+    """Which of `Hello.pythons` boxes run; empty: the first."""
+    scripts: tuple[str, ...] = ()
+    """Names of the console scripts that P4 starts, as the reader found them."""
+    variations: tuple[str, ...] = ()
+    """What is different in P5."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,8 @@ class Canary:
     kind: str
     path: str
     variable: str
+    parameter: str = ""
+    """Of kind `argument`: a value that P4 hands to callables; the runner says to which."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +174,8 @@ class Hello:
     boxes: int = 1
     harness: bool = False
     """Whether boxes show the harness marker (test and research boxes only)."""
+    pythons: tuple[str, ...] = ()
+    """Executables of the interpreters that boxes can run, the usual one first."""
 
 
 def to_json(message: Any) -> dict[str, Any]:

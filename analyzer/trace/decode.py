@@ -26,7 +26,7 @@ from analyzer.trace.records import (
 )
 from analyzer.trace.whereabouts import AT_FDCWD, Whereabouts
 from analyzer.trace.words import TCP_LISTEN, address, cut, ip, tcp_change, text
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 CLONE_THREAD = 0x00010000

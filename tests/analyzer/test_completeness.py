@@ -11,7 +11,8 @@ from analyzer.completeness import Seen, account_of, raced_events, shortfalls_of
 from analyzer.lineage import RUNNER
 from analyzer.observations import ModuleLine, RunnerWord
 from analyzer.sandbox.protocol import PhaseResult, RunResult, SourceBuild
-from models.evidence import Phase, Shortfall
+from models.evidence import Shortfall
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 GOOD = {"emitted": 9, "received": 9, "dropped": 0, "stored": 9, "map_overflows": 0}

@@ -14,13 +14,13 @@ from models.evidence import (
     Evidence,
     Finding,
     Layer,
-    Phase,
     PhaseReport,
     Place,
     ProofKind,
     ResolvedFile,
     Severity,
 )
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 LOW = Finding(id="a", title="low", severity=Severity.LOW, layer=Layer.BEHAVIOUR)

@@ -20,8 +20,9 @@ from analyzer.sandbox.client import SandboxClient
 from analyzer.sandbox.launch import daemon_argv
 from models.artifact import IndexName, Sha256, parse_ref
 from models.clock import utc_now
-from models.evidence import Layer, Phase, ProofKind, ResolvedFile, Shortfall
+from models.evidence import Layer, ProofKind, ResolvedFile, Shortfall
 from models.facts import Facts
+from models.phase import Phase
 from models.work import ANALYSIS_S, EvidencePost, Lease, ResolvedSet, ResolveRequest
 from proxy.demo.packages import installed_wheel
 from tests.analyzer.archives import make_sdist, make_wheel, make_zip, wheel_members

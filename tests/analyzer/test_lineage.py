@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analyzer.lineage import ARTIFACT, CLONE_THREAD, PIP, RUNNER, is_pip, trace_lineage
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 P1, P2, P3 = Phase.INSTALL, Phase.START, Phase.IMPORT

@@ -19,7 +19,7 @@ from analyzer.observations import (
     read_sinkhole,
 )
 from analyzer.sandbox.protocol import PhaseResult
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 PHASES = (

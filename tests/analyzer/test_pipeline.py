@@ -16,15 +16,8 @@ from analyzer.sandbox.client import RunOutcome
 from analyzer.sandbox.protocol import SOURCES_MAX, RunRequest
 from models.canonical import canonical_json, digest_of_bytes
 from models.errors import ResolutionFailed, SandboxFailed, UpstreamUnavailable
-from models.evidence import (
-    EVIDENCE_BYTES_MAX,
-    Evidence,
-    Layer,
-    Phase,
-    ProofKind,
-    Severity,
-    Shortfall,
-)
+from models.evidence import EVIDENCE_BYTES_MAX, Evidence, Layer, ProofKind, Severity, Shortfall
+from models.phase import Phase
 from models.work import EvidencePost, ResolvedSet, ResolveRequest
 from tests.analyzer.archives import core_metadata, make_sdist, make_wheel, make_zip, wheel_members
 from tests.analyzer.fakes import (

@@ -8,7 +8,7 @@ import zlib
 import msgspec
 
 from analyzer.tracefile import encode_trace
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 NET = Event(kind=EventKind.NET, phase=Phase.IMPORT, at_us=9, address="203.0.113.7", canaries=("a",))

@@ -15,13 +15,13 @@ from models.evidence import (
     Evidence,
     Finding,
     Layer,
-    Phase,
     Place,
     ProofKind,
     Severity,
     Shortfall,
 )
 from models.facts import Facts
+from models.phase import Phase
 
 NOW = datetime(2026, 4, 1, 12, 0, tzinfo=UTC)
 SHA = Sha256("a" * 64)

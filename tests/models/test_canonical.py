@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 
 from models.artifact import Release, parse_project
-from models.canonical import canonical_json, digest_of, digest_of_bytes
+from models.canonical import added_in, canonical_json, digest_of, digest_of_bytes
 
 
 def test_canonical_json__sorts_keys_and_spares_space() -> None:
@@ -33,3 +34,17 @@ def test_digest_of__does_not_depend_on_the_order_of_keys() -> None:
     assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
     assert digest_of({"a": 1}) == digest_of_bytes(b'{"a":1}')
     assert digest_of_bytes(b"").startswith("sha256:e3b0c442")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Grown:
+    """A value that got a field in its second version."""
+
+    schema_version: int = 2
+    first: int = 1
+    later: int | None = field(default=None, metadata=added_in(2))
+
+
+def test_canonical_json__an_older_value_keeps_its_digest_when_fields_are_added() -> None:
+    assert canonical_json(_Grown(schema_version=1)) == b'{"first":1,"schema_version":1}'
+    assert canonical_json(_Grown()) == b'{"first":1,"later":null,"schema_version":2}'

@@ -7,7 +7,8 @@ import pytest
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.sandbox.decoys import KINDS
-from models.evidence import Layer, Phase, Shortfall
+from models.evidence import Layer, Shortfall
+from models.phase import Phase
 from models.vocabulary import (
     FINDING_ELSE,
     FINDINGS,

@@ -21,8 +21,9 @@ from models.decision import (
     TrustTier,
 )
 from models.errors import ValueInvalid
-from models.evidence import Finding, Layer, Phase, Place, ProofKind, Severity, Shortfall
+from models.evidence import Finding, Layer, Place, ProofKind, Severity, Shortfall
 from models.facts import Facts
+from models.phase import Phase
 from models.reason import reason_line
 from models.work import ANALYSIS_RETRIES_MAX, ANALYSIS_RETRY_S, FACTS_RETRY_S
 from policies.document import DEFAULT_POLICY_TOML, parse_policy

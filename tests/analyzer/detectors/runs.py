@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analyzer.detectors.view import Planted, RunView
 from analyzer.lineage import trace_lineage
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 P1, P2, P3 = Phase.INSTALL, Phase.START, Phase.IMPORT

@@ -23,7 +23,7 @@ from analyzer.trace.records import (
     RecordType,
     frame,
 )
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 STARTED = 1_000_000_000

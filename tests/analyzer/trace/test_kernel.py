@@ -11,7 +11,7 @@ import pytest
 from analyzer.trace import bpf
 from analyzer.trace.kernel import Tracer
 from analyzer.trace.records import SLOTS_MAX
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import EventKind
 from tests.analyzer.trace.boxes import CHILD_S, Box, cgroup_root
 

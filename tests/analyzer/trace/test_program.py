@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from models.evidence import Phase
+from models.phase import Phase
 from models.trace import Event, EventKind
 from tests.analyzer.trace.boxes import CHILD_S, Box
 

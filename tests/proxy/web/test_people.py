@@ -16,7 +16,6 @@ from models.evidence import (
     Evidence,
     Finding,
     Layer,
-    Phase,
     PhaseReport,
     Place,
     ProofKind,
@@ -24,6 +23,7 @@ from models.evidence import (
     Severity,
     Shortfall,
 )
+from models.phase import Phase
 from models.work import Priority
 from proxy.facts import gather
 from tests.proxy.web.decided import START, held, proved, ref_of, served
