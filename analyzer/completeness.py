@@ -11,7 +11,11 @@ from analyzer.sandbox.protocol import PhaseResult, RunResult
 from models.evidence import EventAccount, Shortfall
 from models.trace import Event, EventKind
 
-TRACED_PHASES = ("P1", "P2", "P3")
+TRACED_PHASES = ("P1", "P2", "P3", "P4", "P5")
+JUDGED_PHASES = ("P1", "P2", "P3")
+"""Phases whose end says how complete a run was. In P4 functions are called with arguments that make
+no sense, and P5 runs under a clock that jumps: honest packages crash and hang there. How far those
+two came are signals; what was lost of their trace counts like any other loss."""
 _IMPORT_TIMED_OUT = 3
 """Exit code of the importer where a module's process had to be killed (`sandbox.runner.imports`)."""
 RETRIED = frozenset(
@@ -44,6 +48,8 @@ class Seen:
     lost_lines: int
     """Lines of sinkhole and decoys that could not be read."""
     raced: int
+    unconfirmed: int = 0
+    """Modules that the runner says it imported, of which no file was seen to be opened."""
 
 
 def account_of(result: RunResult, events: Iterable[Event]) -> EventAccount:
@@ -78,6 +84,8 @@ def shortfalls_of(seen: Seen) -> tuple[Shortfall, ...]:
         *((Shortfall.REQUIREMENT_UNRESOLVED,) if _unbuilt(seen.result) else ()),
         *_of_phases(seen),
         *_of_imports(seen.runner),
+        # A start hook can write the runner's lines and end the process; it cannot forge the trace.
+        *((Shortfall.CRASHED,) if seen.unconfirmed else ()),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -112,13 +120,15 @@ def _of_phases(seen: Seen) -> Iterable[Shortfall]:
             if phase.ended != "exit" or phase.exit_code != 0:
                 yield Shortfall.REQUIREMENT_UNRESOLVED
                 return
+        elif phase.phase not in JUDGED_PHASES:
+            continue
         elif phase.ended != "exit":
             yield _ENDED.get(phase.ended, Shortfall.CRASHED)
         else:
             yield from _of_exit(phase)
     install = phases.get("P1")
     failed = install is not None and (install.ended != "exit" or install.exit_code != 0)
-    if not failed and any(name not in phases for name in seen.asked):
+    if not failed and any(name not in phases for name in seen.asked if name in JUDGED_PHASES):
         yield Shortfall.CRASHED
 
 

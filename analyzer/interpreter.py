@@ -7,19 +7,23 @@ is computed here, with explicit arguments, since the worker may run under anothe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from models.errors import SandboxUnavailable
+from models.evidence import Shortfall
 from models.work import Target
 
 EXECUTABLE = "/usr/bin/python3"
 """What boxes run (`analyzer.sandbox.layout.PYTHON`)."""
+INTERPRETERS_MAX = 16
+"""Interpreters of one machine that are asked; CPython has some six supported versions."""
 _ANSWER_S = 30
 """Seconds the question may take; it takes 0.05."""
 _QUESTION = """\
@@ -53,6 +57,9 @@ _OLDEST_GLIBC_MINOR = {"x86_64": 5, "i686": 5}
 _OLDEST_GLIBC_MINOR_ELSE = 17
 
 
+log = structlog.get_logger()
+
+
 class _Answer(msgspec.Struct, forbid_unknown_fields=True):
     markers: dict[str, str]
     version: tuple[int, int]
@@ -62,9 +69,10 @@ class _Answer(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """An interpreter by what it supports."""
+    """An interpreter by what it supports. `executable` empty: the sandbox's usual one."""
 
     target: Target
+    executable: str = ""
 
     @property
     def version(self) -> str:
@@ -114,12 +122,51 @@ async def describe_interpreter(executable: str = EXECUTABLE) -> Interpreter:
             next_step="Install python3 from the distribution; boxes run it.",
         ) from error
     return from_answer(
-        answer.markers, version=answer.version, platform=answer.platform, libc=answer.libc
+        answer.markers,
+        version=answer.version,
+        platform=answer.platform,
+        libc=answer.libc,
+        executable=executable,
     )
 
 
+async def describe_interpreters(executables: Sequence[str]) -> tuple[Interpreter, ...]:
+    """All that answer, the usual one first; none named: the usual one alone.
+
+    Raises SandboxUnavailable where not even one says what it is.
+    """
+    found = []
+    for executable in executables[:INTERPRETERS_MAX] or (EXECUTABLE,):
+        try:
+            found.append(await describe_interpreter(executable))
+        except SandboxUnavailable as error:
+            log.warning("interpreter_silent", executable=executable, error=str(error))
+    if not found:
+        raise SandboxUnavailable(
+            "None of the sandbox's interpreters says what it is.",
+            next_step="Install python3 from the distribution; boxes run it.",
+        )
+    return tuple(found)
+
+
+def choose_interpreter(
+    known: Sequence[Interpreter], *, requires_python: str, wheel: str = ""
+) -> Interpreter | Shortfall:
+    """The first that runs an artifact (`wheel`: its filename), or why none does."""
+    admitted = [one for one in known if one.satisfies(requires_python)]
+    if not admitted:
+        return Shortfall.INTERPRETER_MISSING
+    fitting = [one for one in admitted if not wheel or one.runs_wheel(wheel)]
+    return fitting[0] if fitting else Shortfall.WRONG_PLATFORM
+
+
 def from_answer(
-    markers: dict[str, str], *, version: tuple[int, int], platform: str, libc: str
+    markers: dict[str, str],
+    *,
+    version: tuple[int, int],
+    platform: str,
+    libc: str,
+    executable: str = "",
 ) -> Interpreter:
     """Markers and tags of a CPython of `version` on `platform` with `libc` (`glibc 2.36`)."""
     short = f"cp{version[0]}{version[1]}"
@@ -129,7 +176,8 @@ def from_answer(
         *compatible_tags(python_version=version, interpreter=short, platforms=platforms),
     ]
     return Interpreter(
-        target=Target(markers=markers, tags=tuple(dict.fromkeys(str(tag) for tag in tags)))
+        target=Target(markers=markers, tags=tuple(dict.fromkeys(str(tag) for tag in tags))),
+        executable=executable,
     )
 
 

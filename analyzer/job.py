@@ -75,7 +75,10 @@ class Job:
     sandbox: Sandbox
     proxy: ProxyPort
     clock: Clock
+    interpreters: tuple[Interpreter, ...]
+    """What boxes can run, the usual one first."""
     interpreter: Interpreter
+    """The one that this artifact is run with."""
     on_progress: Progress
     started: datetime
     hello: Hello

@@ -105,8 +105,49 @@ class LingeringLine(msgspec.Struct, tag="lingering", tag_field="kind"):
     processes: Annotated[int, Meta(ge=0)] = 0
 
 
+class ArgumentLine(msgspec.Struct, tag="argument", tag_field="kind"):
+    """Which parameter was given a planted value: the `index`th of those planted for that."""
+
+    index: Annotated[int, Meta(ge=0)]
+    of: str
+
+
+class UsedLine(msgspec.Struct, tag="used", tag_field="kind"):
+    """How far one module's functions and classes were called."""
+
+    module: str
+    found: Annotated[int, Meta(ge=0)] = 0
+    called: Annotated[int, Meta(ge=0)] = 0
+    raised: Annotated[int, Meta(ge=0)] = 0
+    timeouts: Annotated[int, Meta(ge=0)] = 0
+    left: Annotated[int, Meta(ge=0)] = 0
+
+
+class ScriptLine(msgspec.Struct, tag="script", tag_field="kind"):
+    """One start of a console script."""
+
+    name: str
+    ended: str = ""
+
+
+class PatchedLine(msgspec.Struct, tag="patched", tag_field="kind"):
+    """An attribute of another module that an import replaced."""
+
+    name: str
+
+
 _Sinkhole = DnsLine | TcpLine | UdpLine
-_Runner = ModuleLine | InstallLine | CoverageLine | SubmodulesLine | LingeringLine
+_Runner = (
+    ModuleLine
+    | InstallLine
+    | CoverageLine
+    | SubmodulesLine
+    | LingeringLine
+    | ArgumentLine
+    | UsedLine
+    | ScriptLine
+    | PatchedLine
+)
 _SINKHOLE: msgspec.json.Decoder[_Sinkhole] = msgspec.json.Decoder(_Sinkhole)
 _DECOYS = msgspec.json.Decoder(DecoyLine)
 _RUNNER: msgspec.json.Decoder[_Runner] = msgspec.json.Decoder(_Runner)
@@ -133,6 +174,10 @@ class RunnerWord:
     submodules_found: int = 0
     submodules_left: int = 0
     lingering: int = 0
+    arguments: tuple[ArgumentLine, ...] = ()
+    used: tuple[UsedLine, ...] = ()
+    scripts: tuple[ScriptLine, ...] = ()
+    patched: tuple[str, ...] = ()
     lost: int = 0
 
     @property
@@ -233,6 +278,12 @@ def read_runner(blob: bytes) -> RunnerWord:
         submodules_left=sum(line.left for line in submodules),
         lingering=max(
             (line.processes for line in lines if isinstance(line, LingeringLine)), default=0
+        ),
+        arguments=tuple(line for line in lines if isinstance(line, ArgumentLine)),
+        used=tuple(line for line in lines if isinstance(line, UsedLine)),
+        scripts=tuple(line for line in lines if isinstance(line, ScriptLine)),
+        patched=tuple(
+            dict.fromkeys(printable(line.name) for line in lines if isinstance(line, PatchedLine))
         ),
         lost=lost,
     )

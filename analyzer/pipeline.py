@@ -14,7 +14,7 @@ import structlog
 
 from analyzer import document, report
 from analyzer.gathering import gather_requirements
-from analyzer.interpreter import Interpreter, describe_interpreter
+from analyzer.interpreter import Interpreter, choose_interpreter, describe_interpreters
 from analyzer.inventory import STEERING
 from analyzer.job import RUN_MS_MIN, Job, Progress, ProxyPort, Sandbox
 from analyzer.running import watch
@@ -46,22 +46,25 @@ async def analyse(
     clock: Clock,
     worker_name: str,
     on_progress: Progress | None = None,
-    interpreter: Interpreter | None = None,
+    interpreters: tuple[Interpreter, ...] | None = None,
 ) -> EvidencePost:
     """Analyse one artifact (a sealed memfd, still the caller's). Cancelling it kills its boxes.
 
     Raises SandboxUnavailable, SandboxFailed, and whatever `proxy` raises beside ResolutionFailed.
     """
+    hello = await sandbox.hello()
+    known = interpreters or await describe_interpreters(hello.pythons)
     job = Job(
         lease=lease,
         artifact_fd=artifact_fd,
         sandbox=sandbox,
         proxy=proxy,
         clock=clock,
-        interpreter=interpreter or await describe_interpreter(),
+        interpreters=known,
+        interpreter=known[0],
         on_progress=on_progress or (lambda _phase, _state: None),
         started=clock(),
-        hello=await sandbox.hello(),
+        hello=hello,
         kind=kind_of(lease.ref.filename).value,
     )
     if job.kind == ArtifactKind.OTHER.value:
@@ -112,13 +115,19 @@ def _runnable(job: Job) -> bool:
     """Whether a box can run it; why not is noted."""
     if job.report is None or job.report.refused:
         return False
-    if not job.interpreter.satisfies(job.report.requires_python):
-        job.shortfalls.append(Shortfall.INTERPRETER_MISSING)
+    chosen = choose_interpreter(
+        job.interpreters,
+        requires_python=job.report.requires_python,
+        wheel=job.ref.filename if job.kind == "wheel" else "",
+    )
+    if isinstance(chosen, Shortfall):
+        job.shortfalls.append(chosen)
         return False
-    if job.kind == "wheel" and not job.interpreter.runs_wheel(job.ref.filename):
-        job.shortfalls.append(Shortfall.WRONG_PLATFORM)
-        return False
-    if job.kind == "wheel" and not job.report.modules and job.report.counts.foreign_modules:
+    job.interpreter = chosen
+    # The reader knows the suffixes of extension modules of the usual interpreter only.
+    usual = chosen == job.interpreters[0]
+    foreign = not job.report.modules and job.report.counts.foreign_modules
+    if job.kind == "wheel" and usual and foreign:
         # Its tags admit us and its modules do not; start hooks would run here all the same.
         job.shortfalls.append(Shortfall.WRONG_PLATFORM)
     return job.hello.traced

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import secrets
 import zipfile
 from collections.abc import Sequence
@@ -14,19 +15,23 @@ import structlog
 
 from analyzer import memfd
 from analyzer.completeness import RETRIED
+from analyzer.inventory import ReaderReport
 from analyzer.job import RUN_MS_MIN, Job
 from analyzer.lineage import DEPENDENCIES
-from analyzer.sandbox.protocol import InputFile, RunRequest
+from analyzer.sandbox.protocol import SCRIPTS_MAX, InputFile, RunRequest
 from analyzer.watching import Watched, dependency_modules, same_act, understand
 from models.artifact import Sha256
 from models.canonical import digest_of_bytes
 from models.evidence import Finding
+from models.phase import Phase
 
 FIRST_RUN_PERCENT = {"wheel": 50, "sdist": 75}
 """Of what is left of the analysis' time. A wheel leaves room for a second run; builds are slow."""
-PHASES = ("P1", "P2", "P3")
+ALONE = (Phase.INSTALL, Phase.START, Phase.IMPORT, Phase.WAIT)
+"""Phases in which dependencies are watched alone; in P4 nothing of theirs is called by itself."""
 DEPENDENCY_MODULES_MAX = 40
 """Modules of dependencies that are imported to see what they do alone."""
+_SCRIPT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")
 
 log = structlog.get_logger()
 
@@ -59,11 +64,20 @@ async def _run(job: Job, budget_ms: int) -> Watched:
         kind="run",
         artifact=job.ref.filename,
         archive=job.kind,
-        phases=PHASES,
+        phases=tuple(phase.value for phase in job.lease.plan.phases),
         budget_ms=budget_ms,
         modules=job.report.modules,
+        python=job.interpreter.executable,
+        scripts=console_scripts(job.report),
+        variations=tuple(variation.value for variation in job.lease.plan.variations),
     )
     return await _perform(job, request, job.inputs)
+
+
+def console_scripts(found: ReaderReport) -> tuple[str, ...]:
+    """The names of the programs that an artifact installs, as far as they are plain; at most SCRIPTS_MAX."""
+    names = (entry.name for entry in found.entry_points if entry.group == "console_scripts")
+    return tuple(dict.fromkeys(name for name in names if _SCRIPT.match(name)))[:SCRIPTS_MAX]
 
 
 async def _perform(
@@ -99,9 +113,11 @@ async def _without_dependencies(job: Job, watched: Watched) -> Watched:
             kind="run",
             artifact=stub.filename,
             archive="wheel",
-            phases=PHASES if modules else PHASES[:2],
+            phases=_phases_alone(job, modules),
             budget_ms=job.left_ms(),
             modules=modules,
+            python=job.interpreter.executable,
+            variations=tuple(variation.value for variation in job.lease.plan.variations),
         )
         alone = await _perform(job, request, [(stub, descriptor), *dependencies])
     finally:
@@ -114,6 +130,11 @@ async def _without_dependencies(job: Job, watched: Watched) -> Watched:
             for found in watched.findings
         ),
     )
+
+
+def _phases_alone(job: Job, modules: tuple[str, ...]) -> tuple[str, ...]:
+    planned = [phase for phase in ALONE if phase in job.lease.plan.phases]
+    return tuple(phase.value for phase in planned if modules or phase is not Phase.IMPORT)
 
 
 def _discharged(found: Finding) -> Finding:

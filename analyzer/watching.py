@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,8 @@ class Watched:
     def notable(self) -> bool:
         """Whether start or import did anything that a dependency might have done instead."""
         return any(
-            found.phase in (Phase.START, Phase.IMPORT) and found.severity is not Severity.INFO
+            found.phase in (Phase.START, Phase.IMPORT, Phase.WAIT)
+            and found.severity is not Severity.INFO
             for found in self.findings
         )
 
@@ -86,14 +88,15 @@ def understand(
         (*traced, *sinkhole.events, *decoys.events), key=lambda event: (event.phase, event.at_us)
     )
     lineage = trace_lineage(events, sdist=sdist)
-    planted = [Planted(id=item.id, kind=item.kind, path=item.path) for item in result.canaries]
-    findings, beyond = run_detectors(RunView(lineage, planted=planted, sdist=sdist))
+    view = RunView(lineage, planted=_planted(result, runner), sdist=sdist)
+    findings, beyond = run_detectors(view)
     seen = Seen(
         result=result,
         runner=runner,
         asked=tuple(asked),
         lost_lines=sinkhole.lost + decoys.lost,
         raced=raced_events(lineage.events),
+        unconfirmed=len(unconfirmed_modules(runner, lineage.events)),
     )
     return Watched(
         result=result,
@@ -105,6 +108,32 @@ def understand(
         shortfalls=shortfalls_of(seen),
         signals=tuple(_signals(result, phases, lineage.events, runner, beyond)),
     )
+
+
+def _planted(result: RunResult, runner: RunnerWord) -> list[Planted]:
+    """What was planted; a value that was given to a callable has the parameter's name as its place."""
+    parameters = {line.index: printable(line.of) for line in runner.arguments}
+    arguments = [item.id for item in result.canaries if item.kind == "argument"]
+    given = {identity: parameters.get(index, "") for index, identity in enumerate(arguments)}
+    return [
+        Planted(id=item.id, kind=item.kind, path=given.get(item.id, item.path))
+        for item in result.canaries
+    ]
+
+
+def unconfirmed_modules(runner: RunnerWord, events: Iterable[Event]) -> frozenset[str]:
+    """Top-level modules that count as imported though no file of theirs was opened in P3.
+
+    Names of the standard library are left out: they may have been loaded before.
+    """
+    opened = {
+        part
+        for event in events
+        if event.kind is EventKind.OPEN and event.phase is Phase.IMPORT and event.result >= 0
+        for part in event.path.removeprefix("/env/").split("/")
+    }
+    stems = opened | {part.split(".")[0] for part in opened}
+    return runner.imported - stems - sys.stdlib_module_names
 
 
 def dependency_modules(events: Iterable[Event], *, limit: int) -> tuple[str, ...]:
@@ -168,6 +197,16 @@ def _signals(
     yield signal("submodules_found", runner.submodules_found)
     yield signal("submodules_tried", len(submodules))
     yield signal("submodules_failed", sum(not line.ok for line in submodules))
+    yield signal("callables_found", sum(line.found for line in runner.used), Phase.USE)
+    yield signal("callables_called", sum(line.called for line in runner.used), Phase.USE)
+    yield signal("callables_raised", sum(line.raised for line in runner.used), Phase.USE)
+    yield signal("callables_timed_out", sum(line.timeouts for line in runner.used), Phase.USE)
+    yield signal("callables_left", sum(line.left for line in runner.used), Phase.USE)
+    yield signal("scripts_started", len(runner.scripts), Phase.USE)
+    yield signal("attributes_replaced", len(runner.patched), Phase.IMPORT)
+    for phase in phases:
+        if phase.phase in (Phase.USE.value, Phase.WAIT.value):
+            yield signal("ended", printable(phase.ended, 40), Phase(phase.phase))
     for name, error in (("timed_out", "timeout"), ("ended_process", "ended-process")):
         yield signal(f"submodules_{name}", sum(line.error == error for line in submodules))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from analyzer.clean import printable
-from analyzer.interpreter import Interpreter, describe_interpreter
+from analyzer.interpreter import Interpreter, describe_interpreters
 from analyzer.pipeline import Sandbox, analyse
 from analyzer.proxyclient import ProxyClient
 from models.artifact import Sha256
@@ -106,12 +106,13 @@ class Worker:
 
     async def _slot(self, client: ProxyClient) -> None:
         """One job after the other. Raises NotAuthorised: a token that is refused will stay so."""
-        interpreter: Interpreter | None = None
+        known: tuple[tuple[str, ...], tuple[Interpreter, ...]] | None = None
         failures = 0
         while True:
             try:
-                interpreter = interpreter or await describe_interpreter()
-                await self._sandbox.hello()  # without boxes, a lease would only be lost
+                hello = await self._sandbox.hello()  # without boxes, a lease would only be lost
+                if known is None or known[0] != hello.pythons:
+                    known = (hello.pythons, await describe_interpreters(hello.pythons))
                 lease = await client.lease(self._name)
                 failures = 0
             except (UpstreamError, SandboxUnavailable, LeaseLost) as error:
@@ -120,17 +121,19 @@ class Worker:
                 await asyncio.sleep(self._pause_s(failures))
                 continue
             if lease is not None:
-                await self._work(client, lease, interpreter)
+                await self._work(client, lease, known[1])
 
     def _pause_s(self, failures: int) -> float:
         """Growing, and never the same for two workers that lost the same proxy."""
         longest = min(PAUSE_S_MAX, PAUSE_S_MIN * 2.0 ** min(failures - 1, 10))
         return longest * (0.5 + self._jitter() / 2)
 
-    async def _work(self, client: ProxyClient, lease: Lease, interpreter: Interpreter) -> None:
+    async def _work(
+        self, client: ProxyClient, lease: Lease, interpreters: tuple[Interpreter, ...]
+    ) -> None:
         """One lease to its end: evidence, a failure, or nothing where it was lost."""
         bound = log.bind(lease_id=lease.lease_id, filename=lease.ref.filename)
-        job = asyncio.create_task(self._analyse(client, lease, interpreter))
+        job = asyncio.create_task(self._analyse(client, lease, interpreters))
         beat = asyncio.create_task(self._keep(client, lease))
         try:
             await asyncio.wait([job, beat], return_when=asyncio.FIRST_COMPLETED)
@@ -151,17 +154,23 @@ class Worker:
                 task.cancel()
             await asyncio.gather(job, beat, return_exceptions=True)
 
-    async def _analyse(self, client: ProxyClient, lease: Lease, interpreter: Interpreter) -> None:
+    async def _analyse(
+        self, client: ProxyClient, lease: Lease, interpreters: tuple[Interpreter, ...]
+    ) -> None:
         descriptor = await client.artifact(lease)
         try:
             async with asyncio.timeout(lease.analysis_s + OVERTIME_S):
-                post = await self._analyse_again(client, lease, interpreter, descriptor)
+                post = await self._analyse_again(client, lease, interpreters, descriptor)
         finally:
             os.close(descriptor)
         await client.evidence(post)
 
     async def _analyse_again(
-        self, client: ProxyClient, lease: Lease, interpreter: Interpreter, descriptor: int
+        self,
+        client: ProxyClient,
+        lease: Lease,
+        interpreters: tuple[Interpreter, ...],
+        descriptor: int,
     ) -> EvidencePost:
         """Analyse; should the daemon go away meanwhile, once more when it is back.
 
@@ -176,7 +185,7 @@ class Worker:
                     proxy=LeasedProxy(client=client, lease_id=lease.lease_id),
                     clock=self._clock,
                     worker_name=self._name,
-                    interpreter=interpreter,
+                    interpreters=interpreters,
                 )
             except SandboxUnavailable as error:
                 if last:

@@ -13,6 +13,8 @@ from models.canonical import Digest
 from models.decision import TrustTier
 from models.errors import PolicyInvalid, Problem
 from models.evidence import Layer, Shortfall
+from models.phase import Phase
+from models.work import AnalysisPlan, Variation
 from policies.lines import locate, stated_line
 from policies.policy import Mode, Outcome, Policy, Rule, Unseen, content_digest
 from policies.reading import Notes, Table
@@ -92,6 +94,7 @@ def _read(root: Table, text: str, source: str) -> Policy:
     tiers = root.table("tiers")
     layers = root.table("layers")
     listed_files = root.table("files")
+    analysis = root.table("analysis")
     overrides = root.table("overrides")
     policy = Policy(
         text=text,
@@ -106,12 +109,13 @@ def _read(root: Table, text: str, source: str) -> Policy:
         incomplete=_incomplete(root.table("incomplete"), listed_files),
         direct_url=_tier(listed_files.choice("direct_url", _SERVABLE, "quarantine")),
         unsupported=Outcome(listed_files.choice("unsupported", ("hold", "deny"), "hold")),
+        plan=_plan(analysis),
         override_days_max=overrides.integer("days_max", 1, OVERRIDE_DAYS_MAX, 365),
         override_above_proof=overrides.boolean("above_proof", default=True),
         rules=_rules(root),
         digest=Digest(""),
     )
-    for table in (tiers, layers, listed_files, overrides):
+    for table in (tiers, layers, listed_files, analysis, overrides):
         table.finish()
     return policy
 
@@ -156,6 +160,22 @@ def _incomplete(table: Table, listed_files: Table) -> tuple[tuple[Shortfall, Tru
         pairs.append((shortfall, _tier(word)))
     table.finish()
     return tuple(pairs)
+
+
+def _plan(table: Table) -> AnalysisPlan:
+    """P1 to P3 are always run: a proof may be found in each of them."""
+    further = (
+        (Phase.USE, table.boolean("use", default=True)),
+        (Phase.WAIT, table.boolean("second_start", default=True)),
+    )
+    elsewhere = table.choices("elsewhere", [variation.value for variation in Variation])
+    return AnalysisPlan(
+        phases=(
+            *(Phase.INSTALL, Phase.START, Phase.IMPORT),
+            *(phase for phase, wanted in further if wanted),
+        ),
+        variations=tuple(Variation(word) for word in elsewhere),
+    )
 
 
 def _rules(root: Table) -> tuple[Rule, ...]:

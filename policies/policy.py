@@ -8,14 +8,16 @@ from enum import StrEnum
 from models.canonical import Digest, digest_of
 from models.decision import TrustTier
 from models.evidence import Layer, Shortfall
+from models.work import AnalysisPlan
 from policies.case import Case
 from policies.rules.condition import Condition, Match
 
 EVALUATION_REVISION = 1
 """Part of every policy's digest. It rises when `evaluate` comes to other answers than before."""
 
-_NOT_CONTENT = frozenset({"text", "source"})
-"""Fields that change no answer: a new comment must not make every decision stale."""
+_NOT_CONTENT = frozenset({"text", "source", "plan"})
+"""Fields that change no answer: a new comment must not make every decision stale. The plan is about
+analyses to come; what evidence an answer rests on says the evidence."""
 
 
 class Mode(StrEnum):
@@ -79,6 +81,8 @@ class Policy:
     """For every shortfall, the best tier that a run with it may have."""
     direct_url: TrustTier
     unsupported: Outcome
+    plan: AnalysisPlan
+    """What analyses do from now on."""
     override_days_max: int
     override_above_proof: bool
     rules: tuple[Rule, ...]

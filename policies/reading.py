@@ -115,6 +115,20 @@ class Table:
             return ()
         return tuple(value)
 
+    def choices(self, key: str, options: Sequence[str]) -> tuple[str, ...]:
+        """A list, empty or not, of different ones of `options`; all of them where it is not stated."""
+        value = self._take(key, list(options))
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.note(key, f"must be a list of strings, not {shown(value)}")
+            return tuple(options)
+        for item in value:
+            if item not in options:
+                listing = ", ".join(f'"{option}"' for option in options)
+                self.note(
+                    key, f"may hold {listing}, not {shown(item)}", did_you_mean(item, options)
+                )
+        return tuple(option for option in options if option in value)
+
     def table(self, key: str) -> Table:
         """A sub-table; empty where it is not stated or wrong."""
         value = self._take(key, {})

@@ -143,6 +143,7 @@ class Scanner:
             attempt=1,
             facts=facts or Facts(ref=ref, as_of=now, missing=("page",)),
             expires_at=now + LEASE,
+            plan=self._policy.plan,
         )
         descriptor = sealed(data, ref.sha256)
         try:

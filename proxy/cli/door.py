@@ -225,6 +225,7 @@ async def _rooms(
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
+        plan=lambda: policy.current().plan,
         nudge=nudge,
         checks={"judge": lambda: _answers(config.judge_socket)},
         notices=lambda: notices(off),

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.clock import Clock
 from models.facts import Facts
-from models.work import ResolvedSet, ResolveRequest
+from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import Holds
@@ -173,6 +173,8 @@ class Door:
     clients: TokensPort
     workers: TokensPort
     clock: Clock
+    plan: Callable[[], AnalysisPlan] = AnalysisPlan
+    """What analyses do, as the policy in force has it."""
     nudge: Callable[[], None] = lambda: None
     """Rings the desk: something waits for the judge."""
     checks: Mapping[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)

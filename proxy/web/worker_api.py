@@ -108,7 +108,7 @@ class WorkerApi:
                 left_s = until - loop.time()
                 if lease is not None:
                     request[FACTS].update(lease_id=lease.lease_id, filename=lease.ref.filename)
-                    return _json(lease)
+                    return _json(replace(lease, plan=self._door.plan()))
                 if left_s <= 0 or self._stopping:
                     return web.Response(status=204)
                 await self._bell.wait(min(left_s, self._door.settings.lease_poll_s))

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,10 @@ from analyzer.memfd import sealed
 from analyzer.reader import encode_report, read_artifact
 from analyzer.sandbox.client import RunOutcome
 from analyzer.sandbox.inputs import require_sealed
+from analyzer.sandbox.layout import SITE
 from analyzer.sandbox.protocol import Canary, Hello, InputFile, PhaseResult, RunRequest, RunResult
+from analyzer.trace.records import HEADER, RecordType, frame
+from analyzer.trace.syscalls import numbers
 from models.artifact import IndexName, Sha256, parse_ref
 from models.errors import PratiqueError
 from models.evidence import ResolvedFile
@@ -68,18 +72,40 @@ def phase(name: str, exit_code: int | None = 0, ended: str = "exit") -> PhaseRes
     )
 
 
+ANY_TRACE = b"any"
+"""Stands for a trace in which the modules of the report are opened, and nothing else."""
+
+
+def trace_of_imports(report: bytes) -> bytes:
+    """The opens in P3 that belong to the modules that a report names."""
+    modules = re.findall(rb'"kind":"module","name":"([^"]+)"', report)
+    return frame(opening(f"{SITE}/{name.decode()}/__init__.py") for name in modules)
+
+
+def opening(path: str, phase_number: int = 3) -> bytes:
+    """One record: `path` was opened for reading."""
+    text = path.encode() + b"\0"
+    header = HEADER.pack(
+        phase_number * 1_000_000_000 + 1, 100, 100, RecordType.OPEN, numbers()["openat"],
+        3, 0xFFFFFF9C, 0, 0, len(text), 0, 0, phase_number, 0,
+    )  # fmt: skip
+    return header + text
+
+
 def outcome(
     *,
     phases: Sequence[PhaseResult] = (phase("P1"), phase("P2"), phase("P3")),
     sinkhole: bytes = b"",
     decoys: bytes = b"",
     report: bytes = b'{"kind":"module","name":"reenact_demo","ok":true}\n',
-    trace: bytes | None = b"",
+    trace: bytes | None = ANY_TRACE,
     account: dict[str, int] | None = None,
     truncated: tuple[str, ...] = (),
 ) -> RunOutcome:
     """A run that saw one event and nothing else, unless said."""
     blobs = {"sinkhole": sinkhole, "decoys": decoys, "report": report}
+    if trace == ANY_TRACE:
+        trace = trace_of_imports(report)
     if trace is not None:
         blobs["trace"] = trace
     counted = {"emitted": 1, "received": 1, "stored": 1, "dropped": 0} | (account or {})

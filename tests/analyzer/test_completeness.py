@@ -57,6 +57,10 @@ S = Shortfall
     ("what", "shortfalls"),
     [
         (SEEN, ()),
+        (seen(unconfirmed=1), (S.CRASHED,)),
+        # What is used with arguments that make no sense may well crash or hang.
+        (seen(phases=(*ALL, phase("P4", None, "timeout"), phase("P5", 1))), ()),
+        (replace(SEEN, asked=("P1", "P2", "P3", "P4", "P5")), ()),
         (seen(account={"dropped": 1}), (S.EVENTS_DROPPED,)),
         (seen(account={"map_overflows": 1}), (S.EVENTS_DROPPED,)),
         (seen(account={"emitted": 10}), (S.EVENTS_DROPPED,)),

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from packaging import tags
 
-from analyzer.interpreter import Interpreter, describe_interpreter, from_answer, platform_tags
+from analyzer.interpreter import (
+    Interpreter,
+    choose_interpreter,
+    describe_interpreter,
+    describe_interpreters,
+    from_answer,
+    platform_tags,
+)
 from models.errors import SandboxUnavailable
+from models.evidence import Shortfall
 
 MARKERS = {
     "python_full_version": "3.11.2",
@@ -88,3 +97,40 @@ def test_platform_tags__old_names_stand_behind_their_numbers() -> None:
 def test_from_answer__all_tags_fit_a_target() -> None:
     assert len(PI.target.tags) < 4000
     assert isinstance(PI, Interpreter)
+
+
+def older(requires: str = "3.9") -> Interpreter:
+    markers = PI.target.markers | {
+        "python_version": requires,
+        "python_full_version": f"{requires}.1",
+    }
+    return from_answer(
+        markers, version=(3, 9), platform="linux-aarch64", libc="glibc 2.36", executable="/old"
+    )
+
+
+@pytest.mark.parametrize(
+    ("requires", "wheel", "chosen"),
+    [
+        ("", "", PI),
+        ("<3.10", "", older()),
+        ("", "demo-1-cp39-cp39-linux_aarch64.whl", older()),
+        ("", "demo-1-py3-none-any.whl", PI),
+        ("<3.10", "demo-1-py3-none-any.whl", older()),
+        (">=3.12", "", Shortfall.INTERPRETER_MISSING),
+        (">=3.11", "demo-1-cp39-cp39-linux_aarch64.whl", Shortfall.WRONG_PLATFORM),
+        ("", "demo-1-cp311-cp311-win_amd64.whl", Shortfall.WRONG_PLATFORM),
+    ],
+)
+def test_choose_interpreter__the_first_that_runs_it_or_why_none_does(
+    requires: str, wheel: str, chosen: Interpreter | Shortfall
+) -> None:
+    assert choose_interpreter((PI, older()), requires_python=requires, wheel=wheel) == chosen
+
+
+async def test_describe_interpreters__one_that_is_silent_is_left_out() -> None:
+    found = await describe_interpreters((sys.executable, "/usr/bin/false"))
+
+    assert [one.executable for one in found] == [sys.executable]
+    with pytest.raises(SandboxUnavailable):
+        await describe_interpreters(("/usr/bin/false",))

@@ -169,3 +169,21 @@ def test_readers__noise_never_raises_and_events_are_valid(documents: list[object
     for outside in (read_sinkhole(blob, PHASES), read_decoys(blob, PHASES)):
         msgspec.json.decode(msgspec.json.encode(outside.events), type=tuple[Event, ...])
     assert read_runner(blob).lost == len(documents)
+
+
+def test_read_runner__tells_what_was_used_and_how_far() -> None:
+    word = read_runner(
+        lines(
+            {"kind": "argument", "index": 3, "of": "demo.Client.token"},
+            {"kind": "used", "module": "demo", "found": 5, "called": 4, "raised": 2, "left": 1},
+            {"kind": "script", "name": "demo", "ended": "timeout"},
+            {"kind": "patched", "name": "ssl.SSLSocket.send"},
+            {"kind": "patched", "name": "ssl.SSLSocket.send"},
+        )
+    )
+
+    assert [(line.index, line.of) for line in word.arguments] == [(3, "demo.Client.token")]
+    assert [(line.found, line.called, line.left) for line in word.used] == [(5, 4, 1)]
+    assert [line.ended for line in word.scripts] == ["timeout"]
+    assert word.patched == ("ssl.SSLSocket.send",)
+    assert word.lost == 0

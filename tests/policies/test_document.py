@@ -10,6 +10,8 @@ import pytest
 from models.decision import TrustTier
 from models.errors import PolicyInvalid
 from models.evidence import Layer, Shortfall
+from models.phase import Phase
+from models.work import AnalysisPlan
 from policies.document import DEFAULT_POLICY_TOML, POLICY_CHARS_MAX, parse_policy
 from policies.policy import Outcome, Policy
 
@@ -191,3 +193,17 @@ def test_parse_policy__names_three_mistakes_at_once_in_the_order_of_the_document
 def test_parse_policy__the_same_rule_name_twice_is_a_problem() -> None:
     rule = '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = ["a"]\n'
     assert problems(ENFORCE + rule + rule) == ["line 7: rule[2].name x stands twice"]
+
+
+def test_parse_policy__says_what_analyses_do() -> None:
+    assert default().plan == AnalysisPlan()
+    short = parse_policy(ENFORCE + "[analysis]\nuse = false\nelsewhere = []\n", source="short").plan
+    assert short.phases == (Phase.INSTALL, Phase.START, Phase.IMPORT, Phase.WAIT)
+    assert short.variations == ()
+    (problem,) = problems(ENFORCE + '[analysis]\nelsewhere = ["ci", "timezones"]\n')
+    assert 'did you mean "timezone"' in problem
+
+
+def test_parse_policy__a_plan_makes_no_decision_stale() -> None:
+    without = parse_policy(ENFORCE + "[analysis]\nuse = false\n", source="without")
+    assert without.digest == parse_policy(ENFORCE, source="with").digest

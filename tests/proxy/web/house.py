@@ -23,7 +23,8 @@ from models.errors import (
     UpstreamNotFound,
     UpstreamUnavailable,
 )
-from models.work import ResolvedSet, ResolveRequest
+from models.phase import Phase
+from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.facts import gather
 from proxy.fetchlog import FetchLog
@@ -36,6 +37,8 @@ from proxy.tokens import TokenBook, mint
 from proxy.web.app import CALLERS, make_app
 from proxy.web.door import Door, DoorSettings
 from tests.proxy.web.decided import INDEX, POLICY, START, StillClock, ref_of, sha256_of
+
+PLAN = AnalysisPlan(phases=(Phase.INSTALL, Phase.START, Phase.IMPORT), variations=())
 
 PUBLIC_URL = "https://pratique.example"
 DEMO = NormalizedName("demo")
@@ -304,6 +307,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         clients=TokenBook(store, TokenKind.CLIENT, clock),
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
+        plan=lambda: PLAN,
         nudge=lambda: nudges.append("door"),
     )
     house = House(

@@ -32,7 +32,7 @@ from proxy.facts import gather
 from proxy.store.port import TokenKind
 from proxy.tokens import mint
 from tests.proxy.web.decided import served, sha256_of, until
-from tests.proxy.web.house import House, path_of
+from tests.proxy.web.house import PLAN, House, path_of
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 DATA = b"PK\x03\x04 the bytes of a wheel that nobody may have " * 40
@@ -112,6 +112,12 @@ async def test_lease__carries_the_job(house: House, worker: Worker) -> None:
     assert (lease.ref, lease.size_bytes) == (ref, len(DATA))
     assert lease.facts.ref == ref
     assert await worker.post("/lease", {"worker": "me"}) == (204, b"")
+
+
+async def test_lease__carries_the_plan_of_the_policy_in_force(house: House, worker: Worker) -> None:
+    await queued(house)
+
+    assert (await worker.lease()).plan == PLAN
 
 
 async def test_lease__waits_until_the_bell_rings(house: House, worker: Worker) -> None:
