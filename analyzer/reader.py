@@ -26,6 +26,7 @@ from packaging.utils import (
 
 from analyzer import metadata
 from analyzer.clean import printable
+from analyzer.codedigest import is_script, wheel_code_digest
 from analyzer.inventory import (
     METADATA_BYTES_MAX,
     MODULES_MAX,
@@ -150,7 +151,7 @@ def _keep_bytes(path: str, kind: str) -> int:
         return wanted.get(name, KEPT_BYTES if name in ("WHEEL", "entry_points.txt") else 0)
     landed = metadata.site_path(path)
     hook = landed is not None and landed.endswith((".pth", ".start")) and "/" not in landed
-    return KEPT_BYTES if hook else 0
+    return KEPT_BYTES if hook or is_script(path) else 0
 
 
 def _describe_wheel(stock: _Stock, archive: Archive, filename: str) -> ReaderReport:
@@ -190,6 +191,7 @@ def _describe_wheel(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
         tags=stock.cap("tags", tags, NAMES_MAX, NAME_CHARS_MAX),
         record=record,
         metadata=base64.b64encode(raw or b"").decode(),
+        code_digest="" if archive.refused or stock.links else _code_digest(stock),
     )
 
 
@@ -299,6 +301,11 @@ def _check_wheel_identity(
     told = {str(tag) for text in tags for tag in parse_tag(text)}
     if tags and told.isdisjoint(str(tag) for tag in stated):
         note("wheel-tags-differ", folder, ", ".join(tags[:5]))
+
+
+def _code_digest(stock: _Stock) -> str:
+    hashes = {path: digest for path, (digest, _) in stock.files.items()}
+    return wheel_code_digest(hashes, stock.kept)
 
 
 def _check_record(stock: _Stock, folder: str, archive: Archive) -> RecordCheck:

@@ -109,6 +109,7 @@ async def _without_dependencies(job: Job, watched: Watched) -> Watched:
     log.info("dependencies_ran_alone", filename=job.ref.filename, findings=len(alone.findings))
     return replace(
         watched,
+        alone=alone.events,
         findings=tuple(
             _discharged(found) if any(same_act(found, other) for other in alone.findings) else found
             for found in watched.findings

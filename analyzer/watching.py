@@ -50,6 +50,13 @@ class Watched:
     runner: RunnerWord
     shortfalls: tuple[Shortfall, ...]
     signals: tuple[Signal, ...]
+    alone: tuple[Event, ...] = ()
+    """What the dependencies did in a run without the artifact; empty where none was needed."""
+
+    @property
+    def planted(self) -> tuple[Planted, ...]:
+        """What was planted, and where."""
+        return _planted(self.result)
 
     @property
     def notable(self) -> bool:
@@ -86,8 +93,8 @@ def understand(
         (*traced, *sinkhole.events, *decoys.events), key=lambda event: (event.phase, event.at_us)
     )
     lineage = trace_lineage(events, sdist=sdist)
-    planted = [Planted(id=item.id, kind=item.kind, path=item.path) for item in result.canaries]
-    findings, beyond = run_detectors(RunView(lineage, planted=planted, sdist=sdist))
+    view = RunView(lineage, planted=_planted(result), sdist=sdist)
+    findings, beyond = run_detectors(view)
     seen = Seen(
         result=result,
         runner=runner,
@@ -135,6 +142,10 @@ def _place(found: Finding) -> tuple[str, str, str, int]:
     place = found.place
     # The sinkhole gives each name an address of its own making, so a name says more.
     return place.path, place.host, "" if place.host else place.address, place.port
+
+
+def _planted(result: RunResult) -> tuple[Planted, ...]:
+    return tuple(Planted(id=one.id, kind=one.kind, path=one.path) for one in result.canaries)
 
 
 def _known_phases(phases: Iterable[PhaseResult]) -> tuple[PhaseResult, ...]:

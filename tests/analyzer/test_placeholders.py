@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analyzer.placeholders import Placeholders
 
-TMP, SHM = "/tmp", "/dev/shm"  # noqa: S108 - names in a box
+TMP, SHM = "/tmp/", "/dev/shm"  # noqa: S108 - names in a box
 PLAIN = Placeholders(project="demo-app", version="1.2.3")
 
 
@@ -30,10 +30,10 @@ PLAIN = Placeholders(project="demo-app", version="1.2.3")
         ("/home/dev/.local/lib/python3.13/x", "~/.local/lib/python<python>/x"),
         ("/home/dev/x.cpython-311-x86_64.so", "~/x.cpython-<python>-x86_64.so"),
         ("/proc/4711/mem", "/proc/<pid>/mem"),
-        (f"{TMP}/tmpab12_xyz/payload", f"{TMP}/tmp<random>/payload"),
-        (f"{TMP}/ccQ3x9Zq.s", f"{TMP}/cc<random>.s"),
-        (f"{TMP}/state-17.sock", f"{TMP}/state-<n>.sock"),
-        (f"{TMP}/payload", f"{TMP}/payload"),
+        (f"{TMP}tmpab12_xyz/payload", f"{TMP}tmp<random>/payload"),
+        (f"{TMP}ccQ3x9Zq.s", f"{TMP}cc<random>.s"),
+        (f"{TMP}state-17.sock", f"{TMP}state-<n>.sock"),
+        (f"{TMP}payload", f"{TMP}payload"),
         ("/home/dev/notes-17", "~/notes-17"),
         ("/home/dev/log-1700000000.txt", "~/log-<n>.txt"),
         (f"/home/dev/{'0123456789abcdef' * 4}.bin", "~/<hash>.bin"),
@@ -58,7 +58,7 @@ def test_path__two_temporary_files_of_one_form_are_one(prefix: str, suffix: str)
     names = set()
     for _ in range(5):
         with tempfile.NamedTemporaryFile(prefix=prefix or None, suffix=suffix or None) as file:
-            names.add(PLAIN.path(f"{TMP}/{Path(file.name).name}"))
+            names.add(PLAIN.path(f"{TMP}{Path(file.name).name}"))
     assert len(names) == 1
 
 

@@ -36,7 +36,7 @@ from tests.analyzer.detectors.runs import (
     writes,
 )
 
-TMP = "/tmp"  # noqa: S108 - a name in a box
+TMP = "/tmp/"  # noqa: S108 - a name in a box
 SUBJECT = Subject(project="demo", version="1.0", start_hooks=())
 P4, P5 = Phase.USE, Phase.WAIT
 
@@ -62,7 +62,7 @@ def acts(*events: Event, subject: Subject = SUBJECT, **more: Any) -> list[tuple[
         ([execs("/usr/bin/curl", "curl", "x")], [("executable", "P3", "curl")]),
         ([execs("/usr/bin/x86_64-linux-gnu-gcc-12")], [("executable", "P3", "x86_64-linux-gnu-gcc-12")]),
         ([execs("/env/bin/python3.11", phase=P4)], [("executable", "P4", "python")]),
-        ([execs(f"{TMP}/tmpab12cd34/run")], [("executable", "P3", f"{TMP}/tmp<random>/run")]),
+        ([execs(f"{TMP}tmpab12cd34/run")], [("executable", "P3", f"{TMP}tmp<random>/run")]),
         ([execs("/usr/local/bin/git", "git", result=-2)], [("executable", "P3", "git")]),
         ([shell("uname -m 2>/dev/null")], [("executable", "P3", "uname")]),
         ([shell("id; uname")], [("executable", "P3", "sh")]),
@@ -73,7 +73,7 @@ def acts(*events: Event, subject: Subject = SUBJECT, **more: Any) -> list[tuple[
         ([writes("/deps/site-packages/x.py")], []),
         ([writes("/dev/null"), writes("/dev/tty"), writes("/proc/self/comm")], []),
         ([writes(f"{HOME}/__pycache__/x.pyc")], []),
-        ([writes(f"{TMP}/pip-req-build-x1/build/a", P1)], []),
+        ([writes(f"{TMP}pip-req-build-x1/build/a", P1)], []),
         ([reads(f"{HOME}/.bashrc")], []),
         ([event(EventKind.UNLINK, path=f"{HOME}/x")], [("written", "P3", "~/x")]),
         ([event(EventKind.PATH, syscall="mkdir", path=f"{HOME}/d")], [("written", "P3", "~/d")]),
