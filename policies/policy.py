@@ -79,6 +79,9 @@ class Policy:
     """For every shortfall, the best tier that a run with it may have."""
     direct_url: TrustTier
     unsupported: Outcome
+    native_of_sibling: bool
+    """Whether the native parts of a wheel that nobody can run here are accepted where its Python
+    files equal those of an approved file of the same release."""
     override_days_max: int
     override_above_proof: bool
     rules: tuple[Rule, ...]
