@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from models.artifact import project_of, version_of
 from models.behaviour import Act, ActKind, BehaviourProfile, Changes
 from models.phase import Phase
 from models.vocabulary import PHASES, WHAT, WHAT_ELSE
@@ -70,6 +71,20 @@ def gone_groups(changes: Changes) -> tuple[ActGroup, ...]:
     added = _by_value(changes.added)
     gone = [act for act in changes.gone if (act.kind, act.value) not in added]
     return act_groups(gone)
+
+
+def acts_by_phase(profile: BehaviourProfile) -> tuple[tuple[Phase, tuple[ActGroup, ...]], ...]:
+    """Each phase in which anything was done, with what was done in it."""
+    phases = sorted({act.phase for act in profile.acts})
+    return tuple(
+        (phase, act_groups(act for act in profile.acts if act.phase is phase)) for phase in phases
+    )
+
+
+def release_words(filename: str) -> str:
+    """`demo 1.0`, by a file's name; the name itself where it says neither."""
+    project, version = project_of(filename), version_of(filename)
+    return f"{project} {version}" if project and version else filename
 
 
 def phase_words(phases: Iterable[Phase]) -> str:
