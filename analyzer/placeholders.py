@@ -31,6 +31,8 @@ _PID = re.compile(r"\A/proc/[0-9]+(?=/|\Z)")
 _TEMPORARY = re.compile(r"(?<![A-Za-z0-9])(tmp|pymp-|cc)([a-z0-9_]{8}|[A-Za-z0-9]{6})(?=[./-]|\Z)")
 _MADE_UP = re.compile(r"(?<=[-_.])(?:[a-z0-9_]{8}|(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{6,8})(?=[./]|\Z)")
 """What mkstemp(3) and Python's tempfile put behind a prefix: six of 62 characters, eight of 37."""
+_BARE = re.compile(r"(?<=/)[a-z0-9_]{8}\Z")
+"""The file by which Python's tempfile finds out where it may write has no prefix at all."""
 _NUMBER = re.compile(r"\d+")
 _LONG_NUMBER = re.compile(rf"\d{{{NUMBER_DIGITS_MIN},}}")
 _DATA_LABEL = re.compile(rf"[0-9a-z_=+-]{{{LABEL_CHARS_MIN},}}\Z")
@@ -43,17 +45,20 @@ class Placeholders:
     project: str
     version: str
 
-    def path(self, path: str) -> str:
-        """An absolute path of a box; its home is `~`."""
+    def path(self, path: str, *, fresh: bool = False) -> str:
+        """An absolute path of a box; its home is `~`. `fresh`: made so that no other has the name."""
         text = _PID.sub("/proc/<pid>", path)
         shared = within(text, *SHARED)
         if within(text, HOME):
             text = "~" + text[len(HOME) :]
-        text = _HASH.sub("<hash>", _UUID.sub("<random>", self._own_version(text)))
-        text = _PYTHON.sub(r"\1<python>", text)
-        text = _TEMPORARY.sub(r"\1<random>", text)
+        text = _PYTHON.sub(r"\1<python>", self._own_version(text))
+        text = _TEMPORARY.sub(r"\1<random>", _UUID.sub("<random>", text))
+        if fresh:
+            text = _BARE.sub("<random>", text)
         if shared:
             text = _MADE_UP.sub("<random>", text)
+        # Last, for a made-up name may happen to be one of hexadecimal digits.
+        text = _HASH.sub("<hash>", text)
         return (_NUMBER if shared else _LONG_NUMBER).sub("<n>", text)
 
     def host(self, name: str) -> str:

@@ -7,6 +7,8 @@ where it was seen (`analyzer.running`).
 from __future__ import annotations
 
 import errno
+import os
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,8 +52,8 @@ _REFUSED = frozenset({-errno.EACCES, -errno.EPERM, -errno.EROFS})
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/env/bin")
 _DECOY_READ = frozenset({"open", "access"})
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
-_BUILD_TREES = "/tmp/pip-"  # noqa: S108 - a name in a box
-"""Where pip unpacks and builds an sdist: its own folders, until they are installed."""
+_OF_PIP = re.compile(r"/tmp/(?:pip-|tmp[a-z0-9_]{8}/output\.json\Z)")  # noqa: S108 - names in a box
+"""Where pip unpacks and builds an sdist, and where a back end puts its answer (pyproject_hooks)."""
 _HOOKS = (".pth", ".start", "sitecustomize.py", "usercustomize.py")
 _NOT_FILES = ("/proc/self", "/proc/thread-self")
 
@@ -191,18 +193,23 @@ def executable(event: Event, plain: Placeholders) -> str:
 
 
 def _written(run: RunView, plain: Placeholders) -> Iterator[Act]:
-    for event, path in run.written(phases=PHASES):
+    fresh = {
+        run.real(event.path)
+        for event in run.events(EventKind.OPEN, phases=PHASES)
+        if event.flags & os.O_EXCL and event.flags & os.O_CREAT
+    }
+    for event, path in _changed(run):
         if _took_place(event) and _is_outside(path, event.phase):
-            yield _act(ActKind.WRITTEN, event.phase, plain.path(path))
-    for event in run.events(EventKind.UNLINK, EventKind.CHMOD, EventKind.PATH, phases=PHASES):
-        path = run.real(event.path)
-        changes = event.kind is not EventKind.PATH or event.syscall in _CHANGING
-        if changes and _took_place(event) and _is_outside(path, event.phase):
-            yield _act(ActKind.WRITTEN, event.phase, plain.path(path))
-    for event in run.events(EventKind.RENAME, phases=PHASES):
-        path = run.real(event.path)
-        if _took_place(event) and _is_outside(path, event.phase):
-            yield _act(ActKind.WRITTEN, event.phase, plain.path(path))
+            yield _act(ActKind.WRITTEN, event.phase, plain.path(path, fresh=path in fresh))
+
+
+def _changed(run: RunView) -> Iterator[tuple[Event, str]]:
+    """(event, absolute path) of whatever was made, changed or removed."""
+    yield from run.written(phases=PHASES)
+    kinds = (EventKind.UNLINK, EventKind.CHMOD, EventKind.PATH, EventKind.RENAME)
+    for event in run.events(*kinds, phases=PHASES):
+        if event.kind is not EventKind.PATH or event.syscall in _CHANGING:
+            yield event, run.real(event.path)
 
 
 def _took_place(event: Event) -> bool:
@@ -214,7 +221,7 @@ def _is_outside(path: str, phase: Phase) -> bool:
         return False
     if within(path, "/dev") and not within(path, "/dev/shm"):  # noqa: S108 - a name in a box
         return False
-    return not (phase is Phase.INSTALL and path.startswith(_BUILD_TREES))
+    return not (phase is Phase.INSTALL and _OF_PIP.match(path))
 
 
 def _decoys(run: RunView) -> Iterator[Act]:

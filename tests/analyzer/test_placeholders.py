@@ -53,6 +53,11 @@ def test_path__a_short_version_is_replaced_only_behind_the_name() -> None:
     assert plain.path("/home/dev/part-3.log") == "~/part-3.log"
 
 
+def test_path__a_temporary_name_of_hexadecimal_digits_is_like_any_other() -> None:
+    names = {PLAIN.path(f"{TMP}x-{made_up}") for made_up in ("a1b2c3d4", "zq_x81_w", "abcdefgh")}
+    assert names == {f"{TMP}x-<random>"}
+
+
 @given(st.sampled_from(["", "x-", "build."]), st.sampled_from(["", ".log", ".tar.gz"]))
 def test_path__two_temporary_files_of_one_form_are_one(prefix: str, suffix: str) -> None:
     names = set()

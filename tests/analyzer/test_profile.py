@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,6 +42,10 @@ SUBJECT = Subject(project="demo", version="1.0", start_hooks=())
 P4, P5 = Phase.USE, Phase.WAIT
 
 
+def fresh(path: str) -> Event:
+    return replace(writes(path), flags=os.O_RDWR | os.O_CREAT | os.O_EXCL)
+
+
 def acts(*events: Event, subject: Subject = SUBJECT, **more: Any) -> list[tuple[str, str, str]]:
     found = profile_of(events, subject=subject, planted=PLANTED, **more)
     return [(act.kind.value, act.phase.value, act.value) for act in found.acts]
@@ -74,6 +79,9 @@ def acts(*events: Event, subject: Subject = SUBJECT, **more: Any) -> list[tuple[
         ([writes("/dev/null"), writes("/dev/tty"), writes("/proc/self/comm")], []),
         ([writes(f"{HOME}/__pycache__/x.pyc")], []),
         ([writes(f"{TMP}pip-req-build-x1/build/a", P1)], []),
+        ([writes(f"{TMP}tmpab12cd34/output.json", P1)], []),
+        ([fresh(f"{TMP}abcdefgh")], [("written", "P3", f"{TMP}<random>")]),
+        ([writes(f"{TMP}abcdefgh")], [("written", "P3", f"{TMP}abcdefgh")]),
         ([reads(f"{HOME}/.bashrc")], []),
         ([event(EventKind.UNLINK, path=f"{HOME}/x")], [("written", "P3", "~/x")]),
         ([event(EventKind.PATH, syscall="mkdir", path=f"{HOME}/d")], [("written", "P3", "~/d")]),

@@ -232,8 +232,12 @@ def test_scan__since_the_previous_release_says_what_changed(run: Run) -> None:
     with running_upstream(LocalUpstream(wheels)) as upstream:
         scan = ("scan", "--harness", "reenact-turned")
         done = run(*scan, "--since", "previous", PRATIQUE_UPSTREAM=upstream.url)
-        named = run(*scan, "--json", "--since", "reenact-turned==1.0", PRATIQUE_UPSTREAM=upstream.url)
-        none = run("scan", "reenact-turned<2", "--since", "previous", PRATIQUE_UPSTREAM=upstream.url)
+        named = run(
+            *scan, "--json", "--since", "reenact-turned==1.0", PRATIQUE_UPSTREAM=upstream.url
+        )
+        none = run(
+            "scan", "reenact-turned<2", "--since", "previous", PRATIQUE_UPSTREAM=upstream.url
+        )
     assert done.returncode == 4, done.stdout + done.stderr
     assert "What changed since reenact-turned 1.0" in done.stdout
     assert re.search(r"new +hosts +203\.0\.113\.7 +on import", done.stdout)
