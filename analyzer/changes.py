@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from analyzer.boxpaths import within
 from analyzer.detectors.commands import TOOLCHAIN, is_harmless_question
 from analyzer.document import signal
+from analyzer.placeholders import SHARED
 from models.behaviour import Act, ActKind, Baseline, BehaviourProfile, Changes
 from models.evidence import Finding, Layer, Place, Severity, Signal
 from models.phase import Phase
@@ -115,7 +117,9 @@ def _findings(
 
 
 def is_notable(act: Act) -> bool:
-    """Whether an act is more than a harmless question to the system."""
+    """Whether an act is more than a harmless question to the system, or a file that is nobody's."""
+    if act.kind is ActKind.WRITTEN:
+        return not within(act.value, *SHARED, "~/.cache")
     return act.kind is not ActKind.EXECUTABLE or not is_harmless_question(act.value, (act.value,))
 
 

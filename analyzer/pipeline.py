@@ -179,7 +179,13 @@ def _profile(job: Job) -> BehaviourProfile | None:
         return None
     hooks = found.start_hooks if job.kind == ArtifactKind.WHEEL.value else None
     subject = Subject(project=job.ref.project, version=job.ref.version, start_hooks=hooks)
-    return profile_of(watched.events, subject=subject, planted=watched.planted, alone=watched.alone)
+    return profile_of(
+        watched.events,
+        watched.before,
+        subject=subject,
+        planted=watched.planted,
+        alone=watched.alone,
+    )
 
 
 def _layers(watched: Watched | None) -> tuple[Layer, ...]:

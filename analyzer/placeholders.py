@@ -7,7 +7,7 @@ hashes) comes out alike. The price is that two names of one form are one name af
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from analyzer.boxpaths import within
@@ -15,6 +15,9 @@ from analyzer.sandbox.layout import HOME
 
 SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/run/user")  # noqa: S108 - names in a box
 """Folders in which programs make up names: there every number, and what looks made up, is replaced."""
+PATHS_MAX = 5_000
+"""Different paths of one release that are looked into, at some 50 µs each; the rest is a flood."""
+MORE = "<more>"
 NUMBER_DIGITS_MIN = 5
 """Digits from which a number in any path counts as made up: times, large process ids."""
 LABEL_CHARS_MIN = 24
@@ -44,9 +47,21 @@ class Placeholders:
 
     project: str
     version: str
+    _known: dict[tuple[str, bool], str] = field(default_factory=dict, repr=False, compare=False)
 
     def path(self, path: str, *, fresh: bool = False) -> str:
-        """An absolute path of a box; its home is `~`. `fresh`: made so that no other has the name."""
+        """An absolute path of a box; its home is `~`. `fresh`: made so that no other has the name.
+
+        After PATHS_MAX different ones every further one is `<more>`.
+        """
+        known = self._known.get((path, fresh))
+        if known is None:
+            if len(self._known) >= PATHS_MAX:
+                return MORE
+            known = self._known[path, fresh] = self._path(path, fresh=fresh)
+        return known
+
+    def _path(self, path: str, *, fresh: bool) -> str:
         text = _PID.sub("/proc/<pid>", path)
         shared = within(text, *SHARED)
         if within(text, HOME):
@@ -79,7 +94,7 @@ class Placeholders:
     def _versions(self) -> re.Pattern[str]:
         spelled = {self.version, *(self.version.replace(".", mark) for mark in "_-")}
         either = "|".join(re.escape(one) for one in sorted(spelled, key=len, reverse=True))
-        name = "[-_.]+".join(map(re.escape, re.split(r"[-_.]+", self.project)))
+        name = "[-_.]".join(map(re.escape, re.split(r"[-_.]+", self.project)))
         before = rf"(?<![a-z0-9]){name}[-_.]v?"
         if len(self.version) >= VERSION_CHARS_MIN:
             before += r"|(?<![a-z0-9.])v?"

@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from analyzer.boxpaths import (
     WRITE_FLAGS,
@@ -69,19 +70,21 @@ class Subject:
 
 
 def profile_of(
-    events: Sequence[Event],
-    *,
+    *runs: Sequence[Event],
     subject: Subject,
     planted: Iterable[Planted] = (),
     alone: Iterable[Event] = (),
 ) -> BehaviourProfile:
-    """The profile of a run; `alone`: events of a run of its dependencies without it."""
+    """The profile of all runs of one analysis: what any of them saw, happened.
+
+    `alone`: events of a run of its dependencies without it.
+    """
     plain = Placeholders(project=subject.project, version=subject.version)
     placed = tuple(planted)
-    acts = set(_acts(_view(events, placed), plain))
+    acts = {act for events in runs for act in _acts(_view(events, placed), plain)}
     acts -= set(_acts(_view(alone, placed), plain))
     hooks = subject.start_hooks
-    for hook in _installed_hooks(events) if hooks is None else hooks:
+    for hook in _installed_hooks(chain(*runs)) if hooks is None else hooks:
         acts.add(_act(ActKind.START_HOOK, Phase.START, plain.path(hook)))
     return bounded(acts)
 

@@ -46,7 +46,8 @@ async def watch(job: Job) -> None:
     for found in (*first.findings, *last.findings):
         if not any(same_act(found, other) for other in findings):
             findings.append(found)
-    watched = replace(kept, findings=tuple(findings))
+    other = () if last is first else (first if kept is last else last).events
+    watched = replace(kept, findings=tuple(findings), before=other)
     if watched.notable:
         watched = await _without_dependencies(job, watched)
     job.watched = watched

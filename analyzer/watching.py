@@ -50,6 +50,8 @@ class Watched:
     runner: RunnerWord
     shortfalls: tuple[Shortfall, ...]
     signals: tuple[Signal, ...]
+    before: tuple[Event, ...] = ()
+    """Events of a run that was repeated: what either saw, happened."""
     alone: tuple[Event, ...] = ()
     """What the dependencies did in a run without the artifact; empty where none was needed."""
 

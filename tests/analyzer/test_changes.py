@@ -14,6 +14,7 @@ from models.evidence import Severity
 from models.phase import Phase
 
 P1, P2, P3, P4, P5 = list(Phase)[1:]
+SCRATCH = "/tmp/x"  # noqa: S108 - a name in a box
 HOST, EXECUTABLE, WRITTEN = ActKind.HOST, ActKind.EXECUTABLE, ActKind.WRITTEN
 DECOY, HOOK = ActKind.DECOY, ActKind.START_HOOK
 
@@ -59,6 +60,7 @@ def value(found: Comparison, name: str) -> object:
         ([act(EXECUTABLE, P1, "cc1")], [act(EXECUTABLE, P1, "curl")], Severity.MEDIUM),
         ([], [act(EXECUTABLE, P1, "cc1")], Severity.LOW),
         ([], [act(WRITTEN, P3, "~/x")], Severity.LOW),
+        ([], [act(WRITTEN, P3, "~/.cache/x"), act(WRITTEN, P3, SCRATCH)], None),
         ([], [act(HOOK, P2, "x.pth")], Severity.LOW),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.placeholders import Placeholders
+from analyzer.placeholders import MORE, PATHS_MAX, Placeholders
 
 TMP, SHM = "/tmp/", "/dev/shm"  # noqa: S108 - names in a box
 PLAIN = Placeholders(project="demo-app", version="1.2.3")
@@ -88,3 +88,11 @@ def test_path__a_version_bump_makes_no_difference(old: str, new: str) -> None:
 )
 def test_host__labels_that_carry_data_are_one(host: str, expected: str) -> None:
     assert PLAIN.host(host) == expected
+
+
+def test_path__beyond_its_bound_paths_are_only_more_and_known_ones_stay() -> None:
+    plain = Placeholders(project="demo", version="1.0")
+    for number in range(PATHS_MAX):
+        plain.path(f"/home/dev/{number}")
+    assert plain.path("/home/dev/another") == MORE
+    assert plain.path("/home/dev/7") == "~/7"

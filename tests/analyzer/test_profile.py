@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.lineage import DEPENDENCIES
+from analyzer.placeholders import PATHS_MAX
 from analyzer.profile import Subject, bounded, profile_of
 from models.behaviour import ACTS_MAX, Act, ActKind
 from models.phase import Phase
@@ -47,7 +48,7 @@ def fresh(path: str) -> Event:
 
 
 def acts(*events: Event, subject: Subject = SUBJECT, **more: Any) -> list[tuple[str, str, str]]:
-    found = profile_of(events, subject=subject, planted=PLANTED, **more)
+    found = profile_of(list(events), subject=subject, planted=PLANTED, **more)
     return [(act.kind.value, act.phase.value, act.value) for act in found.acts]
 
 
@@ -123,6 +124,19 @@ def test_profile_of__only_what_the_artifact_did_counts() -> None:
 def test_profile_of__what_dependencies_do_alone_is_left_out() -> None:
     both = [asks("telemetry.test", P2), asks("evil.test")]
     assert acts(*both, alone=[asks("telemetry.test", P2)]) == [("host", "P3", "evil.test")]
+
+
+def test_profile_of__what_either_of_two_runs_saw_happened() -> None:
+    once, twice = asks("once.test"), asks("twice.test")
+    found = profile_of([once, twice], [twice], subject=SUBJECT, planted=PLANTED)
+    assert [act.value for act in found.acts] == ["once.test", "twice.test"]
+
+
+def test_profile_of__a_flood_of_files_hides_no_program() -> None:
+    flood = [writes(f"{HOME}/{number:04}/f") for number in range(PATHS_MAX + 9)]
+    found = profile_of([*flood, execs(f"{TMP}run")], subject=SUBJECT)
+    assert Act(kind=ActKind.EXECUTABLE, phase=P3, value=f"{TMP}run") in found.acts
+    assert found.left_out > 0
 
 
 def test_profile_of__start_hooks_are_the_readers_or_what_pip_installed() -> None:
