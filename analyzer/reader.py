@@ -26,7 +26,7 @@ from packaging.utils import (
 
 from analyzer import metadata
 from analyzer.clean import printable
-from analyzer.codedigest import is_script, wheel_code_digest
+from analyzer.codedigest import MAGIC_BYTES, is_native, wheel_code_digest
 from analyzer.inventory import (
     METADATA_BYTES_MAX,
     MODULES_MAX,
@@ -97,6 +97,8 @@ class _Stock:
     """Path → (hex sha256, size)."""
     kept: dict[str, bytes | None] = field(default_factory=dict)
     """Content of the files that are looked into; None: too long to keep."""
+    native: set[str] = field(default_factory=set)
+    """Paths of executables and libraries, by their first bytes."""
     links: int = 0
     cut: list[str] = field(default_factory=list)
 
@@ -115,25 +117,29 @@ def _take_stock(archive: Archive, kind: str) -> _Stock:
             stock.links += 1
             continue
         limit = _keep_bytes(member.path, kind)
-        digest, size, kept = _consume(archive, member, limit)
+        digest, size, kept, head = _consume(archive, member, limit)
         if not member.whole:
             continue
+        if is_native(head):
+            stock.native.add(member.path)
         stock.files[member.path] = (digest, size)
         if limit:
             stock.kept[member.path] = kept
     return stock
 
 
-def _consume(archive: Archive, member: Member, limit: int) -> tuple[str, int, bytes | None]:
-    """(hex sha256, size, content) — the content only where it fits `limit`."""
-    digest, size = hashlib.sha256(), 0
+def _consume(archive: Archive, member: Member, limit: int) -> tuple[str, int, bytes | None, bytes]:
+    """(hex sha256, size, content, first bytes) — the content only where it fits `limit`."""
+    digest, size, head = hashlib.sha256(), 0, b""
     pieces: list[bytes] = []
     for piece in archive.content(member):
         digest.update(piece)
         size += len(piece)
+        if len(head) < MAGIC_BYTES:
+            head += piece[:MAGIC_BYTES]
         if size <= limit:
             pieces.append(piece)
-    return digest.hexdigest(), size, b"".join(pieces) if size <= limit else None
+    return digest.hexdigest(), size, b"".join(pieces) if size <= limit else None, head
 
 
 def _keep_bytes(path: str, kind: str) -> int:
@@ -151,7 +157,7 @@ def _keep_bytes(path: str, kind: str) -> int:
         return wanted.get(name, KEPT_BYTES if name in ("WHEEL", "entry_points.txt") else 0)
     landed = metadata.site_path(path)
     hook = landed is not None and landed.endswith((".pth", ".start")) and "/" not in landed
-    return KEPT_BYTES if hook or is_script(path) else 0
+    return KEPT_BYTES if hook else 0
 
 
 def _describe_wheel(stock: _Stock, archive: Archive, filename: str) -> ReaderReport:
@@ -305,7 +311,7 @@ def _check_wheel_identity(
 
 def _code_digest(stock: _Stock) -> str:
     hashes = {path: digest for path, (digest, _) in stock.files.items()}
-    return wheel_code_digest(hashes, stock.kept)
+    return wheel_code_digest(hashes, native=stock.native)
 
 
 def _check_record(stock: _Stock, folder: str, archive: Archive) -> RecordCheck:

@@ -34,7 +34,8 @@ def digest(files: Mapping[str, bytes | str], filename: str = LINUX, **more: str)
         {},
         {"reenact_demo/core.cp311-win_amd64.pyd": b"MZ"},
         {"reenact_demo/data.json": "{}"},
-        {f"{DATA}/scripts/tool": b"\x7fELF\0\0"},
+        {f"{DATA}/scripts/tool": b"\x7fELF\0\0" + b"x" * 100_000},
+        {f"{DATA}/scripts/tool.exe": b"MZ\x90"},
     ],
 )
 def test_code_digest__platforms_and_native_parts_make_no_difference(
@@ -61,6 +62,10 @@ def test_code_digest__where_a_file_lands_counts_not_how_the_archive_says_it() ->
         {f"{DATA}/data/lib/python3.11/site-packages/hook.pth": "import os\n"},
         {f"{DATA}/scripts/run": "#!python\nprint(2)\n"},
         {f"{DATA}/scripts/more": "#!/bin/sh\n"},
+        {f"{DATA}/scripts/more": b"#!/bin/sh\nexit 0\n\0"},
+        {f"{DATA}/scripts/more": b"#!/bin/sh\n" + b"x" * 100_000},
+        {"reenact_demo/extra.py": b"MZ = 1"},
+        {f"{DATA}/data/bin/more": "#!/bin/sh\n"},
         {f"{INFO}/entry_points.txt": "[console_scripts]\nrun = os:system\n"},
     ],
 )

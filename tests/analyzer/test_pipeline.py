@@ -491,6 +491,8 @@ async def test_analyse__what_the_first_run_saw_is_not_forgotten() -> None:
     evidence = await evidence_of(sandbox)
 
     assert len(evidence.proofs) == 1
+    assert evidence.profile is not None
+    assert "203.0.113.7" in {act.value for act in evidence.profile.acts}
 
 
 async def test_analyse__a_second_run_that_is_worse_is_not_kept() -> None:
