@@ -110,6 +110,11 @@ def within_bound(evidence: Evidence, *, bytes_max: int = EVIDENCE_BYTES_MAX) -> 
             "evidence.dependencies_left_out",
             value=len(evidence.dependencies),
         )
+    if _size(evidence) > bytes_max:
+        # It cannot be compared with any more: better no baseline than half of one.
+        evidence = _noted(
+            replace(evidence, profile=None, changes=None), "evidence.profile_left_out", value=True
+        )
     return evidence
 
 

@@ -80,6 +80,12 @@ class Interpreter:
         return self.target.markers["python_full_version"]
 
     @property
+    def feature_version(self) -> tuple[int, int]:
+        """Such as (3, 11)."""
+        major, minor = self.target.markers["python_version"].split(".")[:2]
+        return int(major), int(minor)
+
+    @property
     def platform(self) -> str:
         """Such as `linux-x86_64`."""
         markers = self.target.markers

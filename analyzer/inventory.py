@@ -107,5 +107,8 @@ class ReaderReport:
     """None for sdists."""
     metadata: str = ""
     """The core metadata file, base64; empty where there is none."""
+    code_digest: str = ""
+    """Of a wheel's Python files, start hooks, scripts and entry points (`analyzer.codedigest`); empty:
+    it has none of them, or what it holds cannot be told whole."""
     cut: tuple[str, ...] = ()
     """Fields that were cut at their bound."""

@@ -13,15 +13,18 @@ from contextlib import AsyncExitStack
 import structlog
 
 from analyzer import document, report
+from analyzer.changes import compare
 from analyzer.gathering import gather_requirements
 from analyzer.interpreter import Interpreter, choose_interpreter, describe_interpreters
 from analyzer.inventory import STEERING
 from analyzer.job import RUN_MS_MIN, Job, Progress, ProxyPort, Sandbox
+from analyzer.profile import Subject, profile_of
 from analyzer.running import watch
 from analyzer.sandbox.protocol import RunRequest
 from analyzer.tracefile import encode_trace
 from analyzer.watching import Watched
 from models.artifact import ArtifactKind, kind_of
+from models.behaviour import BehaviourProfile
 from models.canonical import digest_of_bytes
 from models.clock import Clock
 from models.evidence import Coverage, EventAccount, Evidence, Layer, Shortfall
@@ -71,7 +74,11 @@ async def analyse(
         job.shortfalls.append(Shortfall.ARCHIVE_REFUSED)
     else:
         await _read(job)
-        if _runnable(job):
+        runnable = _runnable(job)
+        if job.report is not None:
+            version = job.interpreter.feature_version
+            job.findings += report.report_findings(job.report, python=version)
+        if runnable:
             async with AsyncExitStack() as opened:
                 if await gather_requirements(job, opened):
                     await watch(job)
@@ -105,7 +112,6 @@ async def _read(job: Job) -> None:
     job.shortfalls = []
     if STEERING.intersection(job.report.cut):
         job.shortfalls.append(Shortfall.REPORT_TRUNCATED)
-    job.findings += report.report_findings(job.report)
     job.signals += report.report_signals(job.report)
     if job.report.refused:
         job.shortfalls.append(Shortfall.ARCHIVE_REFUSED)
@@ -145,6 +151,8 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
             document.signal("trace_events_left_out", left_out),
         ]
     signals.append(document.signal("traced", job.hello.traced))
+    profile = _profile(job)
+    compared = compare(job.lease.baseline, profile)
     shortfalls = [*job.shortfalls, *(watched.shortfalls if watched else ())]
     evidence = Evidence(
         sha256=job.ref.sha256,
@@ -155,14 +163,17 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         duration_ms=max(0, int((job.clock() - job.started).total_seconds() * 1000)),
         layers=_layers(watched),
         phases=watched.phases if watched else (),
-        signals=tuple(signals),
-        findings=(*job.findings, *(watched.findings if watched else ())),
+        signals=(*signals, *compared.signals),
+        findings=(*job.findings, *(watched.findings if watched else ()), *compared.findings),
         shortfalls=tuple(dict.fromkeys(shortfalls)),
         dependencies=tuple(job.files),
         coverage=_coverage(job),
         account=watched.account if watched else EventAccount(),
         trace_digest=digest_of_bytes(trace) if trace else None,
         metadata_digest=digest_of_bytes(core) if core else None,
+        profile=profile,
+        changes=compared.changes,
+        code_digest=report.code_digest(job.report) if job.report else None,
     )
     return EvidencePost(
         lease_id=job.lease.lease_id,
@@ -170,6 +181,22 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         evidence=document.within_bound(evidence),
         trace=trace,
         metadata=core,
+    )
+
+
+def _profile(job: Job) -> BehaviourProfile | None:
+    """What it was seen to do; None where nothing of it ran."""
+    watched, found = job.watched, job.report
+    if watched is None or not watched.phases or found is None:
+        return None
+    hooks = found.start_hooks if job.kind == ArtifactKind.WHEEL.value else None
+    subject = Subject(project=job.ref.project, version=job.ref.version, start_hooks=hooks)
+    return profile_of(
+        watched.events,
+        watched.before,
+        subject=subject,
+        planted=watched.planted,
+        alone=watched.alone,
     )
 
 

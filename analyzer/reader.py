@@ -26,6 +26,7 @@ from packaging.utils import (
 
 from analyzer import metadata
 from analyzer.clean import printable
+from analyzer.codedigest import MAGIC_BYTES, TextHash, is_code, is_native, wheel_code_digest
 from analyzer.inventory import (
     METADATA_BYTES_MAX,
     MODULES_MAX,
@@ -96,6 +97,10 @@ class _Stock:
     """Path → (hex sha256, size)."""
     kept: dict[str, bytes | None] = field(default_factory=dict)
     """Content of the files that are looked into; None: too long to keep."""
+    code: dict[str, str] = field(default_factory=dict)
+    """Path → digest of each code file of a wheel, of text without regard to its line ends."""
+    native: set[str] = field(default_factory=set)
+    """Paths of executables and libraries, by their first bytes."""
     links: int = 0
     cut: list[str] = field(default_factory=list)
 
@@ -114,25 +119,37 @@ def _take_stock(archive: Archive, kind: str) -> _Stock:
             stock.links += 1
             continue
         limit = _keep_bytes(member.path, kind)
-        digest, size, kept = _consume(archive, member, limit)
+        counts = kind == "wheel" and is_code(member.path)
+        text = TextHash() if counts and not member.path.lower().endswith(".pyc") else None
+        digest, size, kept, head = _consume(archive, member, limit, text)
         if not member.whole:
             continue
+        if counts:
+            stock.code[member.path] = text.hexdigest() if text else digest
+        if is_native(head):
+            stock.native.add(member.path)
         stock.files[member.path] = (digest, size)
         if limit:
             stock.kept[member.path] = kept
     return stock
 
 
-def _consume(archive: Archive, member: Member, limit: int) -> tuple[str, int, bytes | None]:
-    """(hex sha256, size, content) — the content only where it fits `limit`."""
-    digest, size = hashlib.sha256(), 0
+def _consume(
+    archive: Archive, member: Member, limit: int, text: TextHash | None
+) -> tuple[str, int, bytes | None, bytes]:
+    """(hex sha256, size, content, first bytes) — the content only where it fits `limit`."""
+    digest, size, head = hashlib.sha256(), 0, b""
     pieces: list[bytes] = []
     for piece in archive.content(member):
         digest.update(piece)
         size += len(piece)
+        if text is not None:
+            text.update(piece)
+        if len(head) < MAGIC_BYTES:
+            head += piece[:MAGIC_BYTES]
         if size <= limit:
             pieces.append(piece)
-    return digest.hexdigest(), size, b"".join(pieces) if size <= limit else None
+    return digest.hexdigest(), size, b"".join(pieces) if size <= limit else None, head
 
 
 def _keep_bytes(path: str, kind: str) -> int:
@@ -190,6 +207,9 @@ def _describe_wheel(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
         tags=stock.cap("tags", tags, NAMES_MAX, NAME_CHARS_MAX),
         record=record,
         metadata=base64.b64encode(raw or b"").decode(),
+        code_digest=""
+        if archive.refused or stock.links
+        else wheel_code_digest(stock.code, native=stock.native),
     )
 
 

@@ -28,9 +28,15 @@ from analyzer.inventory import (
     ReaderReport,
 )
 from analyzer.unpacking import FLAWS_MAX, Flaw
+from models.canonical import Digest
 from models.evidence import Finding, Layer, Place, Severity, Signal
 from models.phase import Phase
 
+START_FILES_SINCE = (3, 15)
+"""The Python from which on `.start` files are run (PEP 829); an older one passes them over."""
+NOT_RUN_HERE = "not-run-here"
+"""`Finding.what` of a start hook that the interpreter is too old for: nobody saw what it does."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _MODULE = re.compile(r"[^\W\d]\w{0,99}\Z")
 
 
@@ -75,6 +81,7 @@ def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | Non
         entry_points=report.entry_points[:NAMES_MAX],
         native=tuple(map(printable, report.native[:NAMES_MAX])),
         tags=tuple(map(printable, report.tags[:NAMES_MAX])),
+        code_digest=report.code_digest if _DIGEST.match(report.code_digest) else "",
         cut=tuple(dict.fromkeys((*lost, *(printable(c, 40) for c in report.cut[:NAMES_MAX])))),
     )
 
@@ -90,20 +97,38 @@ def core_metadata(report: ReaderReport) -> bytes:
     return data if len(data) <= METADATA_BYTES_MAX else b""
 
 
-def report_findings(report: ReaderReport) -> tuple[Finding, ...]:
-    """One finding for each flaw, in words out of the table."""
+def code_digest(report: ReaderReport) -> Digest | None:
+    """The digest of a wheel's code, by which wheels of one release are equal on all platforms."""
+    usable = report.kind == "wheel" and not report.refused and report.code_digest
+    return Digest(report.code_digest) if usable else None
+
+
+def report_findings(
+    report: ReaderReport, *, python: tuple[int, int] | None = None
+) -> tuple[Finding, ...]:
+    """One finding for each flaw, in words out of the table.
+
+    `python`: the version of the interpreter that runs it; a hook that it is too old for ran nowhere.
+    """
+    unrun = frozenset(start_files(report) if python and python < START_FILES_SINCE else ())
     return tuple(
         Finding(
             id=flaw.id,
             title=FLAWS[flaw.id].title,
-            severity=Severity(FLAWS[flaw.id].severity),
+            severity=Severity.LOW if flaw.path in unrun else Severity(FLAWS[flaw.id].severity),
             layer=Layer.METADATA,
             phase=Phase.INVENTORY,
             technique=FLAWS[flaw.id].technique,
+            what=NOT_RUN_HERE if flaw.path in unrun else "",
             place=Place(path=printable(flaw.path or flaw.detail)),
         )
         for flaw in report.flaws
     )
+
+
+def start_files(report: ReaderReport) -> tuple[str, ...]:
+    """Start hooks that only Python 3.15 and later run (PEP 829)."""
+    return tuple(hook for hook in report.start_hooks if hook.endswith(".start"))
 
 
 def report_signals(report: ReaderReport) -> tuple[Signal, ...]:
@@ -129,6 +154,7 @@ def _facts(report: ReaderReport) -> Iterator[tuple[str, int | bool | str | None]
     yield "requires_python", report.requires_python or None
     yield "modules", len(report.modules) if report.kind == "wheel" else None
     yield "start_hooks", len(report.start_hooks)
+    yield "start_files", len(start_files(report))
     yield "entry_points", len(report.entry_points)
     build = report.build
     yield "build_backend", build.backend if build else None

@@ -51,7 +51,8 @@ async def watch(job: Job) -> None:
     for found in (*first.findings, *last.findings):
         if not any(same_act(found, other) for other in findings):
             findings.append(found)
-    watched = replace(kept, findings=tuple(findings))
+    other = () if last is first else (first if kept is last else last).events
+    watched = replace(kept, findings=tuple(findings), before=other)
     if watched.notable:
         watched = await _without_dependencies(job, watched)
     job.watched = watched
@@ -125,6 +126,7 @@ async def _without_dependencies(job: Job, watched: Watched) -> Watched:
     log.info("dependencies_ran_alone", filename=job.ref.filename, findings=len(alone.findings))
     return replace(
         watched,
+        alone=alone.events,
         findings=tuple(
             _discharged(found) if any(same_act(found, other) for other in alone.findings) else found
             for found in watched.findings

@@ -51,6 +51,15 @@ class Watched:
     runner: RunnerWord
     shortfalls: tuple[Shortfall, ...]
     signals: tuple[Signal, ...]
+    before: tuple[Event, ...] = ()
+    """Events of a run that was repeated: what either saw, happened."""
+    alone: tuple[Event, ...] = ()
+    """What the dependencies did in a run without the artifact; empty where none was needed."""
+
+    @property
+    def planted(self) -> tuple[Planted, ...]:
+        """What was planted, and where."""
+        return _planted(self.result, self.runner)
 
     @property
     def notable(self) -> bool:
@@ -88,7 +97,8 @@ def understand(
         (*traced, *sinkhole.events, *decoys.events), key=lambda event: (event.phase, event.at_us)
     )
     lineage = trace_lineage(events, sdist=sdist)
-    view = RunView(lineage, planted=_planted(result, runner), sdist=sdist)
+    planted = _planted(result, runner)
+    view = RunView(lineage, planted=planted, sdist=sdist)
     findings, beyond = run_detectors(view)
     seen = Seen(
         result=result,
@@ -110,15 +120,15 @@ def understand(
     )
 
 
-def _planted(result: RunResult, runner: RunnerWord) -> list[Planted]:
+def _planted(result: RunResult, runner: RunnerWord) -> tuple[Planted, ...]:
     """What was planted; a value that was given to a callable has the parameter's name as its place."""
     parameters = {line.index: printable(line.of) for line in runner.arguments}
     arguments = [item.id for item in result.canaries if item.kind == "argument"]
     given = {identity: parameters.get(index, "") for index, identity in enumerate(arguments)}
-    return [
+    return tuple(
         Planted(id=item.id, kind=item.kind, path=given.get(item.id, item.path))
         for item in result.canaries
-    ]
+    )
 
 
 def unconfirmed_modules(runner: RunnerWord, events: Iterable[Event]) -> frozenset[str]:

@@ -55,6 +55,8 @@ class Baseline:
     sha256: Sha256
     evidence_digest: Digest
     profile: BehaviourProfile
+    phases: tuple[Phase, ...] = ()
+    """The phases it was seen in, so that one it never ran is not compared; empty: all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,7 @@ class ReasonCode(StrEnum):
     STILL_CHECKING = "still-checking"
     UNSUPPORTED_FILE = "unsupported-file"
     WRONG_PLATFORM = "wrong-platform"
+    PLATFORM_SIBLING = "platform-sibling"
     RELEASE_SIBLING_BLOCKED = "release-sibling-blocked"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from models.artifact import ArtifactRef
+from models.canonical import Digest, added_in
 
-FACTS_SCHEMA_VERSION = 1
+FACTS_SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,19 @@ class Facts:
     attested: bool | None = None
     """Whether the index announces a PEP 740 attestation for the file."""
     missing: tuple[str, ...] = ()
+    approved_sibling: str = field(default="", metadata=added_in(2))
+    """Of a wheel that nobody here can run: the digest of its Python files and, behind a space, the
+    approved file of the same release that has the same; empty: there is none (`sibling_text`)."""
+
+    @property
+    def sibling_digest(self) -> str:
+        """The code digest of the approved sibling; empty without one."""
+        return self.approved_sibling.partition(" ")[0]
+
+    @property
+    def sibling_filename(self) -> str:
+        """The approved sibling's filename; empty without one."""
+        return self.approved_sibling.partition(" ")[2]
 
     @property
     def age_days(self) -> int | None:
@@ -45,3 +59,8 @@ class Facts:
         """Whole days since the project's first upload, at `as_of`."""
         first = self.project_first_upload
         return None if first is None else (self.as_of - first).days
+
+
+def sibling_text(code_digest: Digest, filename: str) -> str:
+    """What stands in `Facts.approved_sibling`."""
+    return f"{code_digest} {filename}"

@@ -64,6 +64,9 @@ _PLAIN: Mapping[ReasonCode, str] = MappingProxyType(
         ReasonCode.STILL_CHECKING: "is still being checked",
         ReasonCode.UNSUPPORTED_FILE: "is not a wheel or sdist that can be checked",
         ReasonCode.WRONG_PLATFORM: "is for a platform that cannot be checked here",
+        ReasonCode.PLATFORM_SIBLING: (
+            "could not be run here, but its Python files equal those of an approved file of this release"
+        ),
         ReasonCode.RELEASE_SIBLING_BLOCKED: "belongs to a release with a blocked file",
     }
 )

@@ -50,6 +50,7 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
     {
         # Behaviour: what boxes saw. {what}, {to} and {phase} are filled where they are known.
         "agent-config-write": "changed the settings of an AI agent{phase}",
+        "behaviour-changed": "does what its last approved release did not{phase}",
         "canary-argument-left": "sent a value that it was given{to}{phase}",
         "canary-left": "sent {what}{to}{phase}",
         "decoy-read": "read {what}{phase}",

@@ -108,6 +108,8 @@ def _read(root: Table, text: str, source: str) -> Policy:
         layer_switched_off=_tier(layers.choice("switched_off", _ANY_TIER, "monitor")),
         incomplete=_incomplete(root.table("incomplete"), listed_files),
         direct_url=_tier(listed_files.choice("direct_url", _SERVABLE, "quarantine")),
+        native_of_sibling=listed_files.choice("native_of_sibling", ("hold", "accept"), "hold")
+        == "accept",
         unsupported=Outcome(listed_files.choice("unsupported", ("hold", "deny"), "hold")),
         plan=_plan(analysis),
         override_days_max=overrides.integer("days_max", 1, OVERRIDE_DAYS_MAX, 365),

@@ -83,6 +83,9 @@ class Policy:
     unsupported: Outcome
     plan: AnalysisPlan
     """What analyses do from now on."""
+    native_of_sibling: bool
+    """Whether the native parts of a wheel that nobody can run here are accepted where its Python
+    files equal those of an approved file of the same release."""
     override_days_max: int
     override_above_proof: bool
     rules: tuple[Rule, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from models.decision import Action, HoldKind, LayerStatus, Reason, ReasonCode, TrustTier, reason
-from models.evidence import Evidence, Layer
+from models.evidence import Evidence, Layer, Shortfall
 from policies.case import Case
 from policies.causes import finding_reason, finding_reasons, has_severe, shortfall_reason
 from policies.policy import Outcome, Policy
@@ -42,10 +42,15 @@ def by_tier(case: Case, evidence: Evidence, policy: Policy) -> Verdict:
 
 def _caps(case: Case, evidence: Evidence, policy: Policy) -> list[Cap]:
     """What lowers the tier beside the score."""
+    by_sibling = _by_sibling(case, evidence, policy)
     caps = [
         Cap(tier=policy.cap_incomplete(shortfall), reasons=(shortfall_reason(shortfall),))
         for shortfall in evidence.shortfalls
+        if not (by_sibling and shortfall is Shortfall.WRONG_PLATFORM)
     ]
+    if by_sibling:
+        stated = reason(ReasonCode.PLATFORM_SIBLING)
+        caps.append(Cap(tier=TrustTier.MONITOR, reasons=(stated,)))
     layers = case.score.layers if case.score else ()
     missing = [item.layer for item in layers if item.status is LayerStatus.MISSING]
     caps += [
@@ -54,7 +59,7 @@ def _caps(case: Case, evidence: Evidence, policy: Policy) -> list[Cap]:
             reasons=(reason(ReasonCode.LAYER_MISSING, layer=layer.value),),
         )
         for layer in missing
-        if layer not in case.layers_off
+        if layer not in case.layers_off and not (by_sibling and layer is Layer.BEHAVIOUR)
     ]
     caps += [
         Cap(
@@ -68,6 +73,17 @@ def _caps(case: Case, evidence: Evidence, policy: Policy) -> list[Cap]:
     if direct is not None:
         caps.append(Cap(tier=policy.direct_url, reasons=(direct,), order=0))
     return caps
+
+
+def _by_sibling(case: Case, evidence: Evidence, policy: Policy) -> bool:
+    """Whether it rests on a sibling: nobody here can run it, and policy takes its native parts unseen."""
+    told = case.facts.sibling_digest if case.facts else ""
+    return (
+        policy.native_of_sibling
+        and Shortfall.WRONG_PLATFORM in evidence.shortfalls
+        and evidence.code_digest is not None
+        and evidence.code_digest == told
+    )
 
 
 def _band(case: Case, evidence: Evidence, policy: Policy) -> Cap:

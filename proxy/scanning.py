@@ -15,6 +15,7 @@ from typing import Self
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from analyzer.interpreter import describe_interpreter
 from analyzer.memfd import sealed
@@ -22,6 +23,8 @@ from analyzer.pipeline import analyse
 from analyzer.sandbox.client import SandboxClient
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX
 from models.artifact import ArtifactKind, ArtifactRef, Sha256, kind_of, parse_index_name, parse_ref
+from models.behaviour import Baseline
+from models.canonical import digest_of
 from models.clock import Clock, utc_now
 from models.decision import Decision
 from models.errors import CapabilityRefused, UpstreamError, UpstreamNotFound, ValueInvalid
@@ -54,6 +57,17 @@ class Scanned:
     decision: Decision
     evidence: Evidence
     facts: Facts | None
+    since: str = ""
+    """The file of an older release that it was to be compared with; empty: none was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A file to scan: its bytes, and the page that speaks of its project, if there is one."""
+
+    ref: ArtifactRef
+    data: bytes
+    page: ProjectPage | None
 
 
 class Scanner:
@@ -92,8 +106,8 @@ class Scanner:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def scan_requirement(self, text: str) -> Scanned:
-        """Analyse the best file for a requirement. Raises UpstreamNotFound where there is none."""
+    async def find(self, text: str) -> Found:
+        """The best file for a requirement. Raises UpstreamNotFound where there is none."""
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
@@ -103,20 +117,23 @@ class Scanner:
             ) from error
         name = canonicalize_name(requirement.name)
         page = await self._index.project(name)
-        file = await _best_file(page, requirement)
-        ref = ArtifactRef(
-            index=self._upstream.name,
-            project=name,
-            filename=file.filename,
-            sha256=Sha256(str(file.sha256)),
-        )
-        self._on_progress(file.filename, "fetching")
-        path = await self._fetcher.ensure(ref)
-        with path.open("rb") as opened:
-            return await self._scan(ref, opened.read(INPUT_BYTES_MAX), page)
+        return await self._fetch(page, await _best_file(page, requirement))
 
-    async def scan_bytes(self, filename: str, data: bytes) -> Scanned:
-        """Analyse a file's bytes; facts come from the index if it lists these very bytes."""
+    async def previous(self, of: Found) -> Found:
+        """The newest release below `of` on the index, as a file of the same kind where there is one.
+
+        Raises UpstreamNotFound where there is none.
+        """
+        file = await _file_before(of.page, of.ref) if of.page else None
+        if of.page is None or file is None:
+            raise UpstreamNotFound(
+                f"The index has no release before {of.ref.filename} that could be run here.",
+                next_step="Name a file or a release: --since demo==1.0.",
+            )
+        return await self._fetch(of.page, file)
+
+    async def given(self, filename: str, data: bytes) -> Found:
+        """A file by its bytes; facts come from the index if it lists these very bytes."""
         stem = (
             filename.split("-", maxsplit=1)[0]
             if kind_of(filename) is ArtifactKind.WHEEL
@@ -129,23 +146,65 @@ class Scanner:
             page = await self._index.project(ref.project)
         except UpstreamError:
             self._on_progress(filename, "unknown to the index")
-        return await self._scan(ref, data, page)
+        return Found(ref=ref, data=data, page=page)
 
-    async def _scan(self, ref: ArtifactRef, data: bytes, page: ProjectPage | None) -> Scanned:
-        now = self._clock()
+    async def scan(self, found: Found, *, since: Found | None = None) -> Scanned:
+        """Analyse and judge a file; `since` is analysed first, and not judged.
+
+        Raises ValueInvalid where `since` is of another project.
+        """
+        baseline = None
+        if since is not None:
+            if since.ref.project != found.ref.project:
+                raise ValueInvalid(
+                    f"{since.ref.filename} is no release of {found.ref.project}.",
+                    next_step="Compare two releases of one project.",
+                )
+            _, older = await self._analyse(since)
+            baseline = _baseline(older)
+        facts, evidence = await self._analyse(found, baseline)
+        request = JudgeRequest(
+            id=1,
+            ref=found.ref,
+            as_of=self._clock(),
+            policy_toml=self._policy.text,
+            facts=facts,
+            evidence=evidence,
+        )
+        decision = await LocalJudge(RulesScorer()).judge(request)
+        name = since.ref.filename if since else ""
+        return Scanned(decision=decision, evidence=evidence, facts=facts, since=name)
+
+    async def _fetch(self, page: ProjectPage, file: IndexFile) -> Found:
+        ref = ArtifactRef(
+            index=self._upstream.name,
+            project=page.name,
+            filename=file.filename,
+            sha256=Sha256(str(file.sha256)),
+        )
+        self._on_progress(file.filename, "fetching")
+        path = await self._fetcher.ensure(ref)
+        data = await asyncio.to_thread(_head, path)
+        return Found(ref=ref, data=data, page=page)
+
+    async def _analyse(
+        self, found: Found, baseline: Baseline | None = None
+    ) -> tuple[Facts | None, Evidence]:
+        now, ref, page = self._clock(), found.ref, found.page
         listed = page is not None and page.file(ref.filename, ref.sha256) is not None
         facts = gather(page, ref, now) if page and listed else None
         lease = Lease(
             lease_id=secrets.token_hex(8),
             job_id=1,
             ref=ref,
-            size_bytes=len(data),
+            size_bytes=len(found.data),
             attempt=1,
             facts=facts or Facts(ref=ref, as_of=now, missing=("page",)),
             expires_at=now + LEASE,
             plan=self._policy.plan,
+            baseline=baseline,
         )
-        descriptor = sealed(data, ref.sha256)
+        descriptor = sealed(found.data, ref.sha256)
         try:
             post = await analyse(
                 lease=lease,
@@ -158,16 +217,47 @@ class Scanner:
             )
         finally:
             os.close(descriptor)
-        request = JudgeRequest(
-            id=1,
-            ref=ref,
-            as_of=self._clock(),
-            policy_toml=self._policy.text,
-            facts=facts,
-            evidence=post.evidence,
-        )
-        decision = await LocalJudge(RulesScorer()).judge(request)
-        return Scanned(decision=decision, evidence=post.evidence, facts=facts)
+        return facts, post.evidence
+
+
+def _baseline(older: Evidence) -> Baseline | None:
+    """What a scan compares with; None where the older file could not be run."""
+    if older.profile is None:
+        return None
+    return Baseline(
+        filename=older.filename,
+        sha256=older.sha256,
+        evidence_digest=digest_of(older),
+        profile=older.profile,
+        phases=tuple(phase.phase for phase in older.phases),
+    )
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(INPUT_BYTES_MAX)
+
+
+async def _file_before(page: ProjectPage, ref: ArtifactRef) -> IndexFile | None:
+    """Of the newest release below `ref`'s that is not yanked, the file that compares best."""
+    described = await describe_interpreter()
+    below = Version(ref.version) if ref.version else None
+    older = [
+        candidate
+        for candidate in candidates_of(page, TargetInterpreter(described.target))
+        if below is not None and candidate.version < below and not candidate.file.is_yanked
+    ]
+    best = max(older, key=lambda one: (not one.version.is_prerelease, one.version), default=None)
+    if best is None:
+        return None
+    alike = (
+        file
+        for file in page.files
+        if file.version == str(best.version)
+        and file.kind is ref.kind is ArtifactKind.SDIST
+        and file.sha256
+    )
+    return next(alike, best.file)
 
 
 async def _best_file(page: ProjectPage, requirement: Requirement) -> IndexFile:

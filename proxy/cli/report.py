@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from models.acts import ActGroup, act_groups, added_groups, gone_groups, release_words
+from models.behaviour import BehaviourProfile
 from models.decision import Action, Decision, LayerStatus
 from models.evidence import Evidence, Finding, Severity
 from models.reason import reason_line
@@ -23,6 +25,8 @@ SEVERITIES = {
 }
 BAR_WIDTH = 20
 FINDINGS_SHOWN = 25
+ACTS_SHOWN = 12
+"""Acts of one kind that are printed; `--json` has all."""
 
 
 def print_report(scanned: Scanned, console: Console | None = None) -> None:
@@ -38,8 +42,48 @@ def print_report(scanned: Scanned, console: Console | None = None) -> None:
         out.print(escape(reason_line(decision)))
     out.print()
     out.print(_layers(decision))
+    _print_changes(out, scanned)
     _print_findings(out, evidence.findings)
+    _print_profile(out, evidence.profile)
     _print_coverage(out, evidence)
+
+
+def _print_changes(out: Console, scanned: Scanned) -> None:
+    changes = scanned.evidence.changes
+    if changes is None:
+        if scanned.since:
+            out.print(
+                f"\n[yellow]Not compared: {escape(scanned.since)} or this file did not run.[/]"
+            )
+        return
+    out.print(f"\n[bold]What changed since {escape(release_words(changes.since))}[/]")
+    added = added_groups(changes, scanned.evidence.profile)
+    gone = gone_groups(changes)
+    if not added and not gone:
+        out.print("  nothing: it does what that release did")
+    _print_acts(out, added, "[yellow]new [/] ")
+    _print_acts(out, gone, "[dim]gone[/] ")
+
+
+def _print_profile(out: Console, profile: BehaviourProfile | None) -> None:
+    if profile is None:
+        return
+    out.print("\n[bold]What it did[/]")
+    if not profile.acts:
+        out.print("  nothing beyond its own files")
+    _print_acts(out, act_groups(profile.acts), "")
+    if profile.left_out:
+        out.print(f"  … and {profile.left_out} more that are only counted")
+
+
+def _print_acts(out: Console, groups: Iterable[ActGroup], mark: str) -> None:
+    for group in groups:
+        for line in group.lines[:ACTS_SHOWN]:
+            out.print(
+                f"  {mark}{group.heading.lower():17}  {escape(line.value)}  [dim]{line.when}[/]"
+            )
+        if len(group.lines) > ACTS_SHOWN:
+            out.print(f"  {mark}{'':17}  … and {len(group.lines) - ACTS_SHOWN} more")
 
 
 def _layers(decision: Decision) -> Table:

@@ -17,12 +17,13 @@ from models.clock import Clock
 from models.decision import Decision, HoldKind, ReasonCode
 from models.errors import JudgeRefused, Overloaded, PratiqueError
 from models.evidence import Layer, Shortfall
-from models.facts import Facts
+from models.facts import FACTS_SCHEMA_VERSION, Facts
 from models.judgement import JudgeRequest
 from models.work import FACTS_RETRY_S, Job, JobState, Priority
 from policies.overrides import in_scope
 from policies.policy import Policy
 from proxy.judge.port import Judge
+from proxy.relatives import approved_sibling
 from proxy.store.port import Store
 
 LOG = structlog.get_logger()
@@ -133,6 +134,9 @@ class Hearings:
             job = await self._store.job_of(ref)
             failed, failures = given_up_count(before, job, given_up=given_up)
         facts = await self._facts_for(ref, before, fresh=fresh)
+        if facts is not None:
+            # Never that of the last judgement: siblings are approved and refused meanwhile.
+            facts = with_sibling(facts, await approved_sibling(self._store, ref, evidence))
         as_of = self._clock()
         overrides = await self._store.overrides(project=ref.project)
         return JudgeRequest(
@@ -221,6 +225,13 @@ def failures_in(decision: Decision | None) -> int:
         return 0
     tries = (stated.word("tries") for stated in decision.reasons)
     return max((int(text) for text in tries if text.isdecimal()), default=0)
+
+
+def with_sibling(facts: Facts, sibling: str) -> Facts:
+    """The facts with that approved sibling; the very same, and their digest, where it is no other."""
+    if facts.approved_sibling == sibling:
+        return facts
+    return replace(facts, schema_version=FACTS_SCHEMA_VERSION, approved_sibling=sibling)
 
 
 def _no_facts(ref: ArtifactRef, as_of: datetime) -> Facts:

@@ -11,13 +11,14 @@ import structlog
 from models.artifact import ArtifactRef
 from models.canonical import Digest
 from models.clock import Clock
-from models.decision import Decision, Override, OverrideAction
+from models.decision import Decision, Override, OverrideAction, ReasonCode
 from models.errors import JudgeUnavailable, PratiqueError
 from models.evidence import Layer
 from models.work import JobState
 from policies.overrides import speaking
 from policies.policy import Policy
 from proxy.judge.hearing import Hearings, analysis_failed
+from proxy.relatives import approved_sibling
 from proxy.store.port import Change, Store, TokenKind
 
 LOG = structlog.get_logger()
@@ -38,6 +39,10 @@ WORKER_SWEEP_S = 60.0
 """Seconds between two looks at what rests on a revoked worker, once there was nothing left."""
 REVISITED_MAX = 10_000
 """Decisions looked at when layers were switched on or off (the store gives no more at once)."""
+
+
+PLATFORM = frozenset({ReasonCode.WRONG_PLATFORM, ReasonCode.PLATFORM_SIBLING})
+"""Causes of decisions about wheels that no worker can run."""
 
 
 class Upkeep:
@@ -108,6 +113,7 @@ class Upkeep:
         changes = await self._store.changes_since(self._followed)
         for change in changes[:FOLLOW_BATCH]:
             await self._derive(await self._contradicted(change), fresh=False)
+            await self._derive(await self._of_other_sibling(change), fresh=False)
             self._followed = max(self._followed, change.generation)
         return len(changes) > FOLLOW_BATCH
 
@@ -194,6 +200,24 @@ class Upkeep:
                 deny, allow = _speaking(ref, overrides, policy, now)
                 if deny or allow:
                     refs.append(ref)
+        return tuple(refs)
+
+    async def _of_other_sibling(self, change: Change) -> tuple[ArtifactRef, ...]:
+        """Refs of a project that no worker can run, whose approved sibling came or went."""
+        if not self._policy().native_of_sibling:
+            return ()  # those that rested on one are stale by the policy's digest
+        refs = []
+        for decision in await self._store.decisions_of(change.index, change.project):
+            if PLATFORM.isdisjoint(stated.code for stated in decision.reasons):
+                continue
+            facts = evidence = None
+            if decision.facts_digest is not None:
+                facts = await self._store.facts(decision.facts_digest)
+            if decision.evidence_digest is not None:
+                evidence = await self._store.evidence(decision.evidence_digest)
+            known = facts.approved_sibling if facts else ""
+            if await approved_sibling(self._store, decision.ref, evidence) != known:
+                refs.append(decision.ref)
         return tuple(refs)
 
     async def _derive(self, refs: Iterable[ArtifactRef], *, fresh: bool) -> None:

@@ -30,7 +30,17 @@ from proxy.store.checks import (
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, override_detail, token_detail
 from proxy.store.memory_queue import MemoryQueue
-from proxy.store.port import GATE, AuditRow, Change, Fetch, Store, StoredPage, Token, TokenKind
+from proxy.store.port import (
+    GATE,
+    AuditRow,
+    Change,
+    Fetch,
+    Served,
+    Store,
+    StoredPage,
+    Token,
+    TokenKind,
+)
 
 
 class MemoryStore(Store):
@@ -117,6 +127,17 @@ class MemoryStore(Store):
     async def decisions_by_worker(self, worker: str) -> tuple[Decision, ...]:
         theirs = self._queue.evidence_by(worker)
         return tuple(found for found in self._newest() if found.evidence_digest in theirs)
+
+    async def served_files(self, index: IndexName, project: NormalizedName) -> tuple[Served, ...]:
+        trusted = self._queue.trusted_evidence()
+        return tuple(
+            Served(ref=decision.ref, evidence_digest=decision.evidence_digest)
+            for decision in self._newest()
+            if (decision.ref.index, decision.ref.project) == (index, project)
+            and decision.served
+            and decision.evidence_digest is not None
+            and decision.evidence_digest in trusted
+        )
 
     async def decisions_expired(self, as_of: datetime, *, limit: int) -> tuple[Decision, ...]:
         ended = [

@@ -200,6 +200,10 @@ class MemoryQueue:
         """The digests of all evidence that a worker posted."""
         return {post.digest for post in self._posts if post.worker == worker}
 
+    def trusted_evidence(self) -> set[Digest]:
+        """The digests of all evidence that anybody posted who is not distrusted."""
+        return {post.digest for post in self._posts if post.worker not in self.distrusted}
+
     def distrust(self, worker: str, *, now: datetime) -> bool:
         """Distrust a worker and queue anew what is in its hands; False where it was so already."""
         if worker in self.distrusted:

@@ -105,6 +105,14 @@ class Change:
     project: NormalizedName
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A file whose current decision serves it, and the evidence that this rests on."""
+
+    ref: ArtifactRef
+    evidence_digest: Digest
+
+
 class Store(Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
@@ -145,6 +153,13 @@ class Store(Protocol):
 
     async def decisions_by_worker(self, worker: str) -> tuple[Decision, ...]:
         """Current decisions that rest on evidence which `worker` posted, all of them."""
+
+    async def served_files(self, index: IndexName, project: NormalizedName) -> tuple[Served, ...]:
+        """Every file of a project that is served and rests on evidence, the newest decision first.
+
+        Evidence that only distrusted workers posted does not count. No decision is read, so that it
+        is cheap for projects of thousands of files; an override may be behind any of them.
+        """
 
     async def decisions_expired(self, as_of: datetime, *, limit: int) -> tuple[Decision, ...]:
         """Current decisions whose `expires_at` lies at or before `as_of`."""

@@ -17,7 +17,7 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
-from proxy.store.port import AuditRow, Change, Fetch, Store, StoredPage, Token, TokenKind
+from proxy.store.port import AuditRow, Change, Fetch, Served, Store, StoredPage, Token, TokenKind
 from proxy.store.sql import (
     audit,
     changes,
@@ -83,6 +83,9 @@ class SqliteStore(Store):
 
     async def decisions_by_worker(self, worker: str) -> tuple[Decision, ...]:
         return await self._on.read(decisions.by_worker, worker)
+
+    async def served_files(self, index: IndexName, project: NormalizedName) -> tuple[Served, ...]:
+        return await self._on.read(decisions.served, index, project)
 
     async def decisions_expired(self, as_of: datetime, *, limit: int) -> tuple[Decision, ...]:
         return await self._on.read(decisions.expired, as_of, limit=limit)

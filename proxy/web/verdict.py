@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from models.acts import ActGroup, acts_by_phase, added_groups, gone_groups, release_words
 from models.decision import (
     DECISION_ID_CHARS,
     Contribution,
@@ -15,15 +16,19 @@ from models.decision import (
     HoldKind,
     LayerScore,
     LayerStatus,
+    ReasonCode,
 )
 from models.errors import StoreError, UpstreamNotFound
 from models.evidence import Evidence, Finding, Severity
+from models.facts import Facts
 from models.reason import sentence
 from proxy.web.auth import Callers
 from proxy.web.door import Door
 from proxy.web.people import People
 from proxy.web.served import FACTS
 
+ACTS_SHOWN_MAX = 12
+"""Acts of one kind that are shown; who wants all has the evidence."""
 FINDINGS_SHOWN_MAX = 200
 """Findings on one page; evidence holds at most a few hundred in its 256 KiB."""
 
@@ -58,6 +63,17 @@ class LayerRow:
     note: str
     band: str
     lost: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What changed, as the page tells it. Everything in it is untrusted text, to be escaped."""
+
+    since: str
+    """Such as `demo 1.0`."""
+    filename: str
+    added: tuple[ActGroup, ...]
+    gone: tuple[ActGroup, ...]
 
 
 class Verdicts:
@@ -97,6 +113,10 @@ class Verdicts:
             findings=sorted_findings(evidence)[:FINDINGS_SHOWN_MAX] if evidence else (),
             facts=facts,
             phase_words=PHASE_WORDS,
+            changed=changed_since(evidence) if evidence else None,
+            did=acts_by_phase(evidence.profile) if evidence and evidence.profile else (),
+            acts_shown=ACTS_SHOWN_MAX,
+            sibling=sibling_of(decision, facts),
             waits=waits_for(decision),
             pin=f"{decision.ref.project}=={version}" if version and not decision.served else "",
             current=await self._current(decision),
@@ -115,6 +135,25 @@ class Verdicts:
             if current is not None and current.digest != decision.digest:
                 return current
         return None
+
+
+def changed_since(evidence: Evidence) -> Changed | None:
+    """What changed; None where there was nothing to compare with."""
+    changes = evidence.changes
+    if changes is None:
+        return None
+    return Changed(
+        since=release_words(changes.since),
+        filename=changes.since,
+        added=added_groups(changes, evidence.profile),
+        gone=gone_groups(changes),
+    )
+
+
+def sibling_of(decision: Decision, facts: Facts | None) -> str:
+    """The filename of the sibling that a decision rests on; empty where it rests on none."""
+    resting = any(stated.code is ReasonCode.PLATFORM_SIBLING for stated in decision.reasons)
+    return facts.sibling_filename if resting and facts else ""
 
 
 def band_of(decision: Decision) -> str:

@@ -16,20 +16,25 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import structlog
 from aiohttp import hdrs, web
 from cachetools import TTLCache
 
 from models.artifact import Sha256, parse_sha256
+from models.behaviour import Baseline
 from models.canonical import Digest, canonical_json, digest_of_bytes
-from models.errors import CapabilityRefused, Overloaded, ValueInvalid
+from models.errors import CapabilityRefused, Overloaded, PratiqueError, ValueInvalid
 from models.evidence import EVIDENCE_BYTES_MAX, TRACE_BYTES_MAX
 from models.work import ANALYSIS_S, EvidencePost, FailurePost, Lease, ResolveRequest
+from proxy.relatives import baseline_of
 from proxy.web.auth import Callers
 from proxy.web.delivery import Delivery
 from proxy.web.door import LEASE_WAITERS_MAX, RESOLVES_PER_LEASE_MAX, Door
 from proxy.web.metadata import METADATA_FILE_BYTES_MAX
 from proxy.web.served import FACTS
 from proxy.web.slots import Slots
+
+LOG = structlog.get_logger()
 
 SMALL_BODY_BYTES_MAX = 64 * 1024
 """Bytes of a lease request or a failure; ours are below 2 KiB."""
@@ -108,11 +113,25 @@ class WorkerApi:
                 left_s = until - loop.time()
                 if lease is not None:
                     request[FACTS].update(lease_id=lease.lease_id, filename=lease.ref.filename)
-                    return _json(replace(lease, plan=self._door.plan()))
+                    return _json(
+                        replace(
+                            lease,
+                            plan=self._door.plan(),
+                            baseline=await self._baseline(lease),
+                        )
+                    )
                 if left_s <= 0 or self._stopping:
                     return web.Response(status=204)
                 await self._bell.wait(min(left_s, self._door.settings.lease_poll_s))
         return web.Response(status=204)
+
+    async def _baseline(self, lease: Lease) -> Baseline | None:
+        """What the release is compared with. A lease that was given is never lost over it."""
+        try:
+            return await baseline_of(self._door.store, lease.ref)
+        except PratiqueError as error:
+            LOG.warning("baseline_not_read", filename=lease.ref.filename, error=error.message)
+            return None
 
     async def heartbeat(self, request: web.Request) -> web.StreamResponse:
         """POST heartbeat: the lease, prolonged."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from analyzer.document import FINDINGS_MAX, phase_report, within_bound
 from analyzer.sandbox.protocol import PhaseResult
 from models.artifact import Sha256
+from models.behaviour import ACTS_MAX, Act, ActKind, BehaviourProfile
 from models.canonical import canonical_json
 from models.evidence import (
     EVIDENCE_BYTES_MAX,
@@ -123,3 +124,16 @@ def test_phase_report__counts_its_own_events_by_kind() -> None:
         events=(("open", 2),),
         output_tail="\\x1b[31mred\nline",
     )
+
+
+def test_within_bound__a_profile_gives_way_only_where_nothing_else_is_left() -> None:
+    acts = tuple(
+        Act(kind=ActKind.WRITTEN, phase=Phase.IMPORT, value=f"{number:0120}")
+        for number in range(ACTS_MAX)
+    )
+    whole = evidence(profile=BehaviourProfile(acts=acts), findings=(PROOF, LOW))
+
+    assert within_bound(whole) == whole
+    trimmed = within_bound(whole, bytes_max=20_000)
+    assert trimmed.profile is None
+    assert trimmed.signal("evidence.profile_left_out") is True

@@ -14,6 +14,7 @@ from analyzer.memfd import sealed
 from analyzer.pipeline import analyse
 from analyzer.sandbox.client import RunOutcome
 from analyzer.sandbox.protocol import SOURCES_MAX, RunRequest
+from models.behaviour import Baseline, BehaviourProfile
 from models.canonical import canonical_json, digest_of_bytes
 from models.errors import ResolutionFailed, SandboxFailed, UpstreamUnavailable
 from models.evidence import EVIDENCE_BYTES_MAX, Evidence, Layer, ProofKind, Severity, Shortfall
@@ -56,12 +57,13 @@ async def post_of(
     filename: str = WHEEL,
     proxy: FakeProxy | None = None,
     clock: SteppingClock | None = None,
+    baseline: Baseline | None = None,
 ) -> EvidencePost:
     descriptor = sealed(data, sha256_of(data))
     before = open_descriptors()
     try:
         post = await analyse(
-            lease=lease_of(filename, data),
+            lease=replace(lease_of(filename, data), baseline=baseline),
             artifact_fd=descriptor,
             sandbox=sandbox,
             proxy=proxy or FakeProxy(),
@@ -110,6 +112,35 @@ async def test_analyse__a_canary_that_left_is_a_proof_in_its_phase() -> None:
         "aws-key",
         "203.0.113.7",
     )
+
+
+async def test_analyse__what_it_did_is_compared_with_the_lease_s_baseline() -> None:
+    before = await evidence_of(FakeSandbox(runs=[outcome()]))
+    assert before.profile == BehaviourProfile()
+    assert before.changes is None
+    baseline = Baseline(
+        filename="reenact_demo-0.9-py3-none-any.whl",
+        sha256=before.sha256,
+        evidence_digest=digest_of_bytes(b"older"),
+        profile=before.profile,
+        phases=(Phase.INSTALL, Phase.START, Phase.IMPORT),
+    )
+
+    now = await evidence_of(FakeSandbox(runs=[outcome(sinkhole=theft())]), baseline=baseline)
+
+    assert now.changes is not None
+    assert now.changes.since_evidence == baseline.evidence_digest
+    assert [act.value for act in now.changes.added] == ["203.0.113.7"]
+    assert "behaviour-changed" in {found.id for found in now.findings}
+
+
+async def test_analyse__what_is_only_read_has_a_code_digest_and_no_profile() -> None:
+    filename = "reenact_demo-1.0-cp39-cp39-win_amd64.whl"
+    foreign = await evidence_of(FakeSandbox(), PLAIN, filename)
+    native = await evidence_of(FakeSandbox(runs=[outcome()]))
+
+    assert foreign.profile is None
+    assert foreign.code_digest == native.code_digest is not None
 
 
 async def test_analyse__an_sdist_brings_no_metadata_and_no_module_names() -> None:
@@ -460,6 +491,8 @@ async def test_analyse__what_the_first_run_saw_is_not_forgotten() -> None:
     evidence = await evidence_of(sandbox)
 
     assert len(evidence.proofs) == 1
+    assert evidence.profile is not None
+    assert "203.0.113.7" in {act.value for act in evidence.profile.acts}
 
 
 async def test_analyse__a_second_run_that_is_worse_is_not_kept() -> None:

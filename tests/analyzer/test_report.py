@@ -20,7 +20,13 @@ from analyzer.inventory import (
     RecordCheck,
 )
 from analyzer.reader import encode_report, read_artifact
-from analyzer.report import core_metadata, parse_report, report_findings, report_signals
+from analyzer.report import (
+    code_digest,
+    core_metadata,
+    parse_report,
+    report_findings,
+    report_signals,
+)
 from analyzer.unpacking import Flaw
 from models.evidence import Finding, Signal
 from tests.analyzer.archives import make_wheel
@@ -125,3 +131,35 @@ def test_parse_report__whatever_comes_through_makes_valid_evidence(report: Reade
         again: Any = msgspec.json.decode(msgspec.json.encode(value), type=type_)
         assert again == value
     assert isinstance(core_metadata(parsed), bytes)
+
+
+@pytest.mark.parametrize(
+    ("python", "told"),
+    [((3, 14), ("low", "not-run-here")), ((3, 15), ("info", "")), (None, ("info", ""))],
+)
+def test_report_findings__a_start_file_that_the_interpreter_is_too_old_for_says_so(
+    python: tuple[int, int] | None, told: tuple[str, str]
+) -> None:
+    data = make_wheel({"reenact_demo.py": "", "a.pth": "import x\n", "b.start": "reenact_demo:x\n"})
+    report = read_artifact(io.BytesIO(data), filename=WHEEL, kind="wheel", size_bytes=len(data))
+    findings = {
+        found.place.path: (found.severity.value, found.what)
+        for found in report_findings(report, python=python)
+    }
+    assert findings == {"a.pth": ("info", ""), "b.start": told}
+    signals = {signal.name: signal.value for signal in report_signals(report)}
+    assert (signals["metadata.start_files"], signals["metadata.start_hooks"]) == (1, 2)
+
+
+@pytest.mark.parametrize("forged", ["sha256:" + "A" * 64, "sha256:short", "x", "sha1:" + "a" * 64])
+def test_parse_report__a_code_digest_that_is_none_is_left_out(forged: str) -> None:
+    parsed = parse(replace(HONEST, code_digest=forged))
+    assert parsed is not None
+    assert parsed.code_digest == ""
+
+
+def test_code_digest__is_that_of_a_wheel_that_was_not_refused() -> None:
+    assert code_digest(HONEST) == HONEST.code_digest != ""
+    assert code_digest(replace(HONEST, refused=True)) is None
+    assert code_digest(replace(HONEST, kind="sdist")) is None
+    assert code_digest(replace(HONEST, code_digest="")) is None

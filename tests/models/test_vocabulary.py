@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.changes import FINDING_ID as CHANGED
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.sandbox.decoys import KINDS
@@ -19,7 +20,7 @@ from models.vocabulary import (
     finding_words,
 )
 
-REPORTED = sorted({*FLAWS, *(detector.definition.id for detector in DETECTORS)})
+REPORTED = sorted({*FLAWS, CHANGED, *(detector.definition.id for detector in DETECTORS)})
 
 
 @pytest.mark.parametrize("finding_id", REPORTED)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.artifact import Sha256
-from models.canonical import digest_of
+from models.canonical import digest_of, digest_of_bytes
 from models.decision import (
     Action,
     HoldKind,
@@ -21,8 +21,8 @@ from models.decision import (
     TrustTier,
 )
 from models.errors import ValueInvalid
-from models.evidence import Finding, Layer, Place, ProofKind, Severity, Shortfall
-from models.facts import Facts
+from models.evidence import Evidence, Finding, Layer, Place, ProofKind, Severity, Shortfall
+from models.facts import Facts, sibling_text
 from models.phase import Phase
 from models.reason import reason_line
 from models.work import ANALYSIS_RETRIES_MAX, ANALYSIS_RETRY_S, FACTS_RETRY_S
@@ -557,3 +557,53 @@ def test_evaluate__no_allow_without_above_proof_serves_a_proof(
         analysis_failed=failed,
     )
     assert decision.action is Action.DENY
+
+
+# -- wheels that no worker can run -----------------------------------------------------------------
+
+CODE = digest_of_bytes(b"code")
+ACCEPT = '[files]\nnative_of_sibling = "accept"\n'
+FOREIGN = evidence(
+    shortfalls=(Shortfall.WRONG_PLATFORM,), layers=(Layer.METADATA,), code_digest=CODE
+)
+RESTING = facts(approved_sibling=sibling_text(CODE, "demo-2.0-cp311-cp311-linux_x86_64.whl"))
+
+
+def test_evaluate__native_parts_beside_an_approved_sibling_are_served_where_policy_accepts() -> (
+    None
+):
+    decision = judged(ACCEPT, seen=FOREIGN, facts=RESTING)
+    assert (decision.action, decision.tier) == (Action.SERVE, TrustTier.MONITOR)
+    assert decision.reasons[0].code is ReasonCode.PLATFORM_SIBLING
+    assert ReasonCode.WRONG_PLATFORM not in {stated.code for stated in decision.reasons}
+    assert ReasonCode.LAYER_MISSING not in {stated.code for stated in decision.reasons}
+
+
+@pytest.mark.parametrize(
+    ("text", "seen", "known"),
+    [
+        ("", FOREIGN, RESTING),
+        ('[files]\nnative_of_sibling = "hold"\n', FOREIGN, RESTING),
+        (ACCEPT, FOREIGN, facts()),
+        (ACCEPT, FOREIGN, None),
+        (ACCEPT, FOREIGN, facts(approved_sibling=f"{digest_of_bytes(b'other')} demo.whl")),
+        (ACCEPT, replace(FOREIGN, code_digest=None), RESTING),
+        (ACCEPT, replace(FOREIGN, code_digest=None), facts()),
+        (ACCEPT, replace(FOREIGN, shortfalls=(Shortfall.INTERPRETER_MISSING,)), RESTING),
+        (
+            ACCEPT,
+            replace(FOREIGN, shortfalls=(*FOREIGN.shortfalls, Shortfall.REPORT_TRUNCATED)),
+            RESTING,
+        ),
+        (ACCEPT, replace(FOREIGN, findings=(finding(layer=Layer.METADATA),)), RESTING),
+    ],
+)
+def test_evaluate__what_rests_on_no_sibling_or_has_more_against_it_is_held(
+    text: str, seen: Evidence, known: Facts | None
+) -> None:
+    assert outcome(text, seen=seen, facts=known) == REVIEW
+
+
+def test_evaluate__a_proof_outranks_a_sibling() -> None:
+    seen = replace(FOREIGN, findings=(proof(),))
+    assert outcome(ACCEPT, seen=seen, facts=RESTING) == DENY

@@ -22,9 +22,11 @@ from proxy.cli.options import settings_options
 from proxy.cli.report import print_report
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
-from proxy.scanning import Scanned, Scanner
+from proxy.scanning import Found, Scanned, Scanner
 from proxy.settings import Settings
 
+PREVIOUS = "previous"
+"""The word for the newest release before the one that is scanned."""
 EXIT = {Action.SERVE: 0, Action.HOLD: 3, Action.DENY: 4}
 PHASES = {
     "read": "reading the archive",
@@ -33,6 +35,8 @@ PHASES = {
     "P1": "P1: installing",
     "P2": "P2: starting an interpreter",
     "P3": "P3: importing",
+    "P4": "P4: using",
+    "P5": "P5: waiting",
 }
 
 
@@ -41,8 +45,13 @@ PHASES = {
 @click.option(
     "--json", "as_json", is_flag=True, help="Decision, facts and evidence as one JSON object."
 )
+@click.option(
+    "--since",
+    metavar="FILE|REQUIREMENT|previous",
+    help="An older release to analyse first and compare with; `previous`: the newest before it.",
+)
 @settings_options("upstream", "index_name", "policy", "uid_base", "harness")
-def scan(settings: Settings, target: str, as_json: bool) -> None:
+def scan(settings: Settings, target: str, as_json: bool, since: str | None) -> None:
     """Analyse one wheel, sdist or requirement once, and say what would be done with it.
 
     Nothing is stored, and no firewall need run. Started as root it is run in traced boxes, else
@@ -52,6 +61,7 @@ def scan(settings: Settings, target: str, as_json: bool) -> None:
     configure_log(format_="json", file=Path(os.devnull), process="scan")
     policy = PolicyFile(settings.policy).current()
     local = _read_local(Path(target))
+    older = _read_local(Path(since)) if since and since != PREVIOUS else None
     console = Console(stderr=True)
     with (
         sandbox_daemon(uid_base=settings.uid_base, boxes=1, harness=settings.harness) as socket,
@@ -66,7 +76,7 @@ def scan(settings: Settings, target: str, as_json: bool) -> None:
             sandbox=SandboxClient(socket),
             on_progress=lambda phase, state: _show(status, target, phase, state),
         )
-        scanned = asyncio.run(_scan(scanner, target, local))
+        scanned = asyncio.run(_scan(scanner, (target, local), (since, older)))
     if as_json:
         click.echo(msgspec.json.encode(scanned).decode())
     else:
@@ -74,11 +84,21 @@ def scan(settings: Settings, target: str, as_json: bool) -> None:
     sys.exit(EXIT[scanned.decision.action])
 
 
-async def _scan(scanner: Scanner, target: str, local: bytes | None) -> Scanned:
+async def _scan(
+    scanner: Scanner, target: tuple[str, bytes | None], since: tuple[str | None, bytes | None]
+) -> Scanned:
+    name, data = since
     async with scanner:
-        if local is None:
-            return await scanner.scan_requirement(target)
-        return await scanner.scan_bytes(Path(target).name, local)
+        found = await _found(scanner, *target)
+        if name is None:
+            return await scanner.scan(found)
+        if name == PREVIOUS:
+            return await scanner.scan(found, since=await scanner.previous(found))
+        return await scanner.scan(found, since=await _found(scanner, name, data))
+
+
+async def _found(scanner: Scanner, name: str, data: bytes | None) -> Found:
+    return await (scanner.find(name) if data is None else scanner.given(Path(name).name, data))
 
 
 def _read_local(path: Path) -> bytes | None:

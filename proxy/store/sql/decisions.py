@@ -11,8 +11,9 @@ from models.canonical import Digest
 from models.decision import Decision
 from proxy.store.bounds import row_limit
 from proxy.store.codec import micros
+from proxy.store.port import Served
 from proxy.store.sql.connection import Row, Session
-from proxy.store.sql.rows import ref_columns, value_of
+from proxy.store.sql.rows import ref_columns, ref_of, value_of
 
 OF_REF = """
 SELECT d.schema_version, d.value FROM current_decisions c JOIN decisions d USING (number)
@@ -54,6 +55,15 @@ SELECT d.schema_version, d.value FROM (
 BY_WORKER = """
 SELECT d.schema_version, d.value FROM current_decisions c JOIN decisions d USING (number)
 WHERE c.evidence_digest IN (SELECT digest FROM evidence_posts WHERE worker = :worker)
+ORDER BY c.number DESC
+"""
+SERVED = """
+SELECT c.* FROM current_decisions c
+WHERE c.index_name = :index_name AND c.project = :project AND c.action = 'SERVE'
+  AND EXISTS (
+    SELECT 1 FROM evidence_posts p WHERE p.digest = c.evidence_digest
+      AND p.worker NOT IN (SELECT name FROM distrusted_workers)
+  )
 ORDER BY c.number DESC
 """
 EXPIRED = """
@@ -102,6 +112,14 @@ def by_worker(session: Session, worker: str) -> tuple[Decision, ...]:
     All of them: one that was left out would go on being served on the word of that worker.
     """
     return _all(session.rows(BY_WORKER, {"worker": worker}))
+
+
+def served(session: Session, index: IndexName, project: NormalizedName) -> tuple[Served, ...]:
+    """Files of a project that are served on trusted evidence, from the columns alone."""
+    return tuple(
+        Served(ref=ref_of(row), evidence_digest=Digest(row["evidence_digest"]))
+        for row in session.rows(SERVED, {"index_name": index, "project": project})
+    )
 
 
 def expired(session: Session, as_of: datetime, *, limit: int) -> tuple[Decision, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -220,6 +221,44 @@ def test_scan__of_a_requirement_takes_what_an_installer_would(run: Run) -> None:
         done = run("scan", "--json", "reenact-pick<2", PRATIQUE_UPSTREAM=upstream.url)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["evidence"]["sha256"] == wheels[0].sha256
+
+
+@pytest.mark.privileged
+def test_scan__since_the_previous_release_says_what_changed(run: Run) -> None:
+    wheels = [
+        build_wheel("reenact-turned", "1.0", {"reenact_turned.py": ""}),
+        build_wheel("reenact-turned", "2.0", {"reenact_turned.py": STEALS_DECOY}),
+    ]
+    with running_upstream(LocalUpstream(wheels)) as upstream:
+        scan = ("scan", "--harness", "reenact-turned")
+        done = run(*scan, "--since", "previous", PRATIQUE_UPSTREAM=upstream.url)
+        named = run(
+            *scan, "--json", "--since", "reenact-turned==1.0", PRATIQUE_UPSTREAM=upstream.url
+        )
+        none = run(
+            "scan", "reenact-turned<2", "--since", "previous", PRATIQUE_UPSTREAM=upstream.url
+        )
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "What changed since reenact-turned 1.0" in done.stdout
+    assert re.search(r"new +hosts +203\.0\.113\.7 +on import", done.stdout)
+    assert re.search(r"new +planted secrets +a planted AWS key, read +on import", done.stdout)
+    evidence = json.loads(named.stdout)["evidence"]
+    assert evidence["changes"]["since"] == wheels[0].filename
+    assert "behaviour-changed" in {finding["id"] for finding in evidence["findings"]}
+    assert none.returncode == 1
+    assert "no release before" in none.stderr
+
+
+@pytest.mark.privileged
+def test_scan__since_a_file_of_another_project_is_refused(run: Run, tmp_path: Path) -> None:
+    paths = []
+    for project in ("reenact-one", "reenact-other"):
+        made = build_wheel(project, "1.0", {f"{project.replace('-', '_')}.py": ""})
+        paths.append(tmp_path / made.filename)
+        paths[-1].write_bytes(made.data)
+    done = run("scan", str(paths[0]), "--since", str(paths[1]))
+    assert done.returncode == 1
+    assert "is no release of reenact-one" in done.stderr
 
 
 def test_completion__of_commands_and_options(run: Run) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from models.artifact import Sha256
+from models.artifact import ArtifactRef, Sha256
+from models.canonical import digest_of_bytes
 from models.decision import Action, Decision, HoldKind, OverrideAction, ReasonCode, TrustTier
 from models.errors import (
     JudgeRefused,
@@ -16,7 +18,7 @@ from models.errors import (
     StoreError,
     UpstreamUnavailable,
 )
-from models.evidence import Layer, Severity
+from models.evidence import Layer, Severity, Shortfall
 from models.trust.numbers import RULES_1
 from models.trust.rules import RulesScorer
 from models.work import (
@@ -486,3 +488,70 @@ async def test_desk__new_work_is_judged_while_stale_decisions_wait() -> None:
         await room.decided(new)
     position = [request.ref for request in room.judge.asked].index(new)
     assert position < STALE_BATCH
+
+
+# -- wheels that no worker can run -----------------------------------------------------------------
+
+CODE = digest_of_bytes(b"code")
+ACCEPT = parse_policy('mode = "enforce"\n[files]\nnative_of_sibling = "accept"', source="test")
+WINDOWS = ref("demo-2.0-cp311-cp311-win_amd64.whl", "c" * 64)
+LINUX = ref("demo-2.0-cp311-cp311-manylinux_2_17_x86_64.whl", "d" * 64)
+UNRUN: dict[str, Any] = {
+    "shortfalls": (Shortfall.WRONG_PLATFORM,),
+    "layers": (Layer.METADATA,),
+    "code_digest": CODE,
+}
+
+
+async def action_of(room: Room, of: ArtifactRef, action: Action) -> Decision:
+    """The decision about `of`, once it is that."""
+
+    async def there() -> bool:
+        decision = await room.store.decision_of(of)
+        return decision is not None and decision.action is action
+
+    await room.until(there)
+    return await room.decided(of)
+
+
+async def test_desk__a_foreign_wheel_is_served_once_its_sibling_is_approved() -> None:
+    room = Room()
+    room.policy = ACCEPT
+    async with room.running() as desk:
+        await room.observe(WINDOWS, **UNRUN)
+        desk.nudge()
+        await action_of(room, WINDOWS, Action.HOLD)
+        await room.observe(LINUX, code_digest=CODE)
+        desk.nudge()
+        decision = await action_of(room, WINDOWS, Action.SERVE)
+    assert decision.tier is TrustTier.MONITOR
+    assert decision.reasons[0].code is ReasonCode.PLATFORM_SIBLING
+    assert decision.facts_digest is not None
+    known = await room.store.facts(decision.facts_digest)
+    assert known is not None
+    assert (known.sibling_digest, known.sibling_filename) == (CODE, LINUX.filename)
+
+
+async def test_desk__a_foreign_wheel_is_held_again_when_its_sibling_is_refused() -> None:
+    room = Room()
+    room.policy = ACCEPT
+    await room.observe(LINUX, code_digest=CODE)
+    await room.observe(WINDOWS, **UNRUN)
+    async with room.running() as desk:
+        await action_of(room, WINDOWS, Action.SERVE)
+        await room.observe(LINUX, code_digest=CODE, findings=(proof(),))
+        desk.nudge()
+        await action_of(room, LINUX, Action.DENY)
+        decision = await action_of(room, WINDOWS, Action.HOLD)
+    assert decision.reasons[0].code is ReasonCode.WRONG_PLATFORM
+
+
+async def test_desk__by_default_a_sibling_changes_nothing() -> None:
+    room = Room()
+    await room.observe(LINUX, code_digest=CODE)
+    await room.observe(WINDOWS, **UNRUN)
+    async with room.running() as desk:
+        desk.nudge()
+        await room.decided(LINUX)
+        decision = await room.decided(WINDOWS)
+    assert decision.action is Action.HOLD

@@ -20,9 +20,10 @@ from models.errors import (
 from models.evidence import Evidence
 from models.work import ATTEMPTS_MAX, LEASE_S, Job, JobState, Lease, Priority
 from proxy.store.bounds import ERROR_CHARS_MAX, LEASE_FILES_MAX, RETRY_DELAY_S
-from proxy.store.port import Store, TokenKind
+from proxy.store.port import Served, Store, TokenKind
 from tests.proxy.store.conftest import Opener
 from tests.proxy.store.values import (
+    PYPI,
     START,
     FakeClock,
     make_decision,
@@ -514,6 +515,34 @@ async def test_resolved_put__is_bounded(store: Store, clock: FakeClock) -> None:
     with pytest.raises(Overloaded):
         await store.resolved_put("lease-1", sha("more"), "https://up.test/dep", 1)
     await store.resolved_put("lease-1", sha("0"), "https://up.test/again", 1)
+
+
+# -- served files ----------------------------------------------------------------------------
+async def test_served_files__are_those_served_on_evidence_newest_first(
+    store: Store, clock: FakeClock
+) -> None:
+    refs = [make_ref("demo", version) for version in ("1.0", "3.0", "2.0")]
+    expected: list[Served] = []
+    for number, ref in enumerate(refs):
+        seen = await observe(store, clock, ref, title=f"t{number}")
+        await store.put_decision(make_decision(ref, evidence=digest_of(seen)))
+        expected.insert(0, Served(ref=ref, evidence_digest=digest_of(seen)))
+    await store.put_decision(make_decision(make_ref("demo", "9.0")))
+    await store.put_decision(make_decision(make_ref("demo", "8.0"), action=Action.DENY))
+    assert await store.served_files(PYPI, refs[0].project) == tuple(expected)
+    assert await store.served_files(PYPI, make_ref("other").project) == ()
+    held = make_decision(refs[1], action=Action.HOLD, evidence=expected[1].evidence_digest)
+    await store.put_decision(held)
+    assert await store.served_files(PYPI, refs[0].project) == (expected[0], expected[2])
+
+
+async def test_served_files__only_a_distrusted_worker_s_word_is_none(
+    store: Store, clock: FakeClock
+) -> None:
+    theirs = await observe(store, clock, worker="eve", title="same")
+    await store.put_decision(make_decision(evidence=digest_of(theirs)))
+    await store.distrust_worker("eve")
+    assert await store.served_files(PYPI, REF.project) == ()
 
 
 # -- distrust --------------------------------------------------------------------------------

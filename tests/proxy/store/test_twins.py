@@ -156,6 +156,7 @@ async def everything(
         await store.decisions(),
         await store.decisions_of(PYPI, name("a")),
         await store.decisions_by_worker("server"),
+        await store.served_files(PYPI, name("a")),
         await store.decisions_expired(now, limit=10),
         await store.decisions_not_resting_on(POLICY, MODEL, limit=10),
         await store.changes_since(0),

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from multidict import CIMultiDict
 
+from models.behaviour import Act, ActKind, BehaviourProfile, Changes
 from models.canonical import digest_of
-from models.decision import HoldKind
+from models.decision import HoldKind, ReasonCode, reason
 from models.evidence import (
     Analyzer,
     Coverage,
@@ -23,9 +24,11 @@ from models.evidence import (
     Severity,
     Shortfall,
 )
+from models.facts import sibling_text
 from models.phase import Phase
 from models.work import Priority
 from proxy.facts import gather
+from proxy.web.verdict import ACTS_SHOWN_MAX
 from tests.proxy.web.decided import START, held, proved, ref_of, served
 from tests.proxy.web.house import PUBLIC_URL, House
 
@@ -126,6 +129,89 @@ async def test_verdict__hostile_text_is_text(house: House) -> None:
     page = answer.body.decode()
     assert "&lt;script&gt;alert(1)" in page
     assert_strict(answer.headers, page)
+
+
+def compared(evidence: Evidence, *, text: str) -> Evidence:
+    """The evidence with a profile, and changes since demo 1.0."""
+    acts = [
+        Act(kind=ActKind.HOST, phase=Phase.INSTALL, value=text),
+        Act(kind=ActKind.HOST, phase=Phase.USE, value=text),
+        Act(kind=ActKind.DECOY, phase=Phase.IMPORT, value="aws-key"),
+        *(
+            Act(kind=ActKind.WRITTEN, phase=Phase.IMPORT, value=f"~/f{number}")
+            for number in range(ACTS_SHOWN_MAX + 3)
+        ),
+    ]
+    changes = Changes(
+        since=WHEEL,
+        since_sha256=NEW_REF.sha256,
+        since_evidence=digest_of(evidence),
+        added=(acts[0], acts[2]),
+        gone=(Act(kind=ActKind.EXECUTABLE, phase=Phase.INSTALL, value=f"{text}-old"),),
+    )
+    profile = BehaviourProfile(acts=tuple(sorted(acts)))
+    return replace(evidence, profile=profile, changes=changes)
+
+
+async def with_comparison(house: House, *, text: str, changed: bool = True) -> str:
+    """The page of a decision that rests on compared evidence."""
+    seen = compared(await with_evidence(house), text=text)
+    if not changed:
+        seen = replace(seen, changes=None)
+    house.store._queue.evidence[digest_of(seen)] = seen
+    decision = await house.decide(proved(NEW_REF, evidence=digest_of(seen)))
+    answer = await house.get(f"/v/{decision.id}")
+    page = answer.body.decode()
+    assert_strict(answer.headers, page)
+    return page
+
+
+async def test_verdict__says_what_changed_and_what_it_did(house: House) -> None:
+    page = await with_comparison(house, text="evil.test")
+    for piece in (
+        "What changed since demo 1.0",
+        WHEEL,
+        "now while installing as well",
+        "a planted AWS key, read",
+        "evil.test-old",
+        "What it did",
+        "build and install",
+        "and 3 more",
+    ):
+        assert piece in page, piece
+    assert page.index("What changed") < page.index("What the sandbox saw")
+
+
+async def test_verdict__acts_are_text_and_nothing_else(house: House) -> None:
+    page = await with_comparison(house, text=HOSTILE)
+    assert page.count("&lt;script&gt;alert(1)") >= 4
+
+
+async def test_verdict__without_a_baseline_it_says_so(house: House) -> None:
+    page = await with_comparison(house, text="evil.test", changed=False)
+    assert "What changed" not in page
+    assert "nothing to compare it with" in page
+
+
+async def test_verdict__names_the_sibling_that_it_rests_on(house: House) -> None:
+    seen = await with_evidence(house)
+    sibling = "demo-2.0-cp311-cp311-linux_x86_64.whl"
+    known = gather(house.upstream.pages["demo"], NEW_REF, house.clock.now)
+    known = replace(known, approved_sibling=sibling_text(digest_of(seen), sibling))
+    await house.store.put_facts(known)
+    rests = replace(
+        served(NEW_REF),
+        evidence_digest=digest_of(seen),
+        facts_digest=digest_of(known),
+        reasons=(reason(ReasonCode.PLATFORM_SIBLING),),
+    )
+    await house.decide(rests)
+    page = (await house.get(f"/v/{rests.id}")).body.decode()
+    assert page.count(sibling) == 2
+    assert "equal those of an approved file" in page
+    plain = replace(rests, reasons=())
+    await house.decide(plain)
+    assert sibling not in (await house.get(f"/v/{plain.id}")).body.decode()
 
 
 async def test_verdict__replaced_decision_names_the_one_in_force(house: House) -> None:

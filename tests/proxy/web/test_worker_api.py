@@ -16,8 +16,11 @@ import pytest
 from aiohttp import ClientSession
 
 from models.artifact import ArtifactRef
-from models.canonical import digest_of_bytes
+from models.behaviour import Act, ActKind, BehaviourProfile
+from models.canonical import digest_of, digest_of_bytes
+from models.errors import StoreError
 from models.evidence import EVIDENCE_BYTES_MAX, Analyzer, Evidence, Layer, ResolvedFile
+from models.phase import Phase
 from models.work import (
     EvidencePost,
     FailurePost,
@@ -29,7 +32,7 @@ from models.work import (
     Target,
 )
 from proxy.facts import gather
-from proxy.store.port import TokenKind
+from proxy.store.port import Served, TokenKind
 from proxy.tokens import mint
 from tests.proxy.web.decided import served, sha256_of, until
 from tests.proxy.web.house import PLAN, House, path_of
@@ -118,6 +121,44 @@ async def test_lease__carries_the_plan_of_the_policy_in_force(house: House, work
     await queued(house)
 
     assert (await worker.lease()).plan == PLAN
+
+
+async def approved(house: House, worker: Worker, filename: str, **rest: Any) -> Evidence:
+    """A file with evidence that is served."""
+    ref = await queued(house, filename, filename.encode())
+    lease = await worker.lease()
+    post = post_of(lease, **rest)
+    status, _ = await worker.post(f"/leases/{lease.lease_id}/evidence", post)
+    assert status == 204
+    stored = await house.store.latest_evidence(ref.sha256, ref.filename)
+    assert stored is not None
+    await house.decide(replace(served(ref), evidence_digest=digest_of(stored)))
+    return stored
+
+
+async def test_lease__carries_the_last_approved_release_to_compare_with(
+    house: House, worker: Worker
+) -> None:
+    profile = BehaviourProfile(
+        acts=(Act(kind=ActKind.EXECUTABLE, phase=Phase.INSTALL, value="gcc"),)
+    )
+    old = await approved(house, worker, "demo-0.9-py3-none-any.whl", profile=profile)
+    await queued(house)
+    lease = await worker.lease()
+    assert lease.baseline is not None
+    assert (lease.baseline.profile, lease.baseline.evidence_digest) == (profile, digest_of(old))
+
+
+async def test_lease__is_given_though_the_baseline_cannot_be_read(
+    house: House, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> tuple[Served, ...]:
+        raise StoreError("a damaged row")
+
+    monkeypatch.setattr(house.store, "served_files", fails)
+    ref = await queued(house)
+    lease = await worker.lease()
+    assert (lease.ref, lease.baseline) == (ref, None)
 
 
 async def test_lease__waits_until_the_bell_rings(house: House, worker: Worker) -> None:

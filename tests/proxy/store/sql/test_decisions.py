@@ -16,6 +16,7 @@ PLANS = {
     "a ref's decision": decisions.OF_REF,
     "stale decisions": decisions.NOT_RESTING_ON,
     "expired decisions": decisions.EXPIRED,
+    "served files of a project": decisions.SERVED,
     "decisions by a worker": decisions.BY_WORKER,
     "decision by id": decisions.BY_ID,
     "a ref's job": jobs.OF_REF,
