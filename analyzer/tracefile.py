@@ -15,7 +15,9 @@ _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 6
 _TAIL_BYTES = 64 * 1024
 """Room that is left for what the compressor still holds when the bound comes near."""
-_EVERYDAY = frozenset({EventKind.OPEN, EventKind.PATH, EventKind.MMAP_EXEC, EventKind.FORK})
+_EVERYDAY = frozenset(
+    {EventKind.OPEN, EventKind.PATH, EventKind.MMAP_EXEC, EventKind.FORK, EventKind.FILE_IO}
+)
 """Kinds that make nearly all of a large trace, and that are left out first."""
 _DEFAULTS = tuple(
     (field.name, None if field.default is MISSING else field.default) for field in fields(Event)

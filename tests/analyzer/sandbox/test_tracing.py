@@ -7,6 +7,7 @@ import struct
 import threading
 
 from analyzer.sandbox import tracing
+from analyzer.sandbox.protocol import BLOB_BYTES_MAX
 from analyzer.sandbox.tracing import Drainer, Store
 from tests.analyzer.sandbox.lab import until
 
@@ -16,6 +17,7 @@ class FakeTracer:
 
     def __init__(self) -> None:
         self.ring: list[tuple[int, bytes]] = []
+        self.counted: list[bytes] = []
         self.open: dict[int, int] = {}
         self.began: list[tuple[int, int, int, int]] = []
         self.idled = 0
@@ -44,6 +46,11 @@ class FakeTracer:
         with self._lock:
             records, self.ring = self.ring, []
         return records
+
+    def summary(self, slot: int) -> list[bytes]:
+        assert slot in self.open
+        counted, self.counted = self.counted, []
+        return counted
 
     def account(self, slot: int) -> dict[str, int]:
         return {"emitted": 2, "received": 99, "dropped": slot}
@@ -85,6 +92,46 @@ def test_drainer__each_slot_gets_its_own() -> None:
     assert fake.began == [(1, 3, 2, 5)]
     assert fake.open == {}
     assert fake.closed
+
+
+def test_watch__what_the_kernel_counted_is_stored_when_the_next_phase_begins_and_at_the_end() -> (
+    None
+):
+    """It is no event: neither `received` nor `stored` counts it."""
+    fake = FakeTracer()
+    drainer = Drainer(fake)
+    with drainer.watch(1, 11) as watch:
+        watch.begin_phase(1, arm_at_exec=2)
+        fake.counted = [b"one"]
+        watch.begin_phase(2, arm_at_exec=2)
+        fake.counted = [b"two"]
+        account = drainer.finish(watch)
+        assert watch.store is not None
+        assert blob(watch.store) == b"\3\0\0\0one\3\0\0\0two"
+        os.close(watch.store.descriptor)
+    drainer.close()
+    assert (account["received"], account["stored"]) == (0, 0)
+
+
+def test_store__has_room_for_what_the_kernel_counted_when_events_flooded() -> None:
+    store = Store()
+    store._bytes = BLOB_BYTES_MAX - tracing.SUMMARY_BYTES_MAX
+    store.add(b"event")
+    assert store.truncated
+    store.add_summary([b"counted"])
+    store.flush()
+    assert blob(store) == b"\7\0\0\0counted"
+    os.close(store.descriptor)
+
+
+def test_store__what_the_kernel_counted_is_bounded_too() -> None:
+    store = Store()
+    store.add_summary(b"x" * 1020 for _ in range(5000))
+    store.flush()
+    size = os.fstat(store.descriptor).st_size
+    os.close(store.descriptor)
+    assert store.truncated
+    assert size == tracing.SUMMARY_BYTES_MAX
 
 
 def test_drainer__without_a_tracer_everything_is_empty() -> None:
