@@ -133,6 +133,8 @@ class _Decoder:
     parents: dict[int, int] = field(default_factory=dict)
     attempts: dict[int, _Attempt] = field(default_factory=dict)
     places: Whereabouts = field(default_factory=Whereabouts)
+    sockets: dict[int, int] = field(default_factory=dict)
+    """Kernel addresses of sockets to numbers: the addresses themselves are nobody's business."""
 
     def take(self, header: Header, data: bytes) -> None:
         """Turns one record into an event, or into something to remember."""
@@ -332,6 +334,9 @@ class _Decoder:
             EventKind.TCP,
             address=ip(data[:16] if listening else data[16:32]),
             port=local_port if listening else remote_port,
+            local_address=ip(data[:16]),
+            local_port=local_port,
+            flags=self.sockets.setdefault(header.arg0, len(self.sockets) + 1),
             detail=tcp_change(old, new),
         )
 

@@ -54,6 +54,7 @@ static long (*read_kernel_string)(void *into, u64 size, const void *from) = (voi
 #define FAMILY_INET 2
 #define FAMILY_INET6 10
 #define SIGSYS_NUMBER 31
+#define ERRNO_MAX 4095
 
 /* What the arguments of a call mean. */
 enum call_class {
@@ -140,6 +141,7 @@ struct thread {
     u8 lineage; /* see enum lineage */
     u8 unused;
     u16 earlier[2]; /* the last call and the one before it, each plus one; 0: there was none */
+    u16 errors[2];  /* the errno of either */
     u32 parent;     /* the process that made this thread */
     s32 length[2];
     u64 args[6];
@@ -158,7 +160,7 @@ struct trigram {
     u8 lineage;
     u8 unused;
     u16 calls[3];
-    u16 unused_too;
+    u16 error; /* errno of the first call; the third has not ended yet */
 };
 
 struct file_key {
@@ -318,9 +320,11 @@ static __always_inline void emit(struct box *box, struct record *record, u64 dat
 /* The call and the two before it on this thread, counted. A refused call never comes in, so it is
  * in no trigram. */
 static __always_inline void count_trigram(struct box *box, struct thread *thread, u32 sysno) {
-    u16 last = thread->earlier[0], before = thread->earlier[1];
+    u16 last = thread->earlier[0], before = thread->earlier[1], error = thread->errors[1];
     thread->earlier[1] = last;
     thread->earlier[0] = sysno + 1;
+    thread->errors[1] = thread->errors[0];
+    thread->errors[0] = 0;
     if (!before)
         return;
     struct trigram key = {};
@@ -330,6 +334,7 @@ static __always_inline void count_trigram(struct box *box, struct thread *thread
     key.calls[0] = before - 1;
     key.calls[1] = last - 1;
     key.calls[2] = sysno;
+    key.error = error;
     u64 *count = trigrams.lookup(&key);
     if (count) {
         __sync_fetch_and_add(count, 1);
@@ -717,6 +722,7 @@ TRACEPOINT_PROBE(raw_syscalls, sys_exit) {
         return 0;
     }
     thread->pending = 0;
+    thread->errors[0] = result < 0 && result >= -ERRNO_MAX ? -result : 0;
     u32 class = thread->class;
     if (class == CLASS_NONE || class == CLASS_LEAVE || !armed(box))
         return 0;

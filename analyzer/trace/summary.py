@@ -18,8 +18,8 @@ SEQUENCES_MAX = 4096
 NO_SEQUENCE = (1 << 64) - 1
 """Stands for the three calls in the record that counts the trigrams which are not told."""
 
-TRIGRAM = struct.Struct("<BBBxHHHxx")
-"""slot, phase, lineage, three calls: `struct trigram` in program.c, a key."""
+TRIGRAM = struct.Struct("<BBBxHHHH")
+"""slot, phase, lineage, three calls, an errno: `struct trigram` in program.c, a key."""
 COUNT = struct.Struct("<Q")
 FILE_KEY = struct.Struct("<II")
 """tgid, descriptor: `struct file_key` in program.c."""
@@ -39,6 +39,8 @@ class Trigram:
     lineage: int
     calls: tuple[int, int, int]
     count: int
+    error: int = 0
+    """errno of the first of the three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,10 @@ def trigrams_of(entries: Iterable[tuple[bytes, bytes]], slot: int) -> dict[bytes
     """The trigrams of a slot among the map's entries, by key; most frequent first."""
     found = {}
     for key, value in entries:
-        owner, phase, lineage, *calls = TRIGRAM.unpack(key)
+        owner, phase, lineage, first, second, third, error = TRIGRAM.unpack(key)
         if owner == slot:
-            first, second, third = calls
             (count,) = COUNT.unpack(value)
-            found[key] = Trigram(phase, lineage, (first, second, third), count)
+            found[key] = Trigram(phase, lineage, (first, second, third), count, error)
     return dict(sorted(found.items(), key=lambda item: (-item[1].count, item[0])))
 
 
@@ -99,7 +100,8 @@ def file_records(files: Iterable[OpenFile], *, slot: int, at_ns: int) -> list[by
 
 
 def sequence_records(trigrams: Sequence[Trigram], *, slot: int, at_ns: int) -> list[bytes]:
-    """TYPE_SEQUENCE records: count, three calls, lineage; at most SEQUENCES_MAX of each phase.
+    """TYPE_SEQUENCE records: count, three calls, lineage, and as `result` what the first call failed
+    with (a negative errno); at most SEQUENCES_MAX of each phase.
 
     What is beyond that is counted in one more record for each lineage: `result` trigrams, which
     occurred `count` times together.
@@ -116,7 +118,9 @@ def sequence_records(trigrams: Sequence[Trigram], *, slot: int, at_ns: int) -> l
         first, second, third = trigram.calls
         calls = first | second << _CALL_BITS | third << 2 * _CALL_BITS
         arguments = (trigram.count, calls, trigram.lineage)
-        records.append(_record(at_ns, RecordType.SEQUENCE, arguments, slot, phase))
+        records.append(
+            _record(at_ns, RecordType.SEQUENCE, arguments, slot, phase, result=-trigram.error)
+        )
     for (phase, lineage), counts in beyond.items():
         arguments = (sum(counts), NO_SEQUENCE, lineage)
         records.append(

@@ -18,7 +18,7 @@ SLOT = 3
 
 
 def entry(slot: int, calls: tuple[int, int, int], count: int) -> tuple[bytes, bytes]:
-    return summary.TRIGRAM.pack(slot, 1, 1, *calls), summary.COUNT.pack(count)
+    return summary.TRIGRAM.pack(slot, 1, 1, *calls, 0), summary.COUNT.pack(count)
 
 
 def test_trigrams_of__are_those_of_the_slot_most_frequent_first() -> None:
