@@ -7,6 +7,11 @@ from enum import StrEnum
 
 from models.phase import Phase, Text
 
+BOX_OWNERS = "box:"
+"""What the owners begin with that are no distribution (`box:pip`); project names hold no colon."""
+RUNNER = f"{BOX_OWNERS}runner"
+"""The owner of what our own programs in the box did."""
+
 
 class Category(StrEnum):
     """The six trace categories of QUT-DV25."""

@@ -100,11 +100,11 @@ def file_records(files: Iterable[OpenFile], *, slot: int, at_ns: int) -> list[by
 
 
 def sequence_records(trigrams: Sequence[Trigram], *, slot: int, at_ns: int) -> list[bytes]:
-    """TYPE_SEQUENCE records: count, three calls, lineage, and as `result` what the first call failed
-    with (a negative errno); at most SEQUENCES_MAX of each phase.
+    """TYPE_SEQUENCE records: count, three calls, lineage; at most SEQUENCES_MAX of each phase.
 
-    What is beyond that is counted in one more record for each lineage: `result` trigrams, which
-    occurred `count` times together.
+    `result` is what the first call failed with, a negative errno. What is beyond the bound is
+    counted in one more record for each lineage: `result` trigrams, which occurred `count` times
+    together.
     """
     records = []
     told: dict[int, int] = {}

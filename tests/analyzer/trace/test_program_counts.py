@@ -290,9 +290,7 @@ def test_trigrams__threads_do_not_mix_and_a_new_one_has_no_history(box: Box) -> 
 def test_trigrams__say_what_the_first_of_the_three_failed_with(box: Box) -> None:
     box.run("[(libc.getppid(), libc.close(999), libc.getuid()) for _ in range(4)]")
     box.finish()
-    found = {
-        (event.detail, event.result): event.count for event in box.events(EventKind.SEQUENCE)
-    }
+    found = {(event.detail, event.result): event.count for event in box.events(EventKind.SEQUENCE)}
     assert found["close getuid getppid", -9] == 3
     assert found["getppid close getuid", 0] == 4
     assert found["getuid getppid close", 0] == 3
