@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from models.research.qut_writer import TABLE, write_run
 from models.trace import Event
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
+from proxy.privileges import become_owner_of, is_root, owner_of
 from proxy.settings import Settings
 from proxy.store.bounds import ROWS_MAX
 from proxy.store.port import Store
@@ -96,6 +98,8 @@ def export(
     FILE is a stored trace on disk (gzip of JSON lines); DECISION the id of a decision; SHA256 that of
     an artifact whose newest decision rests on a run.
     """
+    if out is not None:
+        _prepare(out, settings)
     stored = _stored(settings, target)
     wanted = {Phase(phase) for phase in phases} or set(Phase)
     events = [event for event in read_trace(stored.data) if event.phase in wanted]
@@ -114,11 +118,30 @@ def export(
     if out is None:
         click.echo(files[shown], nl=False)
         return
-    for name, text in files.items():
-        path = out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    _write(out, files)
     click.echo(f"Wrote {len(files)} file(s) to {out}.", err=True)
+
+
+def _prepare(out: Path, settings: Settings) -> None:
+    """Make the folder while we may: what a trace holds is only looked at as the store's owner."""
+    if out.exists() or not is_root():
+        return
+    out.mkdir(parents=True, mode=0o755)
+    owner = owner_of(settings.data_dir)
+    os.chown(out, owner, owner)
+
+
+def _write(out: Path, files: Mapping[str, str]) -> None:
+    try:
+        for name, text in files.items():
+            path = out / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ValueInvalid(
+            f"{out} cannot be written to: {error.strerror}.",
+            next_step=f"Name a folder that does not exist yet, or one that uid {os.geteuid()} may change.",
+        ) from error
 
 
 def _stored(settings: Settings, target: str) -> Stored:
@@ -126,7 +149,9 @@ def _stored(settings: Settings, target: str) -> Stored:
     if path.is_file():
         if path.stat().st_size > TRACE_BYTES_MAX:
             raise ValueInvalid(f"{path} is larger than {TRACE_BYTES_MAX} bytes.")
-        return Stored(name=path.name.split(".")[0] or path.name, data=path.read_bytes())
+        data = path.read_bytes()
+        become_owner_of(settings.data_dir)
+        return Stored(name=path.name.split(".")[0] or path.name, data=data)
 
     async def work(store: Store) -> Stored:
         return await _from_store(store, target)
