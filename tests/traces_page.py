@@ -165,7 +165,8 @@ def _leaks() -> Iterator[str]:
     yield (
         "The dataset can be read and its features reproduced, for comparison. Its labels leak through the "
         "laboratory. Malicious packages were installed from local archives and benign ones from the index, "
-        "so package names end in `.tar.gz` on one side alone (in all 78 rows kept here) and `Total_Dependencies` names the package "
+        "so package names end in `.tar.gz` on one side alone (in all 78 rows kept here) and "
+        "`Total_Dependencies` names the package "
         "itself there. The tracers were system-wide, without a filter, and never stopped: rows name a web "
         "browser, a file indexer, and the tracers themselves, and so tell the day of the measurement. "
         "opensnoop stopped after ten seconds and filetop kept twenty lines of each five seconds, however "
