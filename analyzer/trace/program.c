@@ -38,6 +38,7 @@ static long (*read_kernel_string)(void *into, u64 size, const void *from) = (voi
 #define TRIGRAMS_MAX 32768 /* of all boxes; pandas makes 724 in a phase */
 #define FILES_MAX 8192
 #define DESCRIPTORS_SWEPT 128 /* looked at when a process ends or becomes another program */
+#define CLOSED_SWEPT 32       /* looked at, from the first on, when a range is closed */
 #define TYPES_MAX 32
 
 #ifndef RING_PAGES
@@ -407,16 +408,21 @@ static __always_inline void flush_file(struct box *box, u32 descriptor) {
     files.delete(&key);
 }
 
-/* By distance: comparing `first` itself would tell the verifier more about it at each turn, and it
- * would then follow every turn from as many states as there were turns before. */
-static __always_inline void flush_files(struct box *box, u32 first, u32 last) {
+/* All descriptors of a process that ends, or of whose descriptors an exec may close some, unseen. */
+static __always_inline void flush_files(struct box *box) {
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < DESCRIPTORS_SWEPT; i++)
+        flush_file(box, i);
+}
+
+/* The ones behind CLOSED_SWEPT end when their number is given again, or with the process. */
+static __always_inline void flush_range(struct box *box, u32 first, u32 last) {
     u32 span = last - first;
 #pragma clang loop unroll(disable)
-    for (u32 i = 0; i < DESCRIPTORS_SWEPT; i++) {
-        u32 distance = i - first;
-        asm volatile("" : "+r"(distance));
-        if (distance <= span)
-            flush_file(box, i);
+    for (u32 i = 0; i < CLOSED_SWEPT; i++) {
+        if (i > span)
+            break;
+        flush_file(box, first + i);
     }
 }
 
@@ -543,7 +549,7 @@ static __always_inline void remember_arguments(struct box *box, struct thread *t
         /* On the way in: on the way out another thread may have the descriptor already. */
         flush_file(box, first);
     } else if (call->class == CLASS_CLOSE_RANGE) {
-        flush_files(box, first, second);
+        flush_range(box, first, second);
     }
 }
 
@@ -808,7 +814,7 @@ TRACEPOINT_PROBE(sched, sched_process_exec) {
     __sync_fetch_and_add(&box->execs, 1);
     if (!armed(box))
         return 0;
-    flush_files(box, 0, DESCRIPTORS_SWEPT); /* some of them close here (O_CLOEXEC), unseen */
+    flush_files(box);
     struct record *record = begin_record(box, TYPE_EXEC_DONE, 0, 0);
     if (!record)
         return 0;
@@ -829,7 +835,7 @@ TRACEPOINT_PROBE(sched, sched_process_exit) {
     u32 tid = pid_tgid;
     struct box *box = current_box();
     if (box && armed(box) && tid == (u32)(pid_tgid >> 32)) {
-        flush_files(box, 0, DESCRIPTORS_SWEPT);
+        flush_files(box);
         struct record *record = begin_record(box, TYPE_EXIT, 0, -1);
         if (record) {
             struct thread *thread = threads.lookup(&tid);

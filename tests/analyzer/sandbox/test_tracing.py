@@ -6,6 +6,8 @@ import os
 import struct
 import threading
 
+import pytest
+
 from analyzer.sandbox import tracing
 from analyzer.sandbox.protocol import BLOB_BYTES_MAX
 from analyzer.sandbox.tracing import Drainer, Store
@@ -92,6 +94,22 @@ def test_drainer__each_slot_gets_its_own() -> None:
     assert fake.began == [(1, 3, 2, 5)]
     assert fake.open == {}
     assert fake.closed
+
+
+def test_drainer__takes_the_probes_off_when_nothing_runs_and_puts_them_on_with_the_next_box(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracing, "IDLE_AFTER_S", 0.05)
+    fake = FakeTracer()
+    drainer = Drainer(fake)
+    for turn in (1, 2):
+        with drainer.watch(1, 11) as watch:
+            assert fake.open == {1: 11}
+            assert fake.idled == turn - 1  # never while a box is open
+            assert watch.store is not None
+            os.close(watch.store.descriptor)
+        until(lambda: fake.idled == turn)  # noqa: B023 - asked at once
+    drainer.close()
 
 
 def test_watch__what_the_kernel_counted_is_stored_when_the_next_phase_begins_and_at_the_end() -> (

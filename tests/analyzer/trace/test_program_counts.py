@@ -206,6 +206,23 @@ def test_bytes__a_child_writes_to_what_its_parent_opened(box: Box, folder: Path)
     assert len({event.pid for event in written}) == 2
 
 
+def test_bytes__a_closed_range_tells_each_of_its_descriptors(box: Box, folder: Path) -> None:
+    box.run(f"""
+        opened = [os.open(f"{folder}/{{n}}", os.O_WRONLY | os.O_CREAT, 0o600) for n in range(5)]
+        for descriptor in opened:
+            os.write(descriptor, b"x" * (1 + descriptor))
+        call("close_range", opened[1], opened[3], 0)
+        sys.stdout.write(" ".join(map(str, opened)))
+        sys.stdout.flush()
+        os.getppid()
+        os._exit(0)
+    """)
+    written = [event for event in box.events(EventKind.FILE_IO) if str(folder) in event.path]
+    assert [event.path for event in written[:3]] == [f"{folder}/{n}" for n in (1, 2, 3)]
+    assert sorted(event.path for event in written[3:]) == [f"{folder}/{n}" for n in (0, 4)]
+    assert written[2].at_us < written[3].at_us
+
+
 def test_bytes__of_a_memfd_name_it(box: Box) -> None:
     box.run("d = os.memfd_create('payload'); os.write(d, b'code'); os.close(d)")
     assert moved(box.events(), "memfd:payload") == {"write": (1, 4)}
@@ -264,6 +281,17 @@ def test_trigrams__come_most_frequent_first_and_once(box: Box) -> None:
     assert counts == sorted(counts, reverse=True)
     assert len(counts) > 20
     assert box.tracer.summary(box.slot) == []
+
+
+def test_trigrams__are_all_there_where_events_were_dropped(make_box: Callable[[int], Box]) -> None:
+    box = make_box(9)
+    box.begin(drops_to_simulate=1_000_000)
+    box.run("[call('openat', -100, b'/none/many', 0) for _ in range(500)]")
+    account = box.tracer.account(9)
+    assert account["emitted"] == 0
+    assert account["dropped"] > 500
+    calls = sum(box.tracer.syscalls(9).values())
+    assert sum(sequences(box).values()) == calls - 2
 
 
 def test_trigrams__add_up_to_the_calls_that_were_made(box: Box) -> None:
