@@ -46,24 +46,65 @@ NAMES: Mapping[Category, str] = {
 }
 """Folder and file of each category; `{}` stands for the package."""
 
-_FILETOP = re.compile(
-    r"(?P<pid>\d+)\s+(?P<comm>.+?)\s+(?P<reads>\d+)\s+(?P<writes>\d+)\s+"
-    r"(?P<read_kb>\d+)\s+(?P<written_kb>\d+)\s+(?P<type>[RSO])(?: (?P<file>.*))?"
-)
-_OPENSNOOP = re.compile(
-    r"(?P<pid>\d+)\s+(?P<comm>.+?)\s+(?P<fd>-?\d+)\s+(?P<err>\d+)(?: (?P<path>.*))?"
-)
-_TCP = re.compile(
-    r"(?P<socket>[0-9a-f]+)\s+(?P<pid>\d+)\s+(?P<comm>.*?)\s+(?P<laddr>[0-9a-f.:]+)\s+(?P<lport>\d+)\s+"
-    r"(?P<raddr>[0-9a-f.:]+)\s+(?P<rport>\d+)\s+(?P<old>[A-Z0-9_]+)\s+->\s+(?P<new>[A-Z0-9_]+)\s+"
-    r"(?P<ms>\d+\.\d+)"
-)
-_STRACE_COUNT = re.compile(
-    r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(?P<calls>\d+)(?:\s+(?P<errors>\d+))?\s+(?P<name>[a-z_]\w*)"
-)
-_PATTERN = re.compile(
-    r"\s*(?P<count>\d+)  (?P<calls>\w+ -> \w+ -> \w+) -> (?:no-error|error=(?P<error>\w+)) -> no-fd"
-)
+_COLUMNS: Mapping[Category, tuple[tuple[str, str], ...]] = {
+    Category.FILETOP: (
+        ("TID", r"(?P<pid>\d+)"),
+        ("COMM", r"(?P<comm>.+?)"),
+        ("READS", r"(?P<reads>\d+)"),
+        ("WRITES", r"(?P<writes>\d+)"),
+        ("R_Kb", r"(?P<read_kb>\d+)"),
+        ("W_Kb", r"(?P<written_kb>\d+)"),
+        ("T", r"(?P<type>[RSO])(?: (?P<file>.*))?"),
+    ),
+    Category.OPENSNOOP: (
+        ("PID", r"(?P<pid>\d+)"),
+        ("COMM", r"(?P<comm>.+?)"),
+        ("FD", r"(?P<fd>-?\d+)"),
+        ("ERR", r"(?P<err>\d+)(?: (?P<path>.*))?"),
+    ),
+    Category.TCP: (
+        ("SKADDR", r"(?P<socket>[0-9a-f]+)"),
+        ("C-PID", r"(?P<pid>\d+)"),
+        ("C-COMM", r"(?P<comm>.+?)"),
+        ("LADDR", r"(?P<laddr>[0-9a-f.:]+)"),
+        ("LPORT", r"(?P<lport>\d+)"),
+        ("RADDR", r"(?P<raddr>[0-9a-f.:]+)"),
+        ("RPORT", r"(?P<rport>\d+)"),
+        ("OLDSTATE", r"(?P<old>[A-Z0-9_]+)"),
+        ("->", r"->"),
+        ("NEWSTATE", r"(?P<new>[A-Z0-9_]+)"),
+        ("MS", r"(?P<ms>\d+\.\d+)"),
+    ),
+    Category.SYSTEM_CALL: (
+        ("% time", r"\s*[\d.]+"),
+        ("seconds", r"[\d.]+"),
+        ("usecs/call", r"\d+"),
+        ("calls", r"(?P<calls>\d+)"),
+        ("syscall", r"(?:(?P<errors>\d+)\s+)?(?P<name>[a-z_]\w*)"),
+    ),
+    Category.PATTERN: (
+        ("COUNT", r"\s*(?P<count>\d+)"),
+        ("CALLS", r"(?P<calls>\w+ -> \w+ -> \w+)"),
+        ("->", "->"),
+        ("ERROR", r"(?:no-error|error=(?P<error>\w+))"),
+        ("->", "->"),
+        ("FD", "no-fd"),
+    ),
+}
+"""Columns of a row, and what stands in them; white space lies between."""
+_BETWEEN = r"\s+"
+_ROWS = {
+    category: re.compile(_BETWEEN.join(pattern for _, pattern in columns))
+    for category, columns in _COLUMNS.items()
+}
+_BEGINNINGS = {
+    category: [
+        re.compile(_BETWEEN.join(pattern for _, pattern in columns[: count + 1]) + r"(?=\s|\Z)")
+        for count in range(len(columns))
+    ]
+    for category, columns in _COLUMNS.items()
+}
+"""The first column, the first two …: to tell in which one a row goes wrong."""
 _COLLECTING = re.compile(r"Collecting (?P<what>\S+)(?: \(from (?P<by>[^)]*)\))?")
 _STRACE = re.compile(
     r"(?:\[pid\s+\d+\] )?(?:[\d:.]+ )?(?P<name>[a-z_]\w*)\(.*?(?:= -1 (?P<error>E[A-Z]+) .*)?"
@@ -191,20 +232,18 @@ def read_raw(package: str, texts: Mapping[Category, str]) -> Categories:
     problems: list[Problem] = []
     for category, all_lines in lines.items():
         if len(all_lines) > LINES_MAX:
-            problems.append(_problem(category, LINES_MAX, "too many lines"))
+            problems.append(_problem(category, str(LINES_MAX), "too many lines"))
     found = Categories(
-        filetop=tuple(map(_filetop_row, _matches(_FILETOP, Category.FILETOP, lines, problems))),
+        filetop=tuple(map(_filetop_row, _matches(Category.FILETOP, lines, problems))),
         installation=tuple(_installation_rows(package, lines[Category.INSTALLATION])),
-        opensnoop=tuple(
-            map(_opensnoop_row, _matches(_OPENSNOOP, Category.OPENSNOOP, lines, problems))
-        ),
-        tcp=tuple(map(_tcp_row, _matches(_TCP, Category.TCP, lines, problems))),
+        opensnoop=tuple(map(_opensnoop_row, _matches(Category.OPENSNOOP, lines, problems))),
+        tcp=tuple(map(_tcp_row, _matches(Category.TCP, lines, problems))),
         system_calls=tuple(
             _call_row(match)
-            for match in _matches(_STRACE_COUNT, Category.SYSTEM_CALL, lines, problems)
+            for match in _matches(Category.SYSTEM_CALL, lines, problems)
             if match["name"] != "total"
         ),
-        patterns=tuple(map(_pattern_row, _matches(_PATTERN, Category.PATTERN, lines, problems))),
+        patterns=tuple(map(_pattern_row, _matches(Category.PATTERN, lines, problems))),
     )
     if problems:
         raise TableInvalid(f"The traces of {package}", tuple(problems[:PROBLEMS_MAX]))
@@ -241,17 +280,25 @@ def read_strace(logs: Iterable[str]) -> tuple[tuple[SystemCallRow, ...], tuple[P
 
 
 def _matches(
-    pattern: re.Pattern[str],
-    category: Category,
-    lines: Mapping[Category, list[str]],
-    problems: list[Problem],
+    category: Category, lines: Mapping[Category, list[str]], problems: list[Problem]
 ) -> Iterator[re.Match[str]]:
     for number, line in enumerate(lines[category][:LINES_MAX], start=1):
-        match = pattern.fullmatch(line.rstrip())
+        match = _ROWS[category].fullmatch(line.rstrip())
         if match:
             yield match
         elif _is_row(category, line):
-            problems.append(_problem(category, number, f"{line[:80]!r} is not of its columns"))
+            column = _wrong_column(category, line.rstrip())
+            where = f"{number}, column {column}"
+            problems.append(_problem(category, where, f"{line[:80]!r} is not of its columns"))
+
+
+def _wrong_column(category: Category, line: str) -> str:
+    """The first column with which the beginning of a line does not match any more."""
+    names = [name for name, _ in _COLUMNS[category]]
+    for name, beginning in zip(names, _BEGINNINGS[category], strict=True):
+        if not beginning.match(line):
+            return name
+    return names[-1]
 
 
 def _is_row(category: Category, line: str) -> bool:
@@ -264,7 +311,7 @@ def _is_row(category: Category, line: str) -> bool:
     return first.isdigit()
 
 
-def _problem(category: Category, line: int, message: str) -> Problem:
+def _problem(category: Category, line: str, message: str) -> Problem:
     return Problem(where=f"{category.value}, line {line}", message=message)
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from models.categories import FileType, PatternRow, Relation, SystemCallRow
+from models.categories import (
+    Categories,
+    FiletopRow,
+    FileType,
+    OpensnoopRow,
+    PatternRow,
+    Relation,
+    SystemCallRow,
+    process_name,
+)
 from models.phase import Phase
 from models.research.qut import row_of
 from models.research.qut_raw import NAMES, read_raw, read_strace, safe_name, write_raw
 from models.research.qut_reader import TableInvalid
 from models.trace import Category
-from tests.models.research.test_qut import RUN, opened
+from tests.models.research.test_qut import P1, RUN, opened
 
 PACKAGE = "demo-1.0.tar.gz"
 
@@ -142,17 +153,57 @@ def test_strace__is_counted_thread_by_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("category", "line"),
+    ("category", "column", "line"),
     [
-        (Category.FILETOP, "26628  ld  161    186    643  R built-in.o"),
-        (Category.OPENSNOOP, "1576   snmpd   zero 0 /proc"),
-        (Category.TCP, "ffff9fd7e8192000 1 curl 100.66.100.185 0 52.33.159.26 80 CLOSE SYN_SENT"),
-        (Category.SYSTEM_CALL, "  0.00    0.000000           0         many       read"),
-        (Category.PATTERN, "        9  read -> read"),
+        (Category.FILETOP, "T", "26628  ld  161    186    643  152  Q built-in.o"),
+        (Category.FILETOP, "W_Kb", "26628  ld  161    186    643  R built-in.o"),
+        (Category.OPENSNOOP, "FD", "1576   snmpd   zero none /proc"),
+        (Category.OPENSNOOP, "ERR", "1576   snmpd   3 none /proc"),
+        (Category.TCP, "->", "ffff9fd7e8192000 1 curl 100.66.1.8 0 52.33.1.6 80 CLOSE SYN_SENT"),
+        (Category.TCP, "MS", "f 1 curl 100.66.1.8 0 52.33.1.6 80 CLOSE -> SYN_SENT soon"),
+        (Category.SYSTEM_CALL, "calls", "  0.00    0.000000           0         many       read"),
+        (Category.PATTERN, "CALLS", "        9  read -> read"),
     ],
 )
-def test_raw__a_malformed_row_is_told_with_its_line(category: Category, line: str) -> None:
+def test_raw__a_malformed_row_is_told_with_its_line_and_column(
+    category: Category, column: str, line: str
+) -> None:
     with pytest.raises(TableInvalid) as caught:
         read_raw(PACKAGE, {category: f"HEADER\n{line}\n"})
     (problem,) = caught.value.problems
-    assert problem.where == f"{category.value}, line 2"
+    assert problem.where == f"{category.value}, line 2, column {column}"
+
+
+PATHS = st.text(max_size=60)
+PROCESSES = PATHS.map(process_name)
+
+
+@given(
+    st.lists(st.tuples(PATHS, PROCESSES, st.integers(0, 500)), max_size=6),
+    st.lists(st.tuples(PATHS, PROCESSES, *[st.integers(0, 10**9)] * 4), max_size=6),
+)
+def test_raw__whatever_a_package_calls_its_files_its_features_survive(
+    opens: list[tuple[str, str, int]], moves: list[tuple[str, str, int, int, int, int]]
+) -> None:
+    categories = Categories(
+        opensnoop=tuple(
+            OpensnoopRow(phase=P1, pid=1, process=process, descriptor=number, path=path)
+            for path, process, number in opens
+        ),
+        filetop=tuple(
+            FiletopRow(
+                phase=P1,
+                pid=1,
+                process=process,
+                reads=reads,
+                writes=writes,
+                read_bytes=read,
+                written_bytes=written,
+                path=path,
+            )
+            for path, process, reads, writes, read, written in moves
+        ),
+    )
+    written = write_raw(PACKAGE, PACKAGE, categories)
+    read = {category: written[name.format(PACKAGE)] for category, name in NAMES.items()}
+    assert row_of(PACKAGE, read_raw(PACKAGE, read)).values == row_of(PACKAGE, categories).values
