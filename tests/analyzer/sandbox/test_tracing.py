@@ -8,10 +8,13 @@ import threading
 
 import pytest
 
+from analyzer.lineage import ARTIFACT, RUNNER, trace_lineage
 from analyzer.sandbox import tracing
 from analyzer.sandbox.protocol import BLOB_BYTES_MAX
 from analyzer.sandbox.tracing import Drainer, Store
-from tests.analyzer.sandbox.lab import until
+from analyzer.trace.decode import decode_trace
+from models.trace import EventKind
+from tests.analyzer.sandbox.lab import Lab, until
 
 
 class FakeTracer:
@@ -188,3 +191,32 @@ def test_store__stops_storing_and_counts_on() -> None:
     size = os.fstat(store.descriptor).st_size
     os.close(store.descriptor)
     assert size == tracing.EVENTS_STORED_MAX * struct.calcsize("<I1s")
+
+
+@pytest.mark.privileged
+async def test_run__a_stored_trace_holds_what_the_kernel_counted_in_each_phase(lab: Lab) -> None:
+    """From the maps of the program, by way of the daemon, to events: for the artifact and for us."""
+    code = (
+        "[os.getppid() for _ in range(200)]\n"
+        "with open('/home/dev/counted', 'wb') as file:\n"
+        "    file.write(b'x' * 5000)\n"
+    )
+    outcome = await lab.run_code(code, phases=("P1", "P2", "P3"))
+    result = outcome.result
+    events = trace_lineage(decode_trace(outcome.blobs["trace"], result.phases)).events
+    for phase in result.phases:
+        own = [event for event in events if event.phase == phase.phase]
+        sequences = [event for event in own if event.kind is EventKind.SEQUENCE]
+        assert sum(event.count for event in sequences) <= sum(phase.syscalls.values())
+        assert sum(event.count for event in sequences) > 0.8 * sum(phase.syscalls.values())
+        assert RUNNER in {event.owner for event in sequences}
+        assert (ARTIFACT in {event.owner for event in sequences}) is (phase.phase != "P1")
+    (polled,) = [event for event in events if event.detail == "getppid getppid getppid"]
+    assert (polled.owner, polled.count) == (ARTIFACT, 198)
+    (written,) = [event for event in events if event.path == "/home/dev/counted" and event.count]
+    assert (written.kind, written.syscall) == (EventKind.FILE_IO, "write")
+    assert (written.size_bytes, written.owner) == (5000, ARTIFACT)
+    # Synthetic records are no events: the account stays that of the ring.
+    counted = sum(event.kind is EventKind.SEQUENCE for event in events)
+    assert result.account["stored"] == result.account["received"] == result.account["emitted"]
+    assert counted > 0
