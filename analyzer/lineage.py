@@ -104,8 +104,9 @@ def trace_lineage(events: Sequence[Event], *, sdist: bool = False) -> Lineage:
 
 
 def _charge(event: Event, known: _Phase) -> str:
-    if not event.pid:
-        return ARTIFACT  # seen from outside the processes: sinkhole and inotify
+    if not event.pid:  # seen from outside the processes, or counted in the kernel for all of them
+        counted = event.kind is EventKind.SEQUENCE and known.command_owner == RUNNER
+        return RUNNER if counted else event.owner
     if known.command_owner == RUNNER:
         known.processes.setdefault(
             event.pid, Process(phase=event.phase, pid=event.pid, owner=RUNNER, before=True)

@@ -7,6 +7,11 @@ from enum import StrEnum
 
 from models.phase import Phase, Text
 
+BOX_OWNERS = "box:"
+"""What the owners begin with that are no distribution (`box:pip`); project names hold no colon."""
+RUNNER = f"{BOX_OWNERS}runner"
+"""The owner of what our own programs in the box did."""
+
 
 class Category(StrEnum):
     """The six trace categories of QUT-DV25."""
@@ -36,7 +41,7 @@ class EventKind(StrEnum):
     BIND = "bind"
     SEND = "send"
     TCP = "tcp"
-    """A TCP state change; `detail` is `OLD>NEW`."""
+    """A TCP state change; `detail` is `OLD>NEW`, `flags` which socket of the run it is, from 1 on."""
     MEMFD = "memfd"
     MMAP_EXEC = "mmap-exec"
     CALL = "call"
@@ -48,7 +53,8 @@ class EventKind(StrEnum):
     `read` or `write`, `count` the calls, `size_bytes` the bytes, `path` empty for pipes and sockets."""
     SEQUENCE = "sequence"
     """Three calls one behind the other on one thread, counted in the kernel over a whole phase:
-    `detail` is `first second third` by name, `count` how often."""
+    `detail` is `first second third` by name, `count` how often, `result` what the first of them
+    failed with (a negative errno). Without `detail`: all that are not told one by one."""
     # Reported from outside the traced processes, where no racing thread can forge them:
     DNS = "dns"
     NET = "net"
@@ -78,6 +84,9 @@ class Event:
     host: Text = ""
     address: Text = ""
     port: int = 0
+    local_address: Text = ""
+    """Of a TCP state change: our end of the connection."""
+    local_port: int = 0
     detail: Text = ""
     size_bytes: int = 0
     count: int = 0

@@ -74,6 +74,13 @@ def own_folder(path: Path, *, uid: int | None, mode: int, group: int | None = No
         os.chown(path, uid, uid if group is None else group)
 
 
+def owner_of(path: Path) -> int:
+    """The uid that owns `path`, or its nearest existing parent."""
+    while not path.exists():
+        path = path.parent
+    return path.stat().st_uid
+
+
 def become_owner_of(path: Path) -> None:
     """As root, become the owner of `path` (or of its nearest existing parent).
 
@@ -81,9 +88,7 @@ def become_owner_of(path: Path) -> None:
     """
     if not is_root():
         return
-    while not path.exists():
-        path = path.parent
-    owner = path.stat().st_uid
+    owner = owner_of(path)
     if owner != 0:
         os.environ["HOME"] = "/nonexistent"
         drop_to(owner)

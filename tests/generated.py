@@ -11,6 +11,7 @@ import click
 
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
+from tests.traces_page import traces_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -20,6 +21,7 @@ def pages() -> dict[str, str]:
     made = {
         "cli.md": "\n".join(cli_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
+        "traces.md": "\n".join(traces_page()) + "\n",
     }
     if (DOCS / "bench.json").exists():
         made["bench.md"] = (

@@ -10,7 +10,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from analyzer.sandbox.protocol import BLOB_BYTES_MAX
@@ -21,6 +21,10 @@ DRAIN_EVERY_S = 0.005
 """Seconds between two looks at the ring: an 8 MB ring holds 150,000 events a second that long."""
 IDLE_AFTER_S = 10.0
 """Seconds without a box after which the probes are taken off every other process's path."""
+SUMMARY_BYTES_MAX = 4 * 1024 * 1024
+"""Bytes of a stored trace that are kept free for what the kernel counted: five phases with 4,096
+trigrams of 60 bytes each, and as many open descriptors as the program's map holds (8,192) in each."""
+_EVENTS_BYTES_MAX = BLOB_BYTES_MAX - SUMMARY_BYTES_MAX
 _LENGTH = struct.Struct("<I")
 _BUFFER_BYTES = 1 << 20
 
@@ -45,6 +49,9 @@ class Tracer(Protocol):
     def drain(self) -> list[tuple[int, bytes]]:
         """Records since the last call, each with its slot."""
 
+    def summary(self, slot: int) -> list[bytes]:
+        """Records of what was counted in the kernel since the last call."""
+
     def account(self, slot: int) -> dict[str, int]:
         """emitted, dropped, map_overflows, recursion_misses since open_box."""
 
@@ -67,17 +74,31 @@ class Store:
         self.stored = 0
         self.truncated = False
         self._bytes = 0
+        self._summary_bytes = 0
         self._buffer = bytearray()
 
     def add(self, record: bytes) -> None:
         """Keep one record, or only count it."""
         self.received += 1
         size = _LENGTH.size + len(record)
-        if self.stored >= EVENTS_STORED_MAX or self._bytes + size > BLOB_BYTES_MAX:
+        if self.stored >= EVENTS_STORED_MAX or self._bytes + size > _EVENTS_BYTES_MAX:
             self.truncated = True
             return
         self.stored += 1
         self._bytes += size
+        self._append(record)
+
+    def add_summary(self, records: Iterable[bytes]) -> None:
+        """Keep what the kernel counted: no events, so not among `received` and `stored`."""
+        for record in records:
+            size = _LENGTH.size + len(record)
+            if self._summary_bytes + size > SUMMARY_BYTES_MAX:
+                self.truncated = True
+                return
+            self._summary_bytes += size
+            self._append(record)
+
+    def _append(self, record: bytes) -> None:
         self._buffer += _LENGTH.pack(len(record))
         self._buffer += record
         if len(self._buffer) >= _BUFFER_BYTES:
@@ -94,17 +115,25 @@ class Store:
 class Watch:
     """The tracer's view of one run; without a tracer everything is empty."""
 
-    def __init__(self, slot: int, tracer: Tracer | None) -> None:
+    def __init__(self, slot: int, tracer: Tracer | None, lock: threading.Lock) -> None:
         self.slot = slot
         self.store = Store() if tracer is not None else None
         self._tracer = tracer
+        self._lock = lock
 
     def begin_phase(self, phase: int, *, arm_at_exec: int, simulate_drops: int = 0) -> None:
-        """Count and record from here."""
+        """Count and record from here; what the phase before left in the kernel is stored first."""
         if self._tracer is not None:
+            with self._lock:
+                self.store_summary()
             self._tracer.begin_phase(
                 self.slot, phase, arm_at_exec=arm_at_exec, drops_to_simulate=simulate_drops
             )
+
+    def store_summary(self) -> None:
+        """Store what the kernel counted in the phase that has ended. Under the drainer's lock."""
+        if self._tracer is not None and self.store is not None:
+            self.store.add_summary(self._tracer.summary(self.slot))
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """System calls and refused ones of this phase."""
@@ -136,7 +165,7 @@ class Drainer:
     @contextlib.contextmanager
     def watch(self, slot: int, cgroup_id: int) -> Iterator[Watch]:
         """Watch one run's cgroup."""
-        watch = Watch(slot, self._tracer)
+        watch = Watch(slot, self._tracer, self._lock)
         if self._tracer is None or watch.store is None:
             yield watch
             return
@@ -158,6 +187,7 @@ class Drainer:
             return {}
         with self._lock:
             self._drain()
+            watch.store_summary()
             account = self._tracer.account(watch.slot)
             watch.store.flush()
         return {**account, "received": watch.store.received, "stored": watch.store.stored}

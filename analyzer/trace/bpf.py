@@ -21,6 +21,7 @@ _MAP_UPDATE_ELEM = 2
 _MAP_DELETE_ELEM = 3
 _MAP_GET_NEXT_KEY = 4
 _OBJ_GET_INFO_BY_FD = 15
+_MAP_LOOKUP_BATCH = 24
 
 _ATTR_BYTES = 152
 """Bytes of our zeroed `union bpf_attr`; the kernel accepts any size whose unknown rest is zero."""
@@ -28,6 +29,8 @@ _PROG_INFO_BYTES = 256
 """Bytes offered for `struct bpf_prog_info`; the kernel fills in what it knows."""
 _RECURSION_MISSES_OFFSET = 208
 """Offset of `recursion_misses` in `struct bpf_prog_info` (uapi, since 5.12)."""
+_BATCH_COUNT_OFFSET = 32
+"""Offset of `batch.count` in `union bpf_attr`: how many were offered, then how many came."""
 _POSSIBLE_CPUS = Path("/sys/devices/system/cpu/possible")
 
 # include/uapi/linux/perf_event.h
@@ -102,6 +105,46 @@ def keys(fd: int, info: MapInfo) -> list[bytes]:
     return found
 
 
+def entries(fd: int, info: MapInfo) -> list[tuple[bytes, bytes]]:
+    """Keys and values of a hash map (not a per-CPU one) in one call (BPF_MAP_LOOKUP_BATCH, 5.6).
+
+    Raises OSError. What is added meanwhile may or may not be among them.
+    """
+    most = info.entries_max
+    keys_buffer = ctypes.create_string_buffer(most * info.key_bytes)
+    values_buffer = ctypes.create_string_buffer(most * info.value_bytes)
+    after = ctypes.create_string_buffer(8)
+    attr = ctypes.create_string_buffer(
+        struct.pack(
+            "<QQQQIIQQ",
+            0,  # from the beginning
+            ctypes.addressof(after),
+            ctypes.addressof(keys_buffer),
+            ctypes.addressof(values_buffer),
+            most,
+            fd,
+            0,
+            0,
+        ),
+        _ATTR_BYTES,
+    )
+    _command(_MAP_LOOKUP_BATCH, attr)  # ENOENT: that was all of it
+    (count,) = struct.unpack_from("<I", attr, _BATCH_COUNT_OFFSET)
+    found_keys = keys_buffer.raw[: count * info.key_bytes]
+    found_values = values_buffer.raw[: count * info.value_bytes]
+    return list(
+        zip(
+            _pieces(found_keys, info.key_bytes),
+            _pieces(found_values, info.value_bytes),
+            strict=True,
+        )
+    )
+
+
+def _pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
 @cache
 def possible_cpus() -> int:
     """How many values a per-CPU map holds under one key (`0-3,8` means five)."""
@@ -162,7 +205,11 @@ def _object_info(fd: int, size: int) -> bytes:
 
 
 def _bpf(command: int, attr: bytes) -> bool:
-    buffer = ctypes.create_string_buffer(attr, _ATTR_BYTES)
+    return _command(command, ctypes.create_string_buffer(attr, _ATTR_BYTES))
+
+
+def _command(command: int, buffer: ctypes.Array[ctypes.c_char]) -> bool:
+    """A bpf(2) command; False for ENOENT, OSError for every other failure."""
     number = syscalls.numbers()["bpf"]
     result = _libc.syscall(
         ctypes.c_long(number),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from analyzer.lineage import ARTIFACT, RUNNER
 from analyzer.sandbox.protocol import PhaseResult
 from analyzer.trace import syscalls
 from analyzer.trace.records import (
@@ -24,6 +25,7 @@ from analyzer.trace.records import (
     iter_records,
     parse_header,
 )
+from analyzer.trace.summary import FILE_REST, calls_of
 from analyzer.trace.whereabouts import AT_FDCWD, Whereabouts
 from analyzer.trace.words import TCP_LISTEN, address, cut, ip, tcp_change, text
 from models.phase import Phase
@@ -34,6 +36,8 @@ CLONE_THREAD = 0x00010000
 NO_STATUS = -1
 """Result of an exit whose status the process did not state: it was killed, or another thread left."""
 
+_MEMFD = "memfd:"
+"""What /proc/self/fd shows before the name of such a file."""
 _INT = 0xFFFFFFFF
 """An argument of a call is 64 bits wide, the int in it 32."""
 _RACED = int(RecordFlag.RACED)
@@ -58,6 +62,9 @@ _KIND_BY_CALL = {
 }
 _ON_DESCRIPTOR = frozenset(("fchdir", "fchmod", "fchown"))
 """Calls by arguments whose first is a descriptor that may stand for a path."""
+_DUPLICATES = frozenset(("dup", "dup2", "dup3"))
+_SOCKETS = frozenset(("socket", "accept", "accept4"))
+"""Calls by arguments whose result is a descriptor without a path."""
 _WITH_PATH = (syscalls.CallClass.OPEN, syscalls.CallClass.PATH, syscalls.CallClass.PAIR)
 _NEW_FOLDER = {"renameat": 2, "renameat2": 2, "linkat": 2, "symlinkat": 1}
 """Calls that make a name relative to a descriptor: which argument that is."""
@@ -82,9 +89,13 @@ def decode_trace(blob: bytes, phases: Sequence[PhaseResult]) -> list[Event]:
 
     An exec is one event, at the time of the attempt: `result` 0, or the negative errno (searching
     PATH makes some of those). `parent` is the pid that forked the process, 0 for the first of a
-    box; `owner` is left empty. `raced`: text that another thread changed during the call; `path2`
-    or `detail` then says what stood there afterwards. Notes in `detail`: `late` (readable only
-    after the call), `unread`, `cut`, `at fd N` (relative to a descriptor that is not known).
+    box; `owner` is left empty but for what was counted (below). `raced`: text that another thread
+    changed during the call; `path2` or `detail` then says what stood there afterwards. Notes in
+    `detail`: `late` (readable only after the call), `unread`, `cut`, `at fd N` (relative to a
+    descriptor that is not known).
+
+    FILE_IO and SEQUENCE events of a program that was in the box before the tracer was armed have
+    the owner RUNNER. A SEQUENCE without `detail` counts those of its phase that are not told.
 
     Raises RecordInvalid where the blob is not a trace.
     """
@@ -122,6 +133,8 @@ class _Decoder:
     parents: dict[int, int] = field(default_factory=dict)
     attempts: dict[int, _Attempt] = field(default_factory=dict)
     places: Whereabouts = field(default_factory=Whereabouts)
+    sockets: dict[int, int] = field(default_factory=dict)
+    """Kernel addresses of sockets to numbers: the addresses themselves are nobody's business."""
 
     def take(self, header: Header, data: bytes) -> None:
         """Turns one record into an event, or into something to remember."""
@@ -181,6 +194,8 @@ class _Decoder:
         path, notes = self._path(header, call, text(data[: header.length0]))
         if header.result == 0 and call in ("chdir", "chroot"):
             self.places.moved(header.tgid, path)
+        if header.result >= 0 and call == "memfd_create":
+            self.places.opened(header.tgid, header.result, cut(f"{_MEMFD}{path}"))
         return self._event(
             header,
             _KIND_BY_CALL.get(call, EventKind.PATH),
@@ -319,7 +334,43 @@ class _Decoder:
             EventKind.TCP,
             address=ip(data[:16] if listening else data[16:32]),
             port=local_port if listening else remote_port,
+            local_address=ip(data[:16]),
+            local_port=local_port,
+            flags=self.sockets.setdefault(header.arg0, len(self.sockets) + 1),
             detail=tcp_change(old, new),
+        )
+
+    # ---- counted in the kernel ---------------------------------------------------------------
+
+    def file_bytes(self, header: Header, data: bytes) -> None:
+        """Up to two events: what was read, what was written."""
+        rest = data[: FILE_REST.size].ljust(FILE_REST.size, b"\0")
+        reads, writes, lineage, named = FILE_REST.unpack(rest)
+        descriptor = header.arg0 & _INT
+        path = self.places.of_descriptor(header.tgid, descriptor) if named else ""
+        for call, calls, size in (("read", reads, header.arg1), ("write", writes, header.arg2)):
+            if calls:
+                event = self._event(
+                    header,
+                    EventKind.FILE_IO,
+                    call=call,
+                    path=path or "",
+                    detail=f"fd {descriptor}",
+                    size_bytes=size,
+                    count=calls,
+                    owner=_owner_of(lineage),
+                )
+                self.events.append((header.at_ns, event))
+
+    def sequence(self, header: Header, _data: bytes) -> Event:
+        calls = calls_of(header.arg1)
+        return self._event(
+            header,
+            EventKind.SEQUENCE,
+            result=header.result,
+            detail=" ".join(map(syscalls.name_of, calls)) if calls else "",
+            count=header.arg0,
+            owner=_owner_of(header.arg2),
         )
 
     # ---- everything else ---------------------------------------------------------------------
@@ -335,6 +386,11 @@ class _Decoder:
             path = self.places.of_descriptor(header.tgid, header.arg0 & _INT) or ""
             if call == "fchdir" and header.result == 0:
                 self.places.moved(header.tgid, path)
+        if header.result >= 0 and call in _DUPLICATES:
+            source = self.places.of_descriptor(header.tgid, header.arg0 & _INT)
+            self.places.opened(header.tgid, header.result, source or "")
+        if header.result >= 0 and call in _SOCKETS:
+            self.places.opened(header.tgid, header.result, "")
         return self._event(
             header,
             _KIND_BY_CALL.get(call, EventKind.CALL),
@@ -370,7 +426,13 @@ _HANDLERS: dict[int, Callable[[_Decoder, Header, bytes], Event | None]] = {
     RecordType.TCP: _Decoder.tcp,
     RecordType.FORK: _Decoder.fork,
     RecordType.EXIT: _Decoder.exit,
+    RecordType.FILE_BYTES: _Decoder.file_bytes,
+    RecordType.SEQUENCE: _Decoder.sequence,
 }
+
+
+def _owner_of(lineage: int) -> str:
+    return ARTIFACT if lineage else RUNNER
 
 
 def _notes(header: Header) -> str:

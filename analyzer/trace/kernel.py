@@ -7,6 +7,7 @@ from several threads; `drain` from one at a time.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +17,7 @@ from analyzer.trace.maps import Account, Maps
 from analyzer.trace.probes import Probes
 from analyzer.trace.records import SLOT_OFFSET, SLOTS_MAX
 from analyzer.trace.ring import Ring, ring_bytes_valid
+from analyzer.trace.summary import file_records, sequence_records
 
 __all__ = ["RING_BYTES", "TraceUnavailable", "Tracer"]
 
@@ -87,6 +89,8 @@ class Tracer:
             self._kept = [item for item in self.drain() if item[0] != slot]
             self._maps.clear_account(slot)
             self._maps.clear_counts(slot)
+            self._maps.take_trigrams(slot)
+            self._maps.take_files(slot)
             self._open[slot] = _Open(cgroup_id, self._probes.recursion_misses())
 
     def begin_phase(
@@ -128,6 +132,17 @@ class Tracer:
         """
         self._box(slot)
         return self._maps.denied(slot)
+
+    def summary(self, slot: int) -> list[bytes]:
+        """What the program kept in maps since the last call, as records (see `summary`).
+
+        Descriptors that are still open, then trigrams of calls, most frequent first. Call it when
+        a phase has ended and no process of the box runs. Not part of `emitted` and `received`.
+        """
+        self._box(slot)
+        at_ns = time.monotonic_ns()
+        files = file_records(self._maps.take_files(slot), slot=slot, at_ns=at_ns)
+        return files + sequence_records(self._maps.take_trigrams(slot), slot=slot, at_ns=at_ns)
 
     def account(self, slot: int) -> dict[str, int]:
         """Since `open_box`: emitted, received, dropped, map_overflows, recursion_misses.

@@ -17,7 +17,10 @@ import struct
 import sys
 from pathlib import Path
 
-MAPS = ("calls", "boxes", "threads", "sockets", "counts", "denied", "accounts", "events")
+MAPS = (
+    *("calls", "boxes", "threads", "sockets", "trigrams", "files"),
+    *("counts", "denied", "accounts", "events"),
+)
 PROGRAM_PREFIX = "tracepoint__"
 """BCC names a program `tracepoint__<category>__<event>`."""
 ERROR_CHARS_MAX = 2000

@@ -1,4 +1,4 @@
-"""The maps of program.c as Python sees them: boxes, counts by slot, accounts by slot."""
+"""The maps of program.c as Python sees them: boxes, and counts, accounts and leftovers by slot."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analyzer.trace import bpf, syscalls
+from analyzer.trace import bpf, summary, syscalls
 from analyzer.trace.records import SLOTS_MAX, TYPES_MAX, RecordType
+from analyzer.trace.summary import OpenFile, Trigram
 
 COUNTS_MAX = 512
 """Numbers counted for each slot (program.c, SYSCALLS_MAX)."""
@@ -39,6 +40,8 @@ class Maps:
         self._fds = dict(fds)
         self._threads = bpf.map_info(self._fds["threads"])
         self._sockets = bpf.map_info(self._fds["sockets"])
+        self._trigrams = bpf.map_info(self._fds["trigrams"])
+        self._files = bpf.map_info(self._fds["files"])
         self._check_sizes()
 
     def _check_sizes(self) -> None:
@@ -49,11 +52,16 @@ class Maps:
             "counts": _COUNTS.size,
             "denied": _COUNTS.size,
             "accounts": _ACCOUNT.size,
+            "trigrams": summary.COUNT.size,
+            "files": summary.FILE_BYTES.size,
         }
         for name, size in expected.items():
             found = bpf.map_info(self._fds[name]).value_bytes
             if found != size:
                 raise ValueError(f"map {name} holds values of {found} bytes, not {size}")
+        for info, key in ((self._trigrams, summary.TRIGRAM), (self._files, summary.FILE_KEY)):
+            if info.key_bytes != key.size:
+                raise ValueError(f"a map has keys of {info.key_bytes} bytes, not {key.size}")
 
     def fill_calls(self) -> None:
         """Tells the program what each system call of this architecture means."""
@@ -83,10 +91,28 @@ class Maps:
         bpf.update(self._fds["accounts"], _KEY.pack(slot), zeros)
 
     def clear_memory(self) -> None:
-        """Forgets threads and sockets: while detached, the program does not see them end."""
-        for name, info in (("threads", self._threads), ("sockets", self._sockets)):
+        """Forgets threads, sockets and files: while detached, the program does not see them end."""
+        for name, info in (
+            ("threads", self._threads),
+            ("sockets", self._sockets),
+            ("files", self._files),
+        ):
             for key in bpf.keys(self._fds[name], info):
                 bpf.delete(self._fds[name], key)
+
+    def take_trigrams(self, slot: int) -> list[Trigram]:
+        """The trigrams of a slot, most frequent first; they are gone from the map then."""
+        found = summary.trigrams_of(bpf.entries(self._fds["trigrams"], self._trigrams), slot)
+        for key in found:
+            bpf.delete(self._fds["trigrams"], key)
+        return list(found.values())
+
+    def take_files(self, slot: int) -> list[OpenFile]:
+        """What a slot's descriptors moved that were not closed; it is gone from the map then."""
+        found = summary.files_of(bpf.entries(self._fds["files"], self._files), slot)
+        for key in found:
+            bpf.delete(self._fds["files"], key)
+        return list(found.values())
 
     def counts(self, slot: int) -> dict[str, int]:
         """Calls of a slot by name; only those that were made."""

@@ -12,7 +12,8 @@
  *  - tracepoint fields are copied into locals before any branch: the verifier refuses a context
  *    pointer that the compiler has moved.
  *
- * Two places are left for later work and marked LATER: trigrams of calls, and bytes per file.
+ * Events go through the ring and may be dropped (and are then counted). What is counted here, in
+ * maps that are read when a phase ends, is never dropped: calls, refused calls, trigrams of calls.
  * The sizes and enums below have their twins in records.py; a test holds the two together.
  */
 
@@ -34,6 +35,10 @@ static long (*read_kernel_string)(void *into, u64 size, const void *from) = (voi
 #define THREADS_MAX 8192
 #define SOCKETS_MAX 8192
 #define BOXES_MAX 64
+#define TRIGRAMS_MAX 32768 /* of all boxes; pandas makes 724 in a phase */
+#define FILES_MAX 8192
+#define DESCRIPTORS_SWEPT 128 /* looked at when a process ends or becomes another program */
+#define CLOSED_SWEPT 32       /* looked at, from the first on, when a range is closed */
 #define TYPES_MAX 32
 
 #ifndef RING_PAGES
@@ -50,6 +55,7 @@ static long (*read_kernel_string)(void *into, u64 size, const void *from) = (voi
 #define FAMILY_INET 2
 #define FAMILY_INET6 10
 #define SIGSYS_NUMBER 31
+#define ERRNO_MAX 4095
 
 /* What the arguments of a call mean. */
 enum call_class {
@@ -63,6 +69,11 @@ enum call_class {
     CLASS_ARGUMENTS = 7, /* the first three arguments say it all */
     CLASS_MEMORY = 8,    /* a mapping; kept only where it makes memory executable in an unusual way */
     CLASS_LEAVE = 9,     /* exit and exit_group: never return, so the status is remembered */
+    CLASS_READ = 10,     /* first: descriptor; the result is how many bytes came */
+    CLASS_WRITE = 11,    /* first: descriptor; the result is how many bytes went */
+    CLASS_COPY = 12,     /* first: descriptor that is read, second: descriptor that is written */
+    CLASS_CLOSE = 13,    /* first: descriptor */
+    CLASS_CLOSE_RANGE = 14, /* first and second: the first and the last descriptor */
 };
 
 enum call_option {
@@ -70,6 +81,8 @@ enum call_option {
     OPTION_HOW = 2,        /* second points to struct open_how, whose first word is the flags */
     OPTION_INET_ONLY = 4,  /* netlink and unix messages are of no interest */
     OPTION_CREATES = 8,    /* mmap, where mprotect changes what is there */
+    OPTION_GIVES = 16,     /* the result is a descriptor: whatever it stood for before is over */
+    OPTION_COPIES = 32,    /* … and stands for what the descriptor in the first argument does */
 };
 
 enum record_type {
@@ -86,7 +99,8 @@ enum record_type {
     TYPE_TCP = 11,
     TYPE_FORK = 12,
     TYPE_EXIT = 13,
-    /* LATER: TYPE_FILE_BYTES = 14, TYPE_SEQUENCE = 15 */
+    TYPE_FILE_BYTES = 14,
+    TYPE_SEQUENCE = 15, /* never written here: made of the trigrams when a phase ends (summary.py) */
 };
 
 enum record_flag {
@@ -99,7 +113,8 @@ enum record_flag {
 enum overflow_kind {
     OVERFLOW_THREADS = 0,
     OVERFLOW_SOCKETS = 1,
-    /* LATER: trigrams, file bytes */
+    OVERFLOW_TRIGRAMS = 2,
+    OVERFLOW_FILES = 3,
     OVERFLOWS_MAX = 8,
 };
 
@@ -124,11 +139,47 @@ struct thread {
     u32 sysno;
     u8 class;
     u8 pending;
-    u16 unused;
+    u8 lineage; /* see enum lineage */
+    u8 unused;
+    u16 earlier[2]; /* the last call and the one before it, each plus one; 0: there was none */
+    u16 errors[2];  /* the errno of either */
+    u32 parent;     /* the process that made this thread */
     s32 length[2];
     u64 args[6];
     char text[2 * PATH_BYTES];
-    /* LATER: the two calls before this one, for trigrams */
+};
+
+/* Whose a thread is, as far as can be told here. */
+enum lineage {
+    LINEAGE_RUNNER = 0,  /* a program that was in the box before it was armed, or a fork of one */
+    LINEAGE_COMMAND = 1, /* what was executed from the arming exec on, and all its descendants */
+};
+
+struct trigram {
+    u8 slot;
+    u8 phase;
+    u8 lineage;
+    u8 unused;
+    u16 calls[3];
+    u16 error; /* errno of the first call; the third has not ended yet */
+};
+
+struct file_key {
+    u32 tgid;
+    u32 descriptor;
+};
+
+/* What one descriptor of one process moved since it was opened. */
+struct file_bytes {
+    u64 read_bytes;
+    u64 written_bytes;
+    u32 reads;
+    u32 writes;
+    u8 slot;
+    u8 phase;
+    u8 lineage;
+    u8 named; /* it stands for a path: a file or a memfd, no pipe, no socket */
+    u32 unused;
 };
 
 /* Who moved a socket out of CLOSE: later transitions run in softirq, where `current` is a stranger. */
@@ -172,6 +223,8 @@ BPF_ARRAY(calls, struct call, SYSCALLS_MAX);
 BPF_HASH(boxes, u64, struct box, BOXES_MAX);
 BPF_HASH(threads, u32, struct thread, THREADS_MAX);
 BPF_HASH(sockets, u64, struct socket_owner, SOCKETS_MAX);
+BPF_HASH(trigrams, struct trigram, u64, TRIGRAMS_MAX);
+BPF_HASH(files, struct file_key, struct file_bytes, FILES_MAX);
 BPF_PERCPU_ARRAY(counts, struct call_counts, SLOTS_MAX);
 BPF_PERCPU_ARRAY(denied, struct call_counts, SLOTS_MAX);
 BPF_PERCPU_ARRAY(accounts, struct account, SLOTS_MAX);
@@ -200,8 +253,9 @@ static __always_inline u32 clamp_sysno(u64 id) {
     return id < SYSNO_SIGSYS ? (u32)id : SYSNO_OTHER;
 }
 
-static __always_inline struct thread *current_thread(struct box *box) {
-    u32 tid = bpf_get_current_pid_tgid();
+/* A thread's entry, made where there is none: without history, and the runner's unless the box was
+ * armed from the start. */
+static __always_inline struct thread *thread_of(struct box *box, u32 tid) {
     struct thread *thread = threads.lookup(&tid);
     if (thread)
         return thread;
@@ -213,7 +267,10 @@ static __always_inline struct thread *current_thread(struct box *box) {
         count_overflow(box->slot, OVERFLOW_THREADS);
         return NULL;
     }
-    return threads.lookup(&tid);
+    thread = threads.lookup(&tid);
+    if (thread)
+        thread->lineage = box->arm_at ? LINEAGE_RUNNER : LINEAGE_COMMAND;
+    return thread;
 }
 
 /* The record under construction. One per CPU is enough: tracepoint programs do not nest. */
@@ -261,6 +318,34 @@ static __always_inline void emit(struct box *box, struct record *record, u64 dat
         account->emitted[type] += 1;
 }
 
+/* The call and the two before it on this thread, counted. A refused call never comes in, so it is
+ * in no trigram. */
+static __always_inline void count_trigram(struct box *box, struct thread *thread, u32 sysno) {
+    u16 last = thread->earlier[0], before = thread->earlier[1], error = thread->errors[1];
+    thread->earlier[1] = last;
+    thread->earlier[0] = sysno + 1;
+    thread->errors[1] = thread->errors[0];
+    thread->errors[0] = 0;
+    if (!before)
+        return;
+    struct trigram key = {};
+    key.slot = box->slot;
+    key.phase = box->phase;
+    key.lineage = thread->lineage;
+    key.calls[0] = before - 1;
+    key.calls[1] = last - 1;
+    key.calls[2] = sysno;
+    key.error = error;
+    u64 *count = trigrams.lookup(&key);
+    if (count) {
+        __sync_fetch_and_add(count, 1);
+        return;
+    }
+    u64 one = 1;
+    if (trigrams.update(&key, &one))
+        count_overflow(box->slot, OVERFLOW_TRIGRAMS);
+}
+
 static __always_inline u64 pick(const u64 *args, u32 index) {
     return index == 0 ? args[0] : index == 1 ? args[1] : index == 2 ? args[2]
          : index == 3 ? args[3] : index == 4 ? args[4] : args[5];
@@ -294,6 +379,107 @@ static __always_inline s32 read_address(char *into, u64 pointer, u64 stated_leng
     if (length > ADDRESS_BYTES)
         length = ADDRESS_BYTES;
     return read_user(into, length, (void *)pointer) ? -1 : (s32)length;
+}
+
+/* ---- bytes per file ----------------------------------------------------------------------- */
+
+/* Tells what a descriptor moved, and forgets it. Only in the process that has it. */
+static __always_inline void flush_file(struct box *box, u32 descriptor) {
+    struct file_key key = {};
+    key.tgid = bpf_get_current_pid_tgid() >> 32;
+    key.descriptor = descriptor;
+    struct file_bytes *file = files.lookup(&key);
+    if (!file)
+        return;
+    if (file->reads || file->writes) {
+        struct record *record = begin_record(box, TYPE_FILE_BYTES, 0, 0);
+        if (record) {
+            u32 *more = (u32 *)record->data;
+            record->header.args[0] = descriptor;
+            record->header.args[1] = file->read_bytes;
+            record->header.args[2] = file->written_bytes;
+            more[0] = file->reads;
+            more[1] = file->writes;
+            more[2] = file->lineage;
+            more[3] = file->named;
+            emit(box, record, 4 * sizeof(u32));
+        }
+    }
+    files.delete(&key);
+}
+
+/* All descriptors of a process that ends, or of whose descriptors an exec may close some, unseen. */
+static __always_inline void flush_files(struct box *box) {
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < DESCRIPTORS_SWEPT; i++)
+        flush_file(box, i);
+}
+
+/* The ones behind CLOSED_SWEPT end when their number is given again, or with the process. */
+static __always_inline void flush_range(struct box *box, u32 first, u32 last) {
+    u32 span = last - first;
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < CLOSED_SWEPT; i++) {
+        if (i > span)
+            break;
+        flush_file(box, first + i);
+    }
+}
+
+/* The entry of a descriptor. One that the process has from its parent stands for what it stood for
+ * there; the rest that is not known is taken for a pipe or a socket. */
+static __always_inline struct file_bytes *file_of(struct box *box, struct thread *thread, u32 descriptor) {
+    struct file_key key = {};
+    key.tgid = bpf_get_current_pid_tgid() >> 32;
+    key.descriptor = descriptor;
+    struct file_bytes *file = files.lookup(&key);
+    if (file)
+        return file;
+    struct file_key above = {};
+    above.tgid = thread->parent;
+    above.descriptor = descriptor;
+    struct file_bytes *inherited = files.lookup(&above);
+    struct file_bytes fresh = {};
+    fresh.slot = box->slot;
+    fresh.phase = box->phase;
+    fresh.lineage = thread->lineage;
+    fresh.named = inherited ? inherited->named : 0;
+    if (files.update(&key, &fresh)) {
+        count_overflow(box->slot, OVERFLOW_FILES);
+        return NULL;
+    }
+    return files.lookup(&key);
+}
+
+static __always_inline void count_bytes(struct box *box, struct thread *thread, u32 descriptor,
+                                        bool written, s64 bytes) {
+    struct file_bytes *file = file_of(box, thread, descriptor);
+    if (!file)
+        return;
+    if (written) {
+        __sync_fetch_and_add(&file->written_bytes, bytes);
+        __sync_fetch_and_add(&file->writes, 1);
+    } else {
+        __sync_fetch_and_add(&file->read_bytes, bytes);
+        __sync_fetch_and_add(&file->reads, 1);
+    }
+}
+
+/* A descriptor begins to stand for something else. */
+static __always_inline void give_descriptor(struct box *box, struct thread *thread, u32 options,
+                                            u32 descriptor) {
+    bool named = thread->class != CLASS_ARGUMENTS; /* an open or a memfd, no socket */
+    u32 source = thread->args[0];
+    if ((options & OPTION_COPIES) && source == descriptor)
+        return;
+    if (options & OPTION_COPIES) {
+        struct file_bytes *copied = file_of(box, thread, source);
+        named = copied && copied->named;
+    }
+    flush_file(box, descriptor);
+    struct file_bytes *file = file_of(box, thread, descriptor);
+    if (file)
+        file->named = named;
 }
 
 /* ---- a call comes in --------------------------------------------------------------------- */
@@ -359,6 +545,11 @@ static __always_inline void remember_arguments(struct box *box, struct thread *t
         thread->length[0] = read_address(thread->text, message[0], message[1]);
     } else if (call->class == CLASS_EXEC) {
         tell_exec(box, thread->sysno, first, second);
+    } else if (call->class == CLASS_CLOSE) {
+        /* On the way in: on the way out another thread may have the descriptor already. */
+        flush_file(box, first);
+    } else if (call->class == CLASS_CLOSE_RANGE) {
+        flush_range(box, first, second);
     }
 }
 
@@ -375,9 +566,8 @@ TRACEPOINT_PROBE(raw_syscalls, sys_enter) {
         struct call_counts *slot_counts = counts.lookup(&slot);
         if (slot_counts)
             slot_counts->number[sysno & (SYSCALLS_MAX - 1)] += 1;
-        /* LATER: trigrams, keyed slot, phase and three numbers */
     }
-    struct thread *thread = current_thread(box);
+    struct thread *thread = thread_of(box, bpf_get_current_pid_tgid());
     if (!thread)
         return 0;
     /* Marked even before the box is armed: a call that began then and fails later was not denied. */
@@ -386,6 +576,7 @@ TRACEPOINT_PROBE(raw_syscalls, sys_enter) {
     thread->class = CLASS_NONE;
     if (!armed(box))
         return 0;
+    count_trigram(box, thread, sysno);
     struct call *call = calls.lookup(&sysno);
     if (!call || call->class == CLASS_NONE)
         return 0;
@@ -514,6 +705,15 @@ static __always_inline void tell_call(struct box *box, struct thread *thread, st
     emit(box, record, size);
 }
 
+static __always_inline void move_bytes(struct box *box, struct thread *thread, struct call *call, s64 bytes) {
+    u32 class = thread->class;
+    u32 first = pick(thread->args, call->first);
+    u32 second = pick(thread->args, call->second);
+    count_bytes(box, thread, first, class == CLASS_WRITE, bytes);
+    if (class == CLASS_COPY)
+        count_bytes(box, thread, second, true, bytes);
+}
+
 TRACEPOINT_PROBE(raw_syscalls, sys_exit) {
     u64 id = args->id;
     s64 result = args->ret;
@@ -528,9 +728,11 @@ TRACEPOINT_PROBE(raw_syscalls, sys_exit) {
         return 0;
     }
     thread->pending = 0;
+    thread->errors[0] = result < 0 && result >= -ERRNO_MAX ? -result : 0;
     u32 class = thread->class;
-    /* LATER: bytes per file, from the results of reads and writes */
     if (class == CLASS_NONE || class == CLASS_LEAVE || !armed(box))
+        return 0;
+    if (class == CLASS_CLOSE || class == CLASS_CLOSE_RANGE)
         return 0;
     if (class == CLASS_EXEC && result >= 0)
         return 0;
@@ -538,6 +740,13 @@ TRACEPOINT_PROBE(raw_syscalls, sys_exit) {
     struct call *call = calls.lookup(&sysno);
     if (!call)
         return 0;
+    if (class >= CLASS_READ) {
+        if (result >= 0)
+            move_bytes(box, thread, call, result);
+        return 0;
+    }
+    if ((call->options & OPTION_GIVES) && result >= 0)
+        give_descriptor(box, thread, call->options, result);
     if (class == CLASS_MEMORY && !executable_mapping(thread, call->options & OPTION_CREATES))
         return 0;
     tell_call(box, thread, call, result);
@@ -558,10 +767,32 @@ TRACEPOINT_PROBE(signal, signal_generate) {
 
 /* ---- processes --------------------------------------------------------------------------- */
 
+/* A new thread is its maker's; it has made no call yet. */
+static __always_inline void begin_thread(struct box *box, u32 child) {
+    u64 pid_tgid = bpf_get_current_pid_tgid();
+    u32 maker_tid = pid_tgid;
+    struct thread *maker = threads.lookup(&maker_tid);
+    struct thread *born = thread_of(box, child);
+    if (!born)
+        return;
+    born->parent = pid_tgid >> 32;
+    if (maker)
+        born->lineage = maker->lineage;
+}
+
+/* Our shell waits with this program for what a package left behind; it is no act of the package. */
+static __always_inline bool is_sleep(const char *path) {
+    return *(u64 *)path == 0x656c732f6e69622fULL /* "/bin/sle" */ && path[8] == 'e' && path[9] == 'p' &&
+           path[10] == 0;
+}
+
 TRACEPOINT_PROBE(task, task_newtask) {
     u64 child = args->pid, clone_flags = args->clone_flags;
     struct box *box = current_box();
-    if (!box || !armed(box))
+    if (!box)
+        return 0;
+    begin_thread(box, child);
+    if (!armed(box))
         return 0;
     struct record *record = begin_record(box, TYPE_FORK, 0, child);
     if (!record)
@@ -583,10 +814,14 @@ TRACEPOINT_PROBE(sched, sched_process_exec) {
     __sync_fetch_and_add(&box->execs, 1);
     if (!armed(box))
         return 0;
+    flush_files(box);
     struct record *record = begin_record(box, TYPE_EXEC_DONE, 0, 0);
     if (!record)
         return 0;
     s32 length = read_kernel_string(record->data, PATH_BYTES, filename);
+    struct thread *thread = thread_of(box, tid);
+    if (thread && !(thread->lineage == LINEAGE_RUNNER && is_sleep(record->data)))
+        thread->lineage = LINEAGE_COMMAND;
     record->header.length[0] = length > 0 ? length : 0;
     record->header.args[0] = old_tid;
     if (length == PATH_BYTES)
@@ -600,6 +835,7 @@ TRACEPOINT_PROBE(sched, sched_process_exit) {
     u32 tid = pid_tgid;
     struct box *box = current_box();
     if (box && armed(box) && tid == (u32)(pid_tgid >> 32)) {
+        flush_files(box);
         struct record *record = begin_record(box, TYPE_EXIT, 0, -1);
         if (record) {
             struct thread *thread = threads.lookup(&tid);

@@ -50,6 +50,8 @@ class RecordType(IntEnum):
     TCP = 11
     FORK = 12
     EXIT = 13
+    FILE_BYTES = 14
+    SEQUENCE = 15
 
 
 class RecordFlag(IntFlag):

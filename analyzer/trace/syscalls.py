@@ -35,6 +35,11 @@ class CallClass(IntEnum):
     ARGUMENTS = 7
     MEMORY = 8
     LEAVE = 9
+    READ = 10
+    WRITE = 11
+    COPY = 12
+    CLOSE = 13
+    CLOSE_RANGE = 14
 
 
 class CallOption(IntFlag):
@@ -45,6 +50,8 @@ class CallOption(IntFlag):
     HOW = 2
     INET_ONLY = 4
     CREATES = 8
+    GIVES = 16
+    COPIES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +69,14 @@ class Meaning:
 
 
 _ARGUMENTS = Meaning(CallClass.ARGUMENTS)
+_SOCKET = Meaning(CallClass.ARGUMENTS, options=CallOption.GIVES)
+_DUPLICATE = Meaning(CallClass.ARGUMENTS, options=CallOption.GIVES | CallOption.COPIES)
+_READ = Meaning(CallClass.READ)
+_WRITE = Meaning(CallClass.WRITE)
 _STAT_AT = Meaning(CallClass.PATH, 1, 3, CallOption.SKIP_EMPTY)
 
 _BY_ARGUMENTS = (
-    # sockets and descriptors: a reverse shell is socket, connect, dup2, exec
-    *("socket", "accept", "accept4", "listen", "dup2", "dup3"),
+    "listen",
     # other processes
     *("ptrace", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "pidfd_open", "pidfd_getfd"),
     *("pidfd_send_signal", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp"),
@@ -86,10 +96,21 @@ _BY_ARGUMENTS = (
 )
 
 MEANINGS: dict[str, Meaning] = {
-    "open": Meaning(CallClass.OPEN, 0, 1),
-    "openat": Meaning(CallClass.OPEN, 1, 2),
-    "openat2": Meaning(CallClass.OPEN, 1, 2, CallOption.HOW),
-    "creat": Meaning(CallClass.OPEN, 0, 1),
+    "open": Meaning(CallClass.OPEN, 0, 1, CallOption.GIVES),
+    "openat": Meaning(CallClass.OPEN, 1, 2, CallOption.GIVES),
+    "openat2": Meaning(CallClass.OPEN, 1, 2, CallOption.HOW | CallOption.GIVES),
+    "creat": Meaning(CallClass.OPEN, 0, 1, CallOption.GIVES),
+    # bytes, and when a descriptor's account ends
+    **dict.fromkeys(("read", "pread64", "readv", "preadv", "preadv2"), _READ),
+    **dict.fromkeys(("write", "pwrite64", "writev", "pwritev", "pwritev2"), _WRITE),
+    "sendfile": Meaning(CallClass.COPY, 1, 0),
+    "copy_file_range": Meaning(CallClass.COPY, 0, 2),
+    "splice": Meaning(CallClass.COPY, 0, 2),
+    "close": Meaning(CallClass.CLOSE),
+    "close_range": Meaning(CallClass.CLOSE_RANGE, 0, 1),
+    # sockets and descriptors: a reverse shell is socket, connect, dup2, exec
+    **dict.fromkeys(("socket", "accept", "accept4"), _SOCKET),
+    **dict.fromkeys(("dup", "dup2", "dup3"), _DUPLICATE),
     # what is removed, made or changed
     "unlink": Meaning(CallClass.PATH, 0, 1),
     "unlinkat": Meaning(CallClass.PATH, 1, 2),
@@ -131,7 +152,7 @@ MEANINGS: dict[str, Meaning] = {
     "lstat": Meaning(CallClass.PATH, 0, 1),
     "newfstatat": _STAT_AT,
     "statx": Meaning(CallClass.PATH, 1, 2, CallOption.SKIP_EMPTY),
-    "memfd_create": Meaning(CallClass.PATH, 0, 1),
+    "memfd_create": Meaning(CallClass.PATH, 0, 1, CallOption.GIVES),
     # two paths
     "rename": Meaning(CallClass.PAIR, 0, 1),
     "renameat": Meaning(CallClass.PAIR, 1, 3),
@@ -159,8 +180,8 @@ MEANINGS: dict[str, Meaning] = {
     "pkey_mprotect": Meaning(CallClass.MEMORY),
     **dict.fromkeys(_BY_ARGUMENTS, _ARGUMENTS),
 }
-"""Calls that become events; every other call is only counted. A name that an architecture does not
-have is skipped there."""
+"""Calls that become events, or bytes of a descriptor; every other call is only counted. A name that
+an architecture does not have is skipped there."""
 
 
 def numbers(machine: str = "") -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Where a relative path is: working directories and directory descriptors, followed through a trace.
 
-A best effort from what is traced (opens, chdir, fchdir, forks): a descriptor that was duplicated or
-came over a socket is not known, and then the path stays as the call gave it.
+A best effort from what is traced (opens, duplicates, chdir, fchdir, forks): a descriptor that came
+over a socket or from fcntl is not known, and then the path stays as the call gave it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Whereabouts:
         self._opened.pop(child, None)
 
     def opened(self, pid: int, descriptor: int, path: str) -> None:
-        """A descriptor now stands for `path`."""
+        """A descriptor now stands for `path`; empty: for a socket, or something else without one."""
         self._opened.setdefault(pid, {})[descriptor] = path
 
     def moved(self, pid: int, path: str) -> None:

@@ -16,6 +16,7 @@ from proxy.cli.commands.policy import policy
 from proxy.cli.commands.scan import scan
 from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
+from proxy.cli.commands.trace import trace
 from proxy.cli.commands.worker import worker
 
 
@@ -51,5 +52,8 @@ def main() -> None:
     """
 
 
-for command in (serve, worker, scan, decisions, override, token, policy, doctor, config, demo):
+for command in (
+    *(serve, worker, scan, decisions, trace),
+    *(override, token, policy, doctor, config, demo),
+):
     main.add_command(command)

@@ -158,3 +158,20 @@ def test_trace_lineage__processes_know_parent_command_session_and_end() -> None:
 )
 def test_is_pip__by_the_first_script_or_module(argv: tuple[str, ...], *, pip: bool) -> None:
     assert is_pip(argv) is pip
+
+
+def counted(phase: Phase, owner: str = ARTIFACT) -> Event:
+    return Event(
+        kind=EventKind.SEQUENCE, phase=phase, at_us=9, owner=owner, detail="a b c", count=1
+    )
+
+
+def test_trace_lineage__what_the_kernel_counted_keeps_the_owner_it_came_with() -> None:
+    for phase in (P2, P3):
+        events = (execs(phase, COMMAND_PID), counted(phase), counted(phase, RUNNER))
+        assert owners(*events)[1:] == [ARTIFACT, RUNNER]
+
+
+def test_trace_lineage__what_was_counted_while_a_wheel_was_unpacked_is_the_runners() -> None:
+    assert owners(execs(P1, COMMAND_PID), counted(P1))[1:] == [RUNNER]
+    assert owners(execs(P1, COMMAND_PID), counted(P1), sdist=True)[1:] == [ARTIFACT]

@@ -6,9 +6,15 @@ import os
 import struct
 import threading
 
+import pytest
+
+from analyzer.lineage import ARTIFACT, RUNNER, trace_lineage
 from analyzer.sandbox import tracing
+from analyzer.sandbox.protocol import BLOB_BYTES_MAX
 from analyzer.sandbox.tracing import Drainer, Store
-from tests.analyzer.sandbox.lab import until
+from analyzer.trace.decode import decode_trace
+from models.trace import EventKind
+from tests.analyzer.sandbox.lab import Lab, until
 
 
 class FakeTracer:
@@ -16,6 +22,7 @@ class FakeTracer:
 
     def __init__(self) -> None:
         self.ring: list[tuple[int, bytes]] = []
+        self.counted: list[bytes] = []
         self.open: dict[int, int] = {}
         self.began: list[tuple[int, int, int, int]] = []
         self.idled = 0
@@ -44,6 +51,11 @@ class FakeTracer:
         with self._lock:
             records, self.ring = self.ring, []
         return records
+
+    def summary(self, slot: int) -> list[bytes]:
+        assert slot in self.open
+        counted, self.counted = self.counted, []
+        return counted
 
     def account(self, slot: int) -> dict[str, int]:
         return {"emitted": 2, "received": 99, "dropped": slot}
@@ -87,6 +99,62 @@ def test_drainer__each_slot_gets_its_own() -> None:
     assert fake.closed
 
 
+def test_drainer__takes_the_probes_off_when_nothing_runs_and_puts_them_on_with_the_next_box(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracing, "IDLE_AFTER_S", 0.05)
+    fake = FakeTracer()
+    drainer = Drainer(fake)
+    for turn in (1, 2):
+        with drainer.watch(1, 11) as watch:
+            assert fake.open == {1: 11}
+            assert fake.idled == turn - 1  # never while a box is open
+            assert watch.store is not None
+            os.close(watch.store.descriptor)
+        until(lambda: fake.idled == turn)  # noqa: B023 - asked at once
+    drainer.close()
+
+
+def test_watch__what_the_kernel_counted_is_stored_when_the_next_phase_begins_and_at_the_end() -> (
+    None
+):
+    """It is no event: neither `received` nor `stored` counts it."""
+    fake = FakeTracer()
+    drainer = Drainer(fake)
+    with drainer.watch(1, 11) as watch:
+        watch.begin_phase(1, arm_at_exec=2)
+        fake.counted = [b"one"]
+        watch.begin_phase(2, arm_at_exec=2)
+        fake.counted = [b"two"]
+        account = drainer.finish(watch)
+        assert watch.store is not None
+        assert blob(watch.store) == b"\3\0\0\0one\3\0\0\0two"
+        os.close(watch.store.descriptor)
+    drainer.close()
+    assert (account["received"], account["stored"]) == (0, 0)
+
+
+def test_store__has_room_for_what_the_kernel_counted_when_events_flooded() -> None:
+    store = Store()
+    store._bytes = BLOB_BYTES_MAX - tracing.SUMMARY_BYTES_MAX
+    store.add(b"event")
+    assert store.truncated
+    store.add_summary([b"counted"])
+    store.flush()
+    assert blob(store) == b"\7\0\0\0counted"
+    os.close(store.descriptor)
+
+
+def test_store__what_the_kernel_counted_is_bounded_too() -> None:
+    store = Store()
+    store.add_summary(b"x" * 1020 for _ in range(5000))
+    store.flush()
+    size = os.fstat(store.descriptor).st_size
+    os.close(store.descriptor)
+    assert store.truncated
+    assert size == tracing.SUMMARY_BYTES_MAX
+
+
 def test_drainer__without_a_tracer_everything_is_empty() -> None:
     drainer = Drainer(None)
     with drainer.watch(0, 0) as watch:
@@ -123,3 +191,32 @@ def test_store__stops_storing_and_counts_on() -> None:
     size = os.fstat(store.descriptor).st_size
     os.close(store.descriptor)
     assert size == tracing.EVENTS_STORED_MAX * struct.calcsize("<I1s")
+
+
+@pytest.mark.privileged
+async def test_run__a_stored_trace_holds_what_the_kernel_counted_in_each_phase(lab: Lab) -> None:
+    """From the maps of the program, by way of the daemon, to events: for the artifact and for us."""
+    code = (
+        "[os.getppid() for _ in range(200)]\n"
+        "with open('/home/dev/counted', 'wb') as file:\n"
+        "    file.write(b'x' * 5000)\n"
+    )
+    outcome = await lab.run_code(code, phases=("P1", "P2", "P3"))
+    result = outcome.result
+    events = trace_lineage(decode_trace(outcome.blobs["trace"], result.phases)).events
+    for phase in result.phases:
+        own = [event for event in events if event.phase == phase.phase]
+        sequences = [event for event in own if event.kind is EventKind.SEQUENCE]
+        assert sum(event.count for event in sequences) <= sum(phase.syscalls.values())
+        assert sum(event.count for event in sequences) > 0.8 * sum(phase.syscalls.values())
+        assert RUNNER in {event.owner for event in sequences}
+        assert (ARTIFACT in {event.owner for event in sequences}) is (phase.phase != "P1")
+    (polled,) = [event for event in events if event.detail == "getppid getppid getppid"]
+    assert (polled.owner, polled.count) == (ARTIFACT, 198)
+    (written,) = [event for event in events if event.path == "/home/dev/counted" and event.count]
+    assert (written.kind, written.syscall) == (EventKind.FILE_IO, "write")
+    assert (written.size_bytes, written.owner) == (5000, ARTIFACT)
+    # Synthetic records are no events: the account stays that of the ring.
+    counted = sum(event.kind is EventKind.SEQUENCE for event in events)
+    assert result.account["stored"] == result.account["received"] == result.account["emitted"]
+    assert counted > 0

@@ -107,6 +107,10 @@ class Box:
         for slot, record in self.tracer.drain():
             self.records.setdefault(slot, []).append(record)
 
+    def finish(self) -> None:
+        """What the kernel counted so far comes out as records, as when a phase has ended."""
+        self.records.setdefault(self.slot, []).extend(self.tracer.summary(self.slot))
+
     def events(self, kind: EventKind | None = None) -> list[Event]:
         """Everything that came out of this slot so far."""
         self.drain()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.lineage import ARTIFACT, RUNNER
 from analyzer.sandbox.protocol import PhaseResult
 from analyzer.trace import syscalls
 from analyzer.trace.decode import decode_trace
@@ -23,6 +24,7 @@ from analyzer.trace.records import (
     RecordType,
     frame,
 )
+from analyzer.trace.summary import FILE_REST, Trigram, sequence_records
 from models.phase import Phase
 from models.trace import Event, EventKind
 
@@ -283,6 +285,79 @@ def test_pair__that_changed_during_the_call_shows_all_four() -> None:
         record(RecordType.PAIR, "renameat2", data, lengths=(3, 3), flags=RecordFlag.RACED)
     )
     assert (event.path, event.path2, event.detail) == ("/a", "/b", "then /c /d")
+
+
+# ---- counted in the kernel -------------------------------------------------------------------
+
+
+def file_bytes(descriptor: int, *rest: int, moved: tuple[int, int], **more: Any) -> bytes:
+    """`rest`: reads, writes, lineage, named."""
+    data = FILE_REST.pack(*rest)
+    return record(RecordType.FILE_BYTES, data=data, args=(descriptor, *moved), **more)
+
+
+def test_file_bytes__are_an_event_for_what_was_read_and_one_for_what_was_written() -> None:
+    read, written = decode(
+        opened(b"/srv/data", result=5),
+        file_bytes(5, 3, 2, 1, 1, moved=(300, 20), at=STARTED + 9_000),
+    )[1:]
+    assert (read.syscall, read.count, read.size_bytes) == ("read", 3, 300)
+    assert (written.syscall, written.count, written.size_bytes) == ("write", 2, 20)
+    for event in (read, written):
+        assert event.kind is EventKind.FILE_IO
+        assert (event.path, event.detail, event.pid, event.at_us) == ("/srv/data", "fd 5", 10, 9)
+        assert event.owner == ARTIFACT
+
+
+def test_file_bytes__of_a_pipe_have_no_path_whatever_the_number_stood_for() -> None:
+    events = decode(opened(b"/srv/data", result=5), file_bytes(5, 0, 1, 1, 0, moved=(0, 7)))
+    assert [(event.path, event.size_bytes) for event in events[1:]] == [("", 7)]
+
+
+@pytest.mark.parametrize(
+    ("call", "path"),
+    [("dup2", "/srv/data"), ("dup3", "/srv/data"), ("socket", ""), ("accept4", "")],
+)
+def test_file_bytes__follow_what_a_number_stands_for(call: str, path: str) -> None:
+    events = decode(
+        opened(b"/srv/data", result=5),
+        opened(b"/srv/other", result=6),
+        record(RecordType.ARGUMENTS, call, result=6, args=(5, 6, 0)),
+        file_bytes(6, 0, 1, 1, 1, moved=(0, 7)),
+    )
+    assert events[-1].path == path
+
+
+def test_file_bytes__of_the_runner_say_so() -> None:
+    (event,) = decode(file_bytes(5, 1, 0, 0, 1, moved=(1, 0)))
+    assert event.owner == RUNNER
+
+
+def sequence(*names: str, count: int, lineage: int = 1, phase: int = 1) -> bytes:
+    numbers = [syscalls.numbers()[name] for name in names]
+    calls = (numbers[0], numbers[1], numbers[2])
+    trigram = Trigram(phase=phase, lineage=lineage, calls=calls, count=count)
+    (made,) = sequence_records([trigram], slot=0, at_ns=STARTED + 7_000)
+    return made
+
+
+def test_sequence__is_told_by_names() -> None:
+    (event,) = decode(sequence("openat", "fstat", "read", count=9))
+    assert event.kind is EventKind.SEQUENCE
+    assert (event.detail, event.count) == ("openat fstat read", 9)
+    assert (event.pid, event.at_us, event.owner) == (0, 7, ARTIFACT)
+
+
+def test_sequence__of_the_runner_says_so() -> None:
+    (event,) = decode(sequence("read", "read", "read", count=1, lineage=0))
+    assert event.owner == RUNNER
+
+
+def test_sequence__those_beyond_the_bound_are_one_event_without_names() -> None:
+    many = [Trigram(phase=1, lineage=1, calls=(0, 1, at), count=2) for at in range(400)]
+    records = sequence_records(many * 11, slot=0, at_ns=STARTED)
+    rest = decode(*records)[-1]
+    assert (rest.detail, rest.result, rest.count) == ("", 400 * 11 - 4096, 2 * (400 * 11 - 4096))
 
 
 @pytest.mark.parametrize(

@@ -441,6 +441,9 @@ def test_tcp__the_chain_is_whole_even_where_a_stranger_moves_the_socket(box: Box
     for event in events:
         assert (event.address, event.port) == ("127.0.0.1", port)
         assert (event.pid, event.phase) == (connect.pid, Phase.INSTALL)
+        assert (event.local_address, event.flags) == ("127.0.0.1", 1)
+    (local_port,) = {event.local_port for event in events[1:]}
+    assert local_port not in (0, port)
 
 
 def test_tcp__a_listener_shows_its_own_address(box: Box) -> None:
@@ -450,6 +453,7 @@ def test_tcp__a_listener_shows_its_own_address(box: Box) -> None:
     events = box.events(EventKind.TCP)
     assert [event.detail for event in events] == ["CLOSE>LISTEN", "LISTEN>CLOSE"]
     assert {(event.address, event.port) for event in events} == {("127.0.0.1", int(output))}
+    assert {event.local_port for event in events} == {int(output)}
 
 
 def test_tcp__connections_of_strangers_are_not_told(box: Box) -> None:

@@ -66,7 +66,13 @@ def test_meanings__each_name_exists_somewhere() -> None:
 
 @pytest.mark.parametrize("machine", syscalls.MACHINES)
 @pytest.mark.parametrize(
-    "name", ["openat", "connect", "execve", "unlinkat", "renameat2", "linkat", "fchmodat", "bind"]
+    "name",
+    [
+        *("openat", "connect", "execve", "unlinkat", "renameat2", "linkat", "fchmodat", "bind"),
+        *("read", "pread64", "readv", "preadv", "preadv2", "close", "close_range", "dup", "dup3"),
+        *("write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile", "splice", "socket"),
+        *("copy_file_range", "memfd_create", "accept4"),
+    ],
 )
 def test_meanings__what_a_judgement_needs_is_there_everywhere(machine: str, name: str) -> None:
     assert syscalls.numbers(machine)[name] in syscalls.meanings(machine)
