@@ -14,6 +14,7 @@ from analyzer.detectors.view import Planted, RunView
 from analyzer.document import phase_report, signal
 from analyzer.lineage import ARTIFACT, trace_lineage
 from analyzer.observations import RunnerWord, read_decoys, read_runner, read_sinkhole
+from analyzer.patterns import pattern_signals
 from analyzer.sandbox.protocol import PhaseResult, RunResult
 from analyzer.trace.decode import decode_trace
 from models.errors import SandboxFailed
@@ -116,7 +117,10 @@ def understand(
         account=account_of(result, lineage.events),
         runner=runner,
         shortfalls=shortfalls_of(seen),
-        signals=tuple(_signals(result, phases, lineage.events, runner, beyond)),
+        signals=(
+            *_signals(result, phases, lineage.events, runner, beyond),
+            *pattern_signals(view),
+        ),
     )
 
 
