@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analyzer.sandbox import boxes, kernelcalls, layout
+from analyzer.sandbox import boxes, kernelcalls, layout, trust
 from analyzer.sandbox.boxes import Mount
 
 FILES_MAX = 200_000
@@ -154,6 +154,7 @@ class Cell:
             Mount(source=f"{root}/home", target=layout.HOME, writable=True),
             Mount(source=f"{root}/env", target=layout.ENV, writable=True),
             Mount(source=f"{root}/deps", target=layout.DEPS, writable=deps),
+            *trust.over_certifi(self.root),
         ]
         if build:
             source = f"{root}/build"

