@@ -111,11 +111,11 @@ class Answers:
     def to(self, request: Request, *, host: str, address: str) -> bytes:
         """The whole response to a request that came in for `host` at `address`."""
         if address in metadata.ADDRESSES and self.cloud:
-            return _written(metadata.reply(request, address, self.cloud), request)
+            return written(metadata.reply(request, address, self.cloud), request)
         named = request.headers.get("host", "").partition(":")[0].lower()
         if _ECHOES & {host.lower(), named}:
-            return _written(self._echo(request, named), request)
-        return _written(content(request), request)
+            return written(self._echo(request, named), request)
+        return written(content(request), request)
 
     def public_address(self) -> str:
         """The address that the box seems to have to the world."""
@@ -155,7 +155,8 @@ def content(request: Request) -> Reply:
     return _JSON
 
 
-def _written(reply: Reply, request: Request) -> bytes:
+def written(reply: Reply, request: Request) -> bytes:
+    """A reply as it goes over the wire."""
     lines = [f"HTTP/1.1 {reply.status}", f"Content-Type: {reply.kind}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
     lines += [f"Content-Length: {len(reply.body)}", "Connection: close", "", ""]

@@ -31,8 +31,9 @@ OVERLAP_BYTES = 1024
 """Bytes of a block that are searched again with the next: the longest form, with separators."""
 PENDING_BYTES_MAX = 16 << 20
 """Bytes of all streams that may wait to be searched; beyond, a stream is searched as it grows."""
-UNWRAPPED_BYTES_MAX = 96 << 20
-"""Bytes that are unwrapped in one run, so that packed nonsense cannot keep the sinkhole busy."""
+UNWRAPPED_BYTES_MAX = 32 << 20
+"""Bytes that are unwrapped in one run, some 40 ms for each MiB here, so that packed nonsense cannot
+keep the sinkhole busy. Beyond, the log counts as truncated."""
 DEPTH_MAX = 3
 """Wrappings one in the other: gzip in base64 in a URL-quoted form."""
 
@@ -50,9 +51,11 @@ _TO_B85 = bytes.maketrans(_A85, _B85 + b"!#$%&()*+-;<=>?@^_`{|}~")
 
 def squeeze(data: bytes) -> bytes:
     """The letters and digits of `data`, in lower case."""
-    if b"%" in data or b"\\" in data:
-        data = _ESCAPED.sub(b"", data)
-    return data.translate(_LOWER, _DROPPED)
+    return _without_escapes(data).translate(_LOWER, _DROPPED)
+
+
+def _without_escapes(data: bytes) -> bytes:
+    return _ESCAPED.sub(b"", data) if b"%" in data or b"\\" in data else data
 
 
 def _aligned(
@@ -165,12 +168,14 @@ class Forms:
 
     def _find(self, data: bytes, budget: Budget, depth: int, *, beginning: bool) -> set[str]:
         squeezed_table, raw_table = self._tables or self._make_tables()
-        squeezed = squeeze(data)
-        found = squeezed_table.find(squeezed) | squeezed_table.find(squeezed[::-1])
-        found |= raw_table.find(differences(data))
+        squeezed = data.translate(_LOWER, _DROPPED)
         # Decoded at a wrong place, base64 gives bytes like dice: of those, a quarter are kept.
         text = depth == 0 or len(squeezed) * 2 > len(data) - data.count(0)
-        if depth < DEPTH_MAX:
+        if text:
+            squeezed = squeeze(data)
+        found = squeezed_table.find(squeezed) | squeezed_table.find(squeezed[::-1])
+        found |= raw_table.find(differences(data))
+        if depth < DEPTH_MAX and budget.left > 0:
             for inner in unwrap(data, budget, beginning=beginning, text=text):
                 found |= self._find(inner, budget, depth + 1, beginning=True)
         return found

@@ -20,7 +20,9 @@ from analyzer.sandbox.watch import DecoyWatch
 
 READY_S = 10.0
 """Seconds for a sinkhole to furnish its network: 2 ms here, some hundred under load."""
-END_S = 5.0
+END_S = 20.0
+"""Seconds for a sinkhole to search what it still holds and to end: 3 ms after an honest run; a flood
+of packed nonsense takes it 2 s of one core."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

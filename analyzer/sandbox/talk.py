@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from analyzer.sandbox import mail, metadata, tls
+from analyzer.sandbox import answers, doh, mail, metadata, tls, websocket
 from analyzer.sandbox.answers import TUNNEL, Answers
 from analyzer.sandbox.authority import Authority, AuthorityFailed
 from analyzer.sandbox.canaries import Forms, Stream
 from analyzer.sandbox.http import Request
 from analyzer.sandbox.mail import Mail
 from analyzer.sandbox.pieces import PIECE_BYTES_MAX, Pieces
+from analyzer.sandbox.websocket import Frames
 
 HEAD_BYTES = 64
 """Bytes of a conversation's beginning that its record keeps."""
@@ -54,8 +55,10 @@ class Talk:
         self._session: tls.Session | None = None
         self._head = b""
         self._stream = Stream(setting.wanted)
-        self._chunks = Stream(setting.wanted)
+        self._inner = Stream(setting.wanted)
+        """What is inside of chunks or frames, without their heads."""
         self._request = Request()
+        self._frames: Frames | None = None
         self._mail = Mail() if port in mail.PORTS else None
         self._greeting = mail.GREETING if port == mail.TLS_PORT else b""
         self._query = b""
@@ -148,7 +151,10 @@ class Talk:
 
     def _to_http(self, data: bytes) -> bytes:
         self._request.feed(data)
-        self._chunks.feed(self._request.take_chunked())
+        self._inner.feed(self._request.take_chunked())
+        if self._frames is not None:
+            self._inner.feed(self._frames.feed(data))
+            return b""
         if not self._request.complete or self.over:
             return self._request.take_interim()
         if self._request.method == "CONNECT" and self._session is None:
@@ -156,7 +162,15 @@ class Talk:
             self._request = Request()
             self._undecided = b""
             return TUNNEL
+        accepted = websocket.acceptance(self._request)
+        if accepted:
+            self._frames = Frames()
+            return accepted
         self.over = True
+        place = self.host or self.address
+        found = doh.reply(self._request, lambda query: self._setting.question(query, place))
+        if found is not None:
+            return answers.written(found, self._request)
         return self._setting.answers.to(self._request, host=self.host, address=self.address)
 
     # ---- the end -----------------------------------------------------------------------------
@@ -183,7 +197,7 @@ class Talk:
         }
 
     def _found(self) -> set[str]:
-        found = self._stream.settle() | self._chunks.settle()
+        found = self._stream.settle() | self._inner.settle()
         pieces = self._setting.pieces
         if self._inside <= PIECE_BYTES_MAX and self._inside:
             if self._request.line:

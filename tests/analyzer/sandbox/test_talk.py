@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 from collections.abc import Callable, Iterable
 
@@ -294,3 +295,53 @@ def test_http__one_answer_is_given_and_what_follows_is_still_read() -> None:
     assert talk.over
     assert talk.feed(post(TOKEN.encode())) == b""
     assert found(talk.record()) == {"c1"}
+
+
+def test_http__websocket_is_accepted_and_its_frames_unmasked() -> None:
+    talk = World().talk()
+    asked = b"GET /gw HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    accepted = talk.feed(asked)
+    assert accepted.startswith(b"HTTP/1.1 101 ")
+    assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in accepted  # RFC 6455, 1.3
+    content = b"x" * 200 + TOKEN.encode()
+    key = b"\x37\xfa\x21\x3d"
+    for part in (content[:210], content[210:]):
+        masked = bytes(byte ^ key[at % 4] for at, byte in enumerate(part))
+        size = (
+            bytes([0x80 | len(part)]) if len(part) < 126 else b"\xfe" + len(part).to_bytes(2, "big")
+        )
+        for piece in in_pieces(b"\x81" + size + key + masked, 5):
+            assert talk.feed(piece) == b""
+    assert found(talk.record()) == {"c1"}
+
+
+DOH = {
+    "wire POST": lambda name: (
+        b"POST /dns-query HTTP/1.1\r\nContent-Type: application/dns-message\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(query(name)), query(name))
+    ),
+    "wire GET": lambda name: (
+        b"GET /dns-query?dns=%s HTTP/1.1\r\n\r\n"
+        % base64.urlsafe_b64encode(query(name)).rstrip(b"=")
+    ),
+    "JSON": lambda name: (
+        b"GET /resolve?name=%s&type=A HTTP/1.1\r\nAccept: application/dns-json\r\n\r\n"
+        % name.encode()
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(DOH))
+def test_doh__is_a_question_like_any_other(kind: str) -> None:
+    world = World()
+    answer = world.talk(host="dns.google").feed(DOH[kind]("one.test"))
+    assert world.questions == ["one.test at dns.google"]
+    assert bytes([44, 1, 2, 3]) in answer or b'"44.1.2.3"' in answer
+
+
+@pytest.mark.parametrize(
+    "target", ["?dns=%FF", "?name=" + "a" * 70, "?name=%E2%82%AC", "?name=", "?dns="]
+)
+def test_doh__garbage_is_an_ordinary_request(target: str) -> None:
+    answer = World().talk().feed(b"GET /dns-query%s HTTP/1.1\r\n\r\n" % target.encode())
+    assert answer.startswith(b"HTTP/1.1 200")
