@@ -55,6 +55,7 @@ class Talk:
         """What came before it was clear whether it is TLS; None: that is clear."""
         self._session: tls.Session | None = None
         self._head = b""
+        self._only_greeted = False
         self._stream = Stream(setting.wanted)
         self._inner = Stream(setting.wanted)
         """What is inside of chunks or frames, without their heads."""
@@ -90,7 +91,10 @@ class Talk:
     def _opened(self, data: bytes) -> bytes:
         """What is inside of TLS where there is TLS, else the data itself."""
         if self._session is not None:
-            return self._session.feed(data)
+            inside = self._session.feed(data)
+            if self._session.broken:  # a greeting may be a mask, with the message behind it
+                self._stream.feed(data)
+            return inside
         if self._undecided is None:
             return data
         first = self._undecided + data
@@ -110,7 +114,7 @@ class Talk:
         except AuthorityFailed:
             self._head = first[:PIECE_BYTES_MAX]
             return b""
-        self._head = first[:HEAD_BYTES]
+        self._head, self._only_greeted = first[:HEAD_BYTES], True
         self._session = tls.Session(context)
         if self.port == mail.TLS_PORT:
             self._lines = Mail(secure=True)
@@ -123,8 +127,8 @@ class Talk:
     def _reply_to(self, data: bytes) -> bytes:
         if not data:
             return b""
-        if not self._inside and self._state == "ended":
-            self._head = b""  # the record shows what is inside, where that can be seen
+        if self._only_greeted:
+            self._head, self._only_greeted = b"", False  # the record shows what is inside instead
         self._inside += len(data)
         self._head += data[: PIECE_BYTES_MAX - len(self._head)]
         self._stream.feed(data)

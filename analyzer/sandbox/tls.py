@@ -79,10 +79,12 @@ class Session:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self.state = ""
+        self.broken = False
+        """What comes is no TLS, or not any more."""
 
     def feed(self, data: bytes) -> bytes:
         """Take what came from the client; returns what was inside. Never raises."""
-        if self.state == "refused":
+        if self.broken:
             return b""
         self._incoming.write(data)
         plain = b""
@@ -94,8 +96,9 @@ class Session:
                 plain += piece
         except ssl.SSLWantReadError:
             pass
-        except (ssl.SSLError, OSError, ValueError):  # broken after the handshake: what came, came
+        except (ssl.SSLError, OSError, ValueError):
             self.state = self.state or "refused"
+            self.broken = True
         return plain
 
     def send(self, plain: bytes) -> None:

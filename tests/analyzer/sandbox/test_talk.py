@@ -233,6 +233,20 @@ def test_tls__a_name_that_is_a_message_is_found() -> None:
     assert found(talk.record()) == {"c1"}
 
 
+def test_tls__behind_a_greeting_that_is_a_mask_the_message_is_found() -> None:
+    greeting = b"\x16\x03\x01\x00\x08\x01\x00\x00\x04abcd"
+    record = World().say(greeting, TOKEN.encode())
+    assert (record["tls"], found(record)) == ("refused", {"c1"})
+
+
+def test_tls__what_is_sent_in_the_clear_afterwards_is_found() -> None:
+    talk = World().talk()
+    Client(AUTHORITY.trust.pem, "a.test").connect(talk.feed)
+    talk.feed(b"no record " + TOKEN.encode())
+    record = talk.record()
+    assert (record["tls"], found(record)) == ("ended", {"c1"})
+
+
 def test_tunnel__what_is_inside_is_a_conversation_of_its_own() -> None:
     talk = World().talk(3128)
     assert talk.feed(b"CONNECT far.test:443 HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200")
@@ -242,6 +256,7 @@ def test_tunnel__what_is_inside_is_a_conversation_of_its_own() -> None:
     record = talk.record()
     assert (record["host"], record["tls"]) == ("far.test", "ended")
     assert record["http"] == "POST /in HTTP/1.1"
+    assert str(record["head_hex"]).startswith(b"POST ".hex())
     assert found(record) == {"c1"}
 
 
