@@ -47,6 +47,8 @@ class TcpLine(msgspec.Struct, tag="tcp", tag_field="kind"):
     address: str = ""
     port: _Port = 0
     sni: str = ""
+    tls: Literal["", "ended", "refused"] = ""
+    """`ended`: it trusted us and was read; `refused`: it hung up on our certificate."""
     bytes: Annotated[int, Meta(ge=0)] = 0
     http: str = ""
     canaries: _Ids = ()

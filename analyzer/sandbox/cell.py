@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analyzer.sandbox import boxes, kernelcalls, layout
+from analyzer.sandbox import boxes, kernelcalls, layout, trust
 from analyzer.sandbox.boxes import Mount
 
 FILES_MAX = 200_000
@@ -52,7 +52,8 @@ _ETC = {
     "ld.so.cache": "",
     "localtime": "",
 }
-_ETC_FROM_HOST = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl/certs", "/etc/localtime")
+_ETC_FROM_HOST = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+"""Not the certificates: `trust` puts those there, with one more."""
 
 
 def size_for(inputs_bytes: int) -> int:
@@ -125,13 +126,20 @@ class Cell:
     def plant(self, files: Mapping[str, bytes]) -> None:
         """Put decoys under the home folder, owned by the box's user like a person's own files."""
         home = self.root / "home"
+        made = {home, home / "project"}
         for name, content in files.items():
             path = home / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            for made in (path, *path.relative_to(home).parents):
-                os.chown(home / made, self.owner, self.owner)
-            path.chmod(0o600)
+            for folder in reversed(path.relative_to(home).parents):
+                if home / folder not in made:
+                    made.add(home / folder)
+                    (home / folder).mkdir()
+                    os.chown(home / folder, self.owner, self.owner)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.write(descriptor, content)
+                os.fchown(descriptor, self.owner, self.owner)
+            finally:
+                os.close(descriptor)
 
     def mounts(
         self, *, deps: bool = False, build: bool = False, build_writable: bool = False
@@ -146,6 +154,7 @@ class Cell:
             Mount(source=f"{root}/home", target=layout.HOME, writable=True),
             Mount(source=f"{root}/env", target=layout.ENV, writable=True),
             Mount(source=f"{root}/deps", target=layout.DEPS, writable=deps),
+            *trust.over_certifi(self.root),
         ]
         if build:
             source = f"{root}/build"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 NAME_BYTES_MAX = 255
@@ -25,7 +26,9 @@ _TYPES = {
     65: "HTTPS",
     255: "ANY",
 }
-_A = 1
+_A, _MX, _TXT = 1, 15, 16
+TEXT = b"v=spf1 -all"
+"""What any name's TXT record says: this domain sends no mail (RFC 7208)."""
 _FLAGS_ANSWER = 0x8180
 """A response, recursion desired and available, no error."""
 _POINTER_TO_NAME = 0xC00C
@@ -75,22 +78,33 @@ def parse(query: bytes) -> Question | None:
 
 
 def answer(query: bytes, question: Question, address: str) -> bytes:
-    """The response: `address` for A, nothing (but no error) for any other type."""
-    answers = 1 if question.type_number == _A else 0
-    header = _HEADER.pack(int.from_bytes(query[:2], "big"), _FLAGS_ANSWER, 1, answers, 0, 0)
+    """The response: `address` for A, a text for TXT, a host for MX; else nothing, but no error."""
+    data = b""
+    if question.type_number == _A:
+        data = socket.inet_aton(address)
+    elif question.type_number == _TXT:
+        data = bytes([len(TEXT)]) + TEXT
+    elif question.type_number == _MX:
+        data = struct.pack(">H", 10) + b"\x04mail" + struct.pack(">H", _POINTER_TO_NAME)
+    identity = int.from_bytes(query[:2], "big")
+    header = _HEADER.pack(identity, _FLAGS_ANSWER, 1, 1 if data else 0, 0, 0)
     record = b""
-    if answers:
-        record = struct.pack(">HHHIH", _POINTER_TO_NAME, _A, 1, ANSWER_TTL_S, 4)
-        record += socket.inet_aton(address)
+    if data:
+        kind = question.type_number
+        record = struct.pack(">HHHIH", _POINTER_TO_NAME, kind, 1, ANSWER_TTL_S, len(data)) + data
     return header + query[_HEADER.size : question.end] + record
 
 
 class Names:
-    """Addresses for names: stable within a run, ordinary to look at, different for each name."""
+    """Addresses for names: stable within a run, ordinary to look at, different for each name.
 
-    def __init__(self, salt: str, *, limit: int) -> None:
+    `known` names have the addresses that they have everywhere.
+    """
+
+    def __init__(self, salt: str, *, limit: int, known: Mapping[str, str] | None = None) -> None:
         self._salt = salt
         self._limit = limit
+        self._known = known or {}
         self._hosts: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
 
@@ -98,7 +112,7 @@ class Names:
         """The address of `name`, whatever its case."""
         known = name.lower()
         if known not in self._addresses:
-            address = self._make(known)
+            address = self._known.get(known.rstrip(".")) or self._make(known)
             if len(self._addresses) >= self._limit:
                 return address
             self._addresses[known] = address

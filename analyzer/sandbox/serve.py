@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from analyzer.sandbox import inputs, phases, preparing, reading, wire
+from analyzer.sandbox import inputs, phases, preparing, reading, trust, wire
 from analyzer.sandbox.protocol import (
     INPUT_BYTES_MAX,
     INPUT_FILES_MAX,
@@ -182,7 +182,7 @@ class Conversation:
         self, stage: Stage, world: World
     ) -> tuple[tuple[PhaseResult, ...], dict[str, int], list[Blob]]:
         base = phases.base_environment(harness=self._station.options.harness)
-        env = {**base, **world.planted.variables}
+        env = {**base, **trust.VARIABLES, **world.planted.variables}
         drainer = self._station.drainer
         group = stage.group.id if stage.group is not None else 0
         with drainer.watch(stage.slot, group) as watch:

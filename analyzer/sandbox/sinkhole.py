@@ -12,19 +12,22 @@ import contextlib
 import gc
 import json
 import os
-import re
 import resource
 import selectors
 import signal
 import socket
+import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from analyzer.sandbox import dns, kernelcalls, network, seccomp, tls, wire
-from analyzer.sandbox.canaries import Forms, Stream
-from analyzer.sandbox.http import Request
+from analyzer.sandbox import dns, kernelcalls, metadata, network, seccomp, wire
+from analyzer.sandbox.answers import Answers
+from analyzer.sandbox.authority import Authority
+from analyzer.sandbox.canaries import Forms
+from analyzer.sandbox.pieces import Pieces
+from analyzer.sandbox.talk import HEAD_BYTES, Setting, Talk
 
 CONNECTIONS_MAX = 256
 """Connections at a time; further ones are closed at once and counted."""
@@ -35,34 +38,38 @@ TOTAL_BYTES_MAX = 512 << 20
 LOG_BYTES_MAX = 8 << 20
 """Bytes of the log; some 30,000 lines."""
 NAMES_MAX = 20_000
-STREAMS_MAX = 256
-"""Destinations (datagrams) and domains (questions) that are searched across their pieces."""
 IDLE_S = 30.0
 """Seconds after which a silent connection is closed."""
 DRAIN_S = 0.25
 """Seconds to take in what dead processes had sent."""
 MEMORY_BYTES_MAX = 512 << 20
-HEAD_BYTES = 64
-HELLO_BYTES_MAX = 8192
-_URL_PARTS = re.compile(r"[/?&=#;]")
 _READ_BYTES = 1 << 16
 _DATAGRAM_BYTES = 1 << 16
 _ANCILLARY_BYTES = 256
+_NTP_PORT = 123
+_NTP_BYTES = 48
+_NTP_EPOCH_S = 2_208_988_800
+"""Seconds from NTP's epoch, 1900, to Unix's (RFC 5905)."""
 
 
 def serve(plan: dict[str, Any], control: socket.socket, *, log: int) -> None:
-    """Be a sinkhole until `control` says stop. `plan`: uid, salt, canaries (id → values)."""
+    """Be a sinkhole until `control` says stop.
+
+    `plan`: uid, salt, canaries (id → values), cloud (name → planted credential), roles (the ids of
+    those).
+    """
     null = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
     os.close(null)
     kernelcalls.unshare(kernelcalls.CLONE_NEWNET)
     sockets = network.build()
+    authority = Authority()
     namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    wire.send(control, {"ready": True}, [namespace])
+    wire.send(control, {"ready": True, "trust": asdict(authority.trust)}, [namespace])
     os.close(namespace)
     _become_harmless(plan["uid"])
-    sinkhole = Sinkhole(sockets, Forms(plan["canaries"]), salt=plan["salt"], log=log)
+    sinkhole = Sinkhole(sockets, plan, authority, log=log)
     sinkhole.run(control)
     wire.send(control, {"truncated": sinkhole.truncated})
 
@@ -87,35 +94,39 @@ def _become_harmless(uid: int) -> None:
 
 @dataclass
 class _Connection:
-    """One TCP conversation."""
+    """One TCP conversation and the socket that it is held over."""
 
     sock: socket.socket
-    address: str
-    port: int
-    host: str
-    at_ns: int
-    stream: Stream
-    request: Request = field(default_factory=Request)
-    head: bytes = b""
+    talk: Talk
+    seen: float
     size: int = 0
-    sni: str = ""
-    seen: float = 0.0
+    deaf: bool = False
+    """It does not take what we say; from then on we only listen."""
 
 
 class Sinkhole:
-    """Answers DNS, HTTP, and takes in whatever else is sent."""
+    """Answers what it knows to answer, and takes in whatever else is sent."""
 
-    def __init__(self, sockets: network.Sockets, wanted: Forms, *, salt: str, log: int) -> None:
+    def __init__(
+        self, sockets: network.Sockets, plan: dict[str, Any], authority: Authority, *, log: int
+    ) -> None:
         self._sockets = sockets
-        self._wanted = wanted
         self._log = log
         self._logged = 0
         self._taken = 0
-        self._names = dns.Names(salt, limit=NAMES_MAX)
+        self._wanted = Forms(plan["canaries"])
+        self._names = dns.Names(plan["salt"], limit=NAMES_MAX, known=metadata.NAMES)
         self._selector = selectors.DefaultSelector()
         self._connections: dict[int, _Connection] = {}
-        self._streams: dict[tuple[str, int], Stream] = {}
-        self._last_question: tuple[str, str] = ("", "")
+        self._pieces = Pieces(self._wanted)
+        self._setting = Setting(
+            wanted=self._wanted,
+            pieces=self._pieces,
+            answers=Answers(salt=plan["salt"], cloud=plan["cloud"]),
+            authority=authority,
+            question=self._question,
+            roles=frozenset(plan["roles"]),
+        )
         self.truncated = False
 
     def run(self, control: socket.socket) -> None:
@@ -138,6 +149,7 @@ class Sinkhole:
         self.truncated = self.truncated or network.lost_datagrams(self._sockets.udp) > 0
         for connection in list(self._connections.values()):
             self._finish(connection)
+        self.truncated = self.truncated or self._wanted.exhausted
 
     def _round(self, timeout_s: float) -> bool:
         """One turn; False once the control socket spoke."""
@@ -158,24 +170,27 @@ class Sinkhole:
             sock, _ = self._sockets.tcp.accept()
         except OSError:
             return
-        if len(self._connections) >= CONNECTIONS_MAX:
+        if len(self._connections) >= CONNECTIONS_MAX and not self._make_room():
             self.truncated = True
             sock.close()
             return
         sock.setblocking(False)
         name = sock.getsockname()
         address = network.plain_address(name[0])
-        connection = _Connection(
-            sock=sock,
-            address=address,
-            port=name[1],
-            host=self._names.host(address),
-            at_ns=time.monotonic_ns(),
-            stream=Stream(self._wanted),
-            seen=time.monotonic(),
-        )
+        host = self._names.host(address)
+        talk = Talk(self._setting, address=address, port=name[1], host=host)
+        connection = _Connection(sock=sock, talk=talk, seen=time.monotonic())
         self._connections[sock.fileno()] = connection
         self._selector.register(sock, selectors.EVENT_READ, lambda: self._read(connection))
+        self._send(connection, talk.greeting())
+
+    def _make_room(self) -> bool:
+        """Close the oldest conversation in which all is said from our side; False: there is none."""
+        oldest = next((held for held in self._connections.values() if held.talk.over), None)
+        if oldest is None:
+            return False
+        self._finish(oldest)
+        return True
 
     def _read(self, connection: _Connection) -> None:
         try:
@@ -187,43 +202,26 @@ class Sinkhole:
         if not data:
             self._finish(connection)
             return
-        self._take(connection, data)
+        connection.seen = time.monotonic()
+        connection.size += len(data)
+        self._taken += len(data)
+        before = connection.talk.over
+        self._send(connection, connection.talk.feed(data))
+        if connection.talk.over and not before:
+            with contextlib.suppress(OSError):  # what it still says is read, until it closes
+                connection.sock.shutdown(socket.SHUT_WR)
         if connection.size > CONNECTION_BYTES_MAX or self._taken > TOTAL_BYTES_MAX:
             self.truncated = True
             self._finish(connection)
 
-    def _take(self, connection: _Connection, data: bytes) -> None:
-        connection.seen = time.monotonic()
-        connection.size += len(data)
-        self._taken += len(data)
-        if len(connection.head) < HELLO_BYTES_MAX:
-            connection.head += data[: HELLO_BYTES_MAX - len(connection.head)]
-            connection.sni = connection.sni or tls.server_name(connection.head)
-        connection.stream.feed(data)
-        if connection.port == network.DNS_PORT and self._dns_over_tcp(connection):
+    def _send(self, connection: _Connection, data: bytes) -> None:
+        if not data or connection.deaf:
             return
-        # Here TLS would be ended, and what is inside fed in instead.
-        connection.request.feed(data)
-        reply = connection.request.take_reply()
-        if reply:
-            with contextlib.suppress(OSError):  # a full buffer or a gone peer: no matter
-                connection.sock.send(reply)
-        if connection.request.complete:
-            self._finish(connection)
-
-    def _dns_over_tcp(self, connection: _Connection) -> bool:
-        """Answer the first question of a connection to port 53 (RFC 7766)."""
-        size = int.from_bytes(connection.head[:2], "big")
-        query = connection.head[2 : 2 + size]
-        if len(query) < size or not size:
-            return True
-        reply = self._question(query, connection.address)
-        if reply is None:
-            return False
-        with contextlib.suppress(OSError):
-            connection.sock.send(len(reply).to_bytes(2, "big") + reply)
-        connection.head = b""
-        return True
+        try:
+            sent = connection.sock.send(data)
+        except OSError:  # a full buffer or a gone peer
+            sent = 0
+        connection.deaf = sent < len(data)
 
     def _finish(self, connection: _Connection) -> None:
         if self._connections.pop(connection.sock.fileno(), None) is None:
@@ -232,18 +230,7 @@ class Sinkhole:
         with contextlib.suppress(OSError):
             connection.sock.shutdown(socket.SHUT_WR)
         connection.sock.close()
-        self._record(
-            kind="tcp",
-            at_ns=connection.at_ns,
-            host=connection.host,
-            address=connection.address,
-            port=connection.port,
-            sni=connection.sni[:253],
-            bytes=connection.size,
-            http=connection.request.line,
-            canaries=sorted(connection.stream.found | self._search_pieces(connection)),
-            head_hex=connection.head[:HEAD_BYTES].hex(),
-        )
+        self._record(**connection.talk.record())
 
     def _close_idle(self) -> None:
         oldest = time.monotonic() - IDLE_S
@@ -267,13 +254,19 @@ class Sinkhole:
             self.truncated = True
             return
         address, port = target
+        reply = None
         if port == network.DNS_PORT:
             reply = self._question(data, address)
-            if reply is not None:
-                with contextlib.suppress(OSError):
-                    message = [network.source_message(address)]
-                    self._sockets.udp.sendmsg([reply], message, 0, source)
-                return
+        elif port == _NTP_PORT:
+            reply = _time_reply(data)
+        if reply is not None:
+            with contextlib.suppress(OSError):
+                message = [network.source_message(address)]
+                self._sockets.udp.sendmsg([reply], message, 0, source)
+        if port != network.DNS_PORT:
+            self._record_datagram(address, port, data)
+
+    def _record_datagram(self, address: str, port: int, data: bytes) -> None:
         self._record(
             kind="udp",
             at_ns=time.monotonic_ns(),
@@ -283,7 +276,7 @@ class Sinkhole:
             sni="",
             bytes=len(data),
             http="",
-            canaries=sorted(self._search((address, port), data)),
+            canaries=sorted(self._pieces.datagram(address, port, data)),
             head_hex=data[:HEAD_BYTES].hex(),
         )
 
@@ -298,43 +291,9 @@ class Sinkhole:
             name=question.name,
             type=question.type_name,
             server=server,
-            canaries=sorted(self._search_labels(question)),
+            canaries=sorted(self._pieces.question(question)),
         )
         return dns.answer(query, question, self._names.address(question.name))
-
-    def _search(self, key: tuple[str, int], data: bytes) -> set[str]:
-        """Ids found in `data`, or across it and what went to the same place before."""
-        if key not in self._streams and len(self._streams) >= STREAMS_MAX:
-            return self._wanted.find(data)
-        stream = self._streams.setdefault(key, Stream(self._wanted))
-        before = set(stream.found)
-        stream.feed(data)
-        return (stream.found - before) | self._wanted.find(data)
-
-    def _search_pieces(self, connection: _Connection) -> set[str]:
-        """Ids in what short connections to one place say together: the data, or the end of a URL."""
-        if connection.size > HELLO_BYTES_MAX:
-            return set()
-        if not connection.request.line:
-            return self._search((connection.address, connection.port), connection.head)
-        target = connection.request.line.split(" ")[1:2]
-        last = _URL_PARTS.split(target[0])[-1] if target else ""
-        return self._search((connection.address, -connection.port), last.encode("latin-1"))
-
-    def _search_labels(self, question: dns.Question) -> set[str]:
-        """Ids in a name: its labels joined, and its longest label joined to the last question's.
-
-        Data that does not fit into one name is sent in several, mostly with a counter beside it.
-        """
-        joined = b"".join(question.labels)
-        found = self._wanted.find(joined) | self._wanted.find(joined.lower())
-        domain = b".".join(question.labels[-2:]).lower().decode("latin-1")
-        inner = question.labels[:-2]
-        asked = (domain, question.name)
-        if inner and asked != self._last_question:  # A and AAAA ask for the same name
-            found |= self._search((domain, -1), max(inner, key=len))
-        self._last_question = asked
-        return found
 
     def _record(self, **line: object) -> None:
         data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
@@ -343,3 +302,13 @@ class Sinkhole:
             return
         self._logged += len(data)
         os.write(self._log, data)
+
+
+def _time_reply(query: bytes) -> bytes | None:
+    """The time, as a stratum 2 server gives it (RFC 5905, 7.3); None: this is no client's question."""
+    if len(query) < _NTP_BYTES or query[0] & 7 != 3:
+        return None
+    now = time.time() + _NTP_EPOCH_S
+    stamp = struct.pack(">II", int(now) & 0xFFFFFFFF, int(now % 1 * (1 << 32)))
+    head = struct.pack(">BBbbII4s", 0x24, 2, 6, -20, 0x0100, 0x0200, b"\xc0\x00\x02\x01")
+    return head + stamp + query[40:48] + stamp + stamp

@@ -36,9 +36,17 @@ def test_parse__cut_and_spoilt_queries_never_raise(noise: bytes, cut: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "answers"), [(1, "A", 1), (28, "AAAA", 0), (16, "TXT", 0), (999, "TYPE999", 0)]
+    ("kind", "name", "answers"),
+    [
+        (1, "A", 1),
+        (28, "AAAA", 0),
+        (16, "TXT", 1),
+        (15, "MX", 1),
+        (33, "SRV", 0),
+        (999, "TYPE999", 0),
+    ],
 )
-def test_answer__only_addresses_are_given(kind: int, name: str, answers: int) -> None:
+def test_answer__is_given_where_a_host_would_have_one(kind: int, name: str, answers: int) -> None:
     asked = query("Host.invalid", kind)
     question = dns.parse(asked)
     assert question is not None
@@ -46,7 +54,8 @@ def test_answer__only_addresses_are_given(kind: int, name: str, answers: int) ->
     reply = dns.answer(asked, question, "44.5.6.7")
     _, flags, questions, count, _, _ = struct.unpack_from(">HHHHHH", reply)
     assert (flags & 0x800F, questions, count) == (0x8000, 1, answers)
-    assert reply.endswith(bytes([44, 5, 6, 7])) == bool(answers)
+    assert reply.endswith(bytes([44, 5, 6, 7])) == (kind == 1)
+    assert (dns.TEXT in reply) == (kind == 16)
 
 
 def test_parse__responses_are_no_questions() -> None:
@@ -74,3 +83,9 @@ def test_names__beyond_the_limit_are_answered_and_forgotten() -> None:
     book.address("one")
     assert book.host(book.address("two")) == ""
     assert book.address("two") == book.address("two")
+
+
+def test_names__of_metadata_services_have_their_own_address() -> None:
+    book = dns.Names("salt", limit=9, known={"metadata.google.internal": "169.254.169.254"})
+    assert book.address("Metadata.Google.internal") == "169.254.169.254"
+    assert book.host("169.254.169.254") == "metadata.google.internal"
