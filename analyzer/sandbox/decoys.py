@@ -31,8 +31,11 @@ KINDS = (
     "browser-store",
     "wallet",
     "env-token",
+    "argument",
 )
 """The closed list of `Canary.kind`."""
+ARGUMENTS = 64
+"""Values that P4 hands to callables; each is a DNS label too."""
 _ALNUM = string.ascii_letters + string.digits
 _UPPER = string.ascii_uppercase + "234567"
 _HEX = "0123456789abcdef"
@@ -48,6 +51,8 @@ class Decoys:
     variables: dict[str, str]
     canaries: tuple[Canary, ...]
     values: dict[str, tuple[str, ...]]
+    arguments: tuple[str, ...] = ()
+    """What P4 hands to callables: the values of the canaries of kind `argument`, in their order."""
 
 
 @dataclass
@@ -59,6 +64,7 @@ class _Planting:
     variables: dict[str, str] = field(default_factory=dict)
     canaries: list[Canary] = field(default_factory=list)
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
 
     def text(self, length: int, alphabet: str = _ALNUM) -> str:
         return "".join(self.source.choices(alphabet, k=length))
@@ -70,6 +76,10 @@ class _Planting:
     def variable(self, kind: str, name: str, value: str) -> None:
         self.variables[name] = value
         self._canary(kind, "", name, (value,))
+
+    def argument(self, value: str) -> None:
+        self.arguments.append(value)
+        self._canary("argument", "", "", (value,))
 
     def _canary(self, kind: str, path: str, variable: str, values: tuple[str, ...]) -> None:
         identity = f"c{len(self.canaries) + 1:02}"
@@ -87,6 +97,7 @@ def plant(source: random.Random) -> Decoys:
         variables=planting.variables,
         canaries=tuple(planting.canaries),
         values=planting.values,
+        arguments=tuple(planting.arguments),
     )
 
 
@@ -204,6 +215,11 @@ def _variables(plant: _Planting) -> None:
     plant.variable("env-token", "OPENAI_API_KEY", "sk-" + plant.text(48))
 
 
+def _arguments(plant: _Planting) -> None:
+    for _ in range(ARGUMENTS):
+        plant.argument(plant.text(32, string.ascii_lowercase + string.digits))
+
+
 _MAKERS: tuple[Callable[[_Planting], None], ...] = (
     _aws,
     _ssh,
@@ -214,4 +230,5 @@ _MAKERS: tuple[Callable[[_Planting], None], ...] = (
     _browser,
     _wallet,
     _variables,
+    _arguments,
 )

@@ -40,6 +40,8 @@ class Options:
     cpu_percent: int = CPU_PERCENT
     way: Way | None = None
     """None: find out."""
+    interpreters: tuple[Path, ...] = ()
+    """Empty: all that are in the usual places (`interpreters.PATTERNS`)."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,6 +60,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pids", type=int, default=PIDS)
     made.add_argument("--cpu-percent", type=int, default=CPU_PERCENT)
     made.add_argument("--way", type=Way, choices=tuple(Way), help="into a box; default: probe")
+    made.add_argument(
+        "--interpreter",
+        type=Path,
+        action="append",
+        default=[],
+        help="an interpreter that boxes may run beside the usual one; default: all that are found",
+    )
     return made
 
 
@@ -80,4 +89,5 @@ def parse(argv: Sequence[str]) -> Options:
         pids=given.pids,
         cpu_percent=given.cpu_percent,
         way=given.way,
+        interpreters=tuple(given.interpreter),
     )
