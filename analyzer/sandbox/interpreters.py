@@ -53,10 +53,15 @@ class Interpreter:
     prefix: str = ""
 
     @property
+    def numbers(self) -> tuple[int, int]:
+        """Major and minor version."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
+
+    @property
     def name(self) -> str:
         """Such as `python3.11`."""
-        major, minor = self.version.split(".")[:2]
-        return f"python{major}.{minor}"
+        return "python{}.{}".format(*self.numbers)
 
     @property
     def site(self) -> str:
@@ -113,8 +118,9 @@ def describe(executable: str) -> Interpreter:
     """The interpreter at a path without links. Raises Refused with the reason."""
     require_owned([Path(executable), *Path(executable).parents])
     implementation, version, prefix = _answer(executable)
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if implementation != "cpython" or len(numbers) != 2 or numbers < OLDEST:
+    numbers = version.split(".")[:2]
+    well_formed = len(numbers) == 2 and all(part.isdigit() for part in numbers)
+    if implementation != "cpython" or not well_formed or tuple(map(int, numbers)) < OLDEST:
         raise Refused(f"it is no CPython {OLDEST[0]}.{OLDEST[1]} or newer")
     if _within(executable, "/usr") and _within(prefix, "/usr"):
         return Interpreter(executable=executable, version=version)

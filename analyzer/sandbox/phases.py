@@ -40,6 +40,8 @@ MARGIN_MS = 500
 IMPORTS_TIMED_OUT = 3
 """Exit code of `runner/imports.py` where it had to kill a module's process."""
 _NUMBERS = {"P1": 1, "P2": 2, "P3": 3, "P4": 4, "P5": 5}
+PIP_OLDEST = (3, 10)
+"""The oldest Python that today's pip runs under."""
 _PIP = (
     *("install", "--no-index", "--no-deps", "--no-build-isolation", "--no-compile"),
     *("--no-cache-dir", "--no-input", "--disable-pip-version-check", "--progress-bar=off"),
@@ -202,8 +204,15 @@ class Phases:
 
 
 def pip_mount(stage: Stage) -> Mount:
-    """The bind of pip itself. Raises BoxFailed where the daemon was not told where it is."""
+    """The bind of pip itself. Raises BoxFailed where the daemon was not told where it is.
+
+    An interpreter that is too old for that pip brings its own, as python.org's builds do.
+    """
     folder = stage.station.options.pip_dir
+    python = stage.python
+    own = Path(python.prefix, "lib", python.name, "site-packages")
+    if python.prefix and python.numbers < PIP_OLDEST and Path(own, "pip").is_dir():
+        folder = own
     if folder is None or not Path(folder, "pip").is_dir():
         raise BoxFailed("an sdist needs pip: start the daemon with --pip-dir")
     return Mount(source=str(Path(folder, "pip")), target=f"{layout.PIP}/pip")

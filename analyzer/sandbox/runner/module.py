@@ -17,6 +17,7 @@ from analyzer.sandbox.runner.forks import (
     DONE,
     RAISED,
     TIMED_OUT,
+    await_threads,
     flush,
     hide,
     in_forks,
@@ -26,6 +27,8 @@ from analyzer.sandbox.runner.forks import (
 
 SUBMODULE_S_MAX = 5.0
 """Seconds without a new line after which a fork counts as hanging."""
+THREADS_S = 0.5
+"""Seconds that threads get which imports left behind; P5 waits longer."""
 LAST = ("test", "tests", "testing", "conftest", "benchmarks", "examples")
 
 
@@ -87,6 +90,7 @@ def main(name: str, budget_ms: int, limit: int) -> None:
         lost=lambda module, how: tell(
             module, False, "timeout" if how == TIMED_OUT else "ended-process"
         ),
+        at_end=lambda: await_threads(THREADS_S),
     )
     left = len(todo) - len(tried)
     report(f'{{"kind":"submodules","of":"{name}","found":{len(names)},"left":{left}}}')
@@ -98,3 +102,4 @@ def start() -> None:
     hide()
     main(name, int(budget_ms), int(limit))
     flush()
+    await_threads(THREADS_S)
