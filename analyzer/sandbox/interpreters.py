@@ -139,7 +139,9 @@ def check_prefix(prefix: str) -> None:
         if number >= PREFIX_FILES_MAX:
             raise Refused(f"its prefix {prefix} holds more than {PREFIX_FILES_MAX} files")
         _require_owned_within(path, prefix)
-    if not all(parent.stat().st_mode & stat.S_IXOTH for parent in (Path(prefix), *Path(prefix).parents)):
+    if not all(
+        parent.stat().st_mode & stat.S_IXOTH for parent in (Path(prefix), *Path(prefix).parents)
+    ):
         raise Refused(f"ordinary users cannot reach its prefix {prefix}")
 
 

@@ -31,6 +31,7 @@ class Options:
     run_dir: Path
     uid_base: int = UID_BASE
     boxes: int = 1
+    """0: as many as fit (`capacity`)."""
     harness: bool = False
     trace: bool = True
     site: tuple[Path, ...] = ()
@@ -51,7 +52,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--client-uid", type=int, required=True)
     made.add_argument("--run-dir", type=Path, default=Path("/run/pratique"))
     made.add_argument("--uid-base", type=int, default=UID_BASE)
-    made.add_argument("--boxes", type=int, default=1, choices=range(1, BOXES_MAX + 1))
+    made.add_argument(
+        "--boxes", type=_boxes, default=1, help="runs at once; auto (or 0): what fits"
+    )
     made.add_argument("--harness", action="store_true", help="boxes show the harness marker")
     made.add_argument("--no-trace", action="store_true", help="run boxes without the tracer")
     made.add_argument("--site", type=Path, action="append", default=[])
@@ -68,6 +71,13 @@ def parser() -> argparse.ArgumentParser:
         help="an interpreter that boxes may run beside the usual one; default: all that are found",
     )
     return made
+
+
+def _boxes(text: str) -> int:
+    number = 0 if text == "auto" else int(text)
+    if not 0 <= number <= BOXES_MAX:
+        raise argparse.ArgumentTypeError(f"auto, or a number up to {BOXES_MAX}")
+    return number
 
 
 def parse(argv: Sequence[str]) -> Options:

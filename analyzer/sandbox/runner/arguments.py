@@ -19,8 +19,31 @@ SECRET = ("token", "key", "secret", "password", "passwd", "pwd", "credential", "
 PLACE = ("url", "uri", "endpoint", "webhook", "base_url", "href", "link")
 HOST = ("host", "hostname", "server", "domain", "address", "ip", "site")
 MAIL = ("email", "mail", "recipient", "sender")
-FILE = ("path", "file", "filename", "filepath", "fname", "source", "src", "directory", "folder", "dir")
-TEXT = ("user", "username", "name", "data", "text", "message", "msg", "payload", "content", "body", "query")
+FILE = (
+    "path",
+    "file",
+    "filename",
+    "filepath",
+    "fname",
+    "source",
+    "src",
+    "directory",
+    "folder",
+    "dir",
+)
+TEXT = (
+    "user",
+    "username",
+    "name",
+    "data",
+    "text",
+    "message",
+    "msg",
+    "payload",
+    "content",
+    "body",
+    "query",
+)
 _WORTH = (SECRET, PLACE, HOST, MAIL, FILE, TEXT)
 _PLAIN = ("nonetype", "none", "any", "object", "str")
 """Annotations that do not narrow down what a parameter takes."""

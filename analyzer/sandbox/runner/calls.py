@@ -32,6 +32,7 @@ from analyzer.sandbox.runner.targets import Target, is_public, loaded, targets_o
 TYPE_CHECKING = False  # typing is not loaded for this
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Any
 
 ARGUMENTS = "/opt/runner/arguments"
 CALL_S = 1.0
@@ -143,7 +144,7 @@ class Caller:
         return what(*positional, **named)
 
 
-def finish(result: object) -> None:
+def finish(result: Any) -> None:
     """What a call gave may only begin with use: run coroutines, take a few of what is yielded."""
     kind = type(result)
     if hasattr(kind, "__await__") or hasattr(kind, "__anext__"):
@@ -152,15 +153,16 @@ def finish(result: object) -> None:
         asyncio.run(asyncio.wait_for(_awaited(result), CALL_S))
     elif hasattr(kind, "__next__"):
         for _ in range(ITEMS_MAX):
-            next(result, None)  # type: ignore[call-overload]
+            kind.__next__(result)
 
 
-async def _awaited(result: object) -> None:
-    if hasattr(type(result), "__anext__"):
+async def _awaited(result: Any) -> None:
+    kind = type(result)
+    if hasattr(kind, "__anext__"):
         for _ in range(ITEMS_MAX):
-            await result.__anext__()  # type: ignore[attr-defined]
+            await kind.__anext__(result)
     else:
-        await result  # type: ignore[misc]
+        await result
 
 
 def texts(first: int, of: int) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
@@ -207,7 +209,7 @@ def main(name: str, budget_ms: int, limit: int, below: int, first: int, of: int)
         silent_s=SILENT_S,
         end=end,
         lost=lambda *_: None,
-        at_end=lambda: (await_threads(THREADS_S), flush()),
+        at_end=lambda: await_threads(THREADS_S),
     )
     counts = ",".join(
         f'"{key}":{number}'

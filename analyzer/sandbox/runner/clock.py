@@ -52,4 +52,4 @@ class WaitingLock:
 
 def patch() -> None:
     """Have conditions wait so: they ask the module for the lock that each of their waiters holds."""
-    threading._allocate_lock = WaitingLock  # type: ignore[attr-defined]
+    vars(threading)["_allocate_lock"] = WaitingLock

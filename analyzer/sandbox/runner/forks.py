@@ -63,7 +63,7 @@ def in_forks(
     silent_s: float,
     end: float,
     lost: Callable[[Item, str], None],
-    at_end: Callable[[], object] = flush,
+    at_end: Callable[[], None] = flush,
 ) -> list[str]:
     """Do `act` with each item, in a fork; where one ends it or hangs, the next goes on behind that one.
 
@@ -96,7 +96,7 @@ def in_forks(
 
 
 def _work(
-    items: Sequence[Item], act: Callable[[Item], str], out: int, at_end: Callable[[], object]
+    items: Sequence[Item], act: Callable[[Item], str], out: int, at_end: Callable[[], None]
 ) -> None:
     """The fork: never returns, whatever the package did to it."""
     try:
@@ -105,6 +105,7 @@ def _work(
             os.write(out, act(item).encode())
             flush()
         at_end()
+        flush()
         os._exit(0)
     finally:
         os._exit(1)
@@ -131,7 +132,7 @@ def threads_left() -> bool:
     """Whether a thread besides this one runs."""
     threading = sys.modules.get("threading")
     try:
-        return bool(threading.active_count() > 1 if threading else _thread._count() > 0)
+        return bool(threading.active_count() > 1 if threading else vars(_thread)["_count"]() > 0)
     except BaseException:  # noqa: BLE001 - the package may have put anything in its place
         return False
 

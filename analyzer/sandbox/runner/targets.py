@@ -112,10 +112,11 @@ def _of_thing(name: str, thing: object, package: str) -> list[Target]:
 
 
 def _of_class(thing: type) -> list[Parameter]:
-    for maker in (thing.__init__, thing.__new__):  # type: ignore[misc]
+    own = [getattr(thing, name, None) for name in ("__init__", "__new__")]
+    for maker in own:
         if hasattr(maker, "__code__"):
             return parameters_of(maker, bound=True)
-    return [] if thing.__init__ is object.__init__ else parameters_of(thing)  # type: ignore[misc]
+    return [] if own[0] is object.__init__ else parameters_of(thing)
 
 
 def _methods(made: Target, thing: type, package: str) -> list[Target]:
@@ -148,7 +149,8 @@ def parameters_of(function: object, *, bound: bool = False) -> list[Parameter]:
     positional = code.co_varnames[: code.co_argcount]
     named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     defaults = getattr(function, "__defaults__", None) or ()
-    by_default = dict(zip(positional[len(positional) - len(defaults) :], defaults))
+    first = len(positional) - len(defaults)
+    by_default = {positional[first + index]: value for index, value in enumerate(defaults)}
     by_default.update(getattr(function, "__kwdefaults__", None) or {})
     found: list[Parameter] = []
     skipped = False
@@ -157,9 +159,7 @@ def parameters_of(function: object, *, bound: bool = False) -> list[Parameter]:
         if name in by_default and not is_worth(name):
             skipped = True
             continue
-        found.append(
-            Parameter(name, annotations.get(name), by_default.get(name), by_name=by_name)
-        )
+        found.append(Parameter(name, annotations.get(name), by_default.get(name), by_name=by_name))
     if not found and not positional[1 if bound else 0 :] and code.co_flags & _VARARGS:
         found.append(Parameter("args", None, None, by_name=False))
     return found[:PARAMETERS_MAX]
@@ -180,7 +180,12 @@ def _of_signature(text: object) -> list[Parameter]:
     found = []
     for part in text.strip("()").split(","):
         name = part.strip()
-        if name in ("*", "/") or "=" in name or name.startswith(("$", "*")) or not name.isidentifier():
+        if (
+            name in ("*", "/")
+            or "=" in name
+            or name.startswith(("$", "*"))
+            or not name.isidentifier()
+        ):
             continue
         found.append(Parameter(name, None, None, by_name=False))
     return found[:PARAMETERS_MAX]

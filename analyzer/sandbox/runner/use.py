@@ -8,6 +8,7 @@ a last one with the coverage.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -27,7 +28,6 @@ SUBMODULES_MAX = 30
 """Modules below a package that are loaded only to be used."""
 SCRIPT_S = 2.0
 """Seconds after which a console script is killed, with its process group."""
-ENDS = {None: "timeout", 0: "exit"}
 
 
 def plant_files() -> None:
@@ -70,10 +70,8 @@ def run_script(name: str, arguments: list[str], end: float) -> None:
         return
     code = imports.wait(pid, min(SCRIPT_S, max(0.0, end - time.monotonic())))
     if code is None:
-        try:
+        with contextlib.suppress(OSError):  # nothing else is in its group
             os.killpg(pid, signal.SIGKILL)
-        except OSError:
-            pass  # nothing else is in its group
     tell(name, arguments, "timeout" if code is None else "exit", -1 if code is None else code)
 
 

@@ -18,7 +18,6 @@ from analyzer.sandbox.runner import imports
 
 MODULES_MAX = 50
 """Top-level modules that are imported again."""
-LOOK_EVERY_S = 0.02
 
 
 def variables(text: str) -> dict[str, str]:
