@@ -13,8 +13,9 @@ UID_BASE = 64900
 """First uid of boxes: above those that Debian gives out (Policy 9.2.2: 64000 to 64999 on request)."""
 BOXES_MAX = 16
 """Slots that the tracer knows (analyzer.trace)."""
-SINKHOLE_UID_OFFSET = 50
-"""Sinkholes get uid_base + 50 + slot, so that no box shares a uid with one."""
+SINKHOLE_UID_OFFSET = 20
+"""Sinkholes get uid_base + 20 + slot, so that no box shares a uid with one; all are within the 64 uids
+that Pratique takes (`proxy.settings.UIDS_NEEDED`), of which boxes have those from the ninth on."""
 MEMORY_BYTES = 1 << 30
 """Bytes of memory of one box, beside its files: importing torch takes 400 MiB."""
 PIDS = 128
