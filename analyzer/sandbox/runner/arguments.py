@@ -45,8 +45,6 @@ TEXT = (
     "query",
 )
 _WORTH = (SECRET, PLACE, HOST, MAIL, FILE, TEXT)
-_PLAIN = ("nonetype", "none", "any", "object", "str")
-"""Annotations that do not narrow down what a parameter takes."""
 
 
 def words(name: str) -> frozenset[str]:
@@ -58,12 +56,8 @@ def words(name: str) -> frozenset[str]:
 def is_worth(name: str) -> bool:
     """Whether a parameter is given a value although it has a default."""
     found = words(name)
-    return any(found.intersection(group) for group in _WORTH) or lowered_ends(name)
-
-
-def lowered_ends(name: str) -> bool:
-    """Names such as `apikey` and `accesstoken`, written in one word."""
-    return name.lower().endswith(SECRET)
+    written_in_one = name.lower().endswith(SECRET)
+    return any(found.intersection(group) for group in _WORTH) or written_in_one
 
 
 def wants_file(name: str, annotation: object) -> bool:
@@ -86,10 +80,20 @@ def value_for(name: str, annotation: object, default: object, planted: str) -> o
         kind = type(default).__name__
     if wants_file(name, annotation):
         return f"{PROJECT}/{planted}.txt"
-    for mark, make in _BY_KIND:
-        if kind.startswith(mark) or f"[{mark}" in kind.split("callable")[0][:12]:
-            return make(planted)
-    return text_for(name, planted)
+    make = _BY_KIND.get(head_of(kind))
+    return make(planted) if make is not None else text_for(name, planted)
+
+
+def head_of(kind: str) -> str:
+    """The first type of an annotation's text: `int` of `optional[int]`, `list` of `list[str] | none`."""
+    for wrapper in ("optional[", "union[", "annotated[", "final["):
+        kind = kind.removeprefix(wrapper)
+    head = kind.removeprefix("none |").strip()
+    for index, character in enumerate(head):
+        if not (character.isalnum() or character in "._"):
+            head = head[:index]
+            break
+    return head.rpartition(".")[2]
 
 
 def text_for(name: str, planted: str) -> str:
@@ -109,25 +113,25 @@ def _sink(planted: str) -> Callable[..., str]:
     return lambda *_, **__: planted
 
 
-_BY_KIND: tuple[tuple[str, Callable[[str], object]], ...] = (
-    ("bool", lambda _: True),
-    ("int", lambda _: NUMBER),
-    ("float", lambda _: float(NUMBER)),
-    ("complex", lambda _: complex(NUMBER)),
-    ("bytearray", lambda planted: bytearray(planted.encode())),
-    ("bytes", lambda planted: planted.encode()),
-    ("list", lambda planted: [planted]),
-    ("sequence", lambda planted: [planted]),
-    ("iterable", lambda planted: [planted]),
-    ("collection", lambda planted: [planted]),
-    ("tuple", lambda planted: (planted,)),
-    ("frozenset", lambda planted: frozenset((planted,))),
-    ("set", lambda planted: {planted}),
-    ("iterator", lambda planted: iter((planted,))),
-    ("dict", lambda planted: {"value": planted}),
-    ("mapping", lambda planted: {"value": planted}),
-    ("mutablemapping", lambda planted: {"value": planted}),
-    ("callable", _sink),
-    ("function", _sink),
-)
-"""By the beginning of an annotation's text, or of what stands in its `optional[…]` or `union[…]`."""
+_BY_KIND: dict[str, Callable[[str], object]] = {
+    "bool": lambda _: True,
+    "int": lambda _: NUMBER,
+    "float": lambda _: float(NUMBER),
+    "complex": lambda _: complex(NUMBER),
+    "bytearray": lambda planted: bytearray(planted.encode()),
+    "bytes": lambda planted: planted.encode(),
+    "list": lambda planted: [planted],
+    "sequence": lambda planted: [planted],
+    "iterable": lambda planted: [planted],
+    "collection": lambda planted: [planted],
+    "tuple": lambda planted: (planted,),
+    "frozenset": lambda planted: frozenset((planted,)),
+    "set": lambda planted: {planted},
+    "iterator": lambda planted: iter((planted,)),
+    "dict": lambda planted: {"value": planted},
+    "mapping": lambda planted: {"value": planted},
+    "mutablemapping": lambda planted: {"value": planted},
+    "callable": _sink,
+    "function": _sink,
+}
+"""By the first type of an annotation, or the type of a default."""
