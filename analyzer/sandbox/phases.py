@@ -39,6 +39,9 @@ MARGIN_MS = 500
 """Milliseconds that the importer leaves before the run's deadline, to say how far it came."""
 IMPORTS_TIMED_OUT = 3
 """Exit code of `runner/imports.py` where it had to kill a module's process."""
+LATER_SHARE = 3
+"""Of what is left when P3 or P4 begins, one part in so many is for later phases: an import may hang."""
+_LIMITS_MS = {"P4": USE_MS_MAX, "P5": WAIT_MS_MAX}
 _NUMBERS = {"P1": 1, "P2": 2, "P3": 3, "P4": 4, "P5": 5}
 PIP_OLDEST = (3, 10)
 """The oldest Python that today's pip runs under."""
@@ -92,7 +95,7 @@ def start_step(stage: Stage) -> Step:
 
 def import_step(stage: Stage) -> Step:
     """P3."""
-    budget = str(max(0, stage.left_ms() - MARGIN_MS))
+    budget = str(_budget_ms(stage, "P3"))
     importer = (*CLEAN, f"{layout.SCRIPTS}/imports.py", stage.python.site)
     bounds = (budget, str(LINGER_MS), str(SUBMODULES_MAX))
     return Step(command=(*importer, *bounds, *stage.request.modules), arm_at_exec=3)
@@ -101,7 +104,7 @@ def import_step(stage: Stage) -> Step:
 def use_step(stage: Stage) -> Step:
     """P4."""
     request = stage.request
-    budget_ms = min(USE_MS_MAX, max(0, stage.left_ms() - MARGIN_MS))
+    budget_ms = min(USE_MS_MAX, _budget_ms(stage, "P4"))
     bounds = (str(budget_ms), str(USE_LINGER_MS), str(len(request.modules)))
     command = (*_ours("use"), stage.python.site, *bounds, *request.modules, *request.scripts)
     return Step(command=command, arm_at_exec=3, mounts=(stage.cell.arguments_mount(),))
@@ -111,7 +114,7 @@ def wait_step(stage: Stage) -> Step:
     """P5. The clock is the package's own: our script keeps the real one, to wait by."""
     request = stage.request
     different = varied(request.variations)
-    budget_ms = min(WAIT_MS_MAX, max(0, stage.left_ms() - MARGIN_MS))
+    budget_ms = min(WAIT_MS_MAX, _budget_ms(stage, "P5"))
     clock = "\n".join(f"{name}={value}" for name, value in different.clock.items())
     bounds = (str(budget_ms), str(WAIT_MS), str(different.speed), clock)
     return Step(
@@ -121,6 +124,14 @@ def wait_step(stage: Stage) -> Step:
         mounts=different.mounts,
         counters={"clock_jumped": int(bool(different.clock))},
     )
+
+
+def _budget_ms(stage: Stage, phase: str) -> int:
+    """Milliseconds that a phase may take: what is left of the run, less what later ones should get."""
+    left_ms = max(0, stage.left_ms() - MARGIN_MS)
+    later = (name for name in stage.request.phases if name > phase)
+    later_ms = sum(_LIMITS_MS.get(name, 0) for name in later)
+    return left_ms - min(later_ms, left_ms // LATER_SHARE)
 
 
 def _ours(script: str) -> tuple[str, ...]:

