@@ -31,7 +31,7 @@ _RUNNER_SOURCE = Path(__file__).parent / "runner"
 RUNNER_FILES = (
     *("unpack.py", "session.sh", "imports.py", "module.py", "forks.py"),
     *("use.py", "calls.py", "targets.py", "arguments.py", "wait.py", "again.py"),
-    "clock.py",
+    *("clock.py", "patches.py"),
 )
 _PACKAGES = ("analyzer", "analyzer/sandbox", "analyzer/sandbox/runner")
 """Regular packages, for a folder without `__init__.py` comes after any package of that name."""

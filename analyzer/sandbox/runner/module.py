@@ -24,6 +24,7 @@ from analyzer.sandbox.runner.forks import (
     plain,
     report,
 )
+from analyzer.sandbox.runner.patches import patched
 
 SUBMODULE_S_MAX = 5.0
 """Seconds without a new line after which a fork counts as hanging."""
@@ -80,6 +81,8 @@ def main(name: str, budget_ms: int, limit: int) -> None:
     end = time.monotonic() + budget_ms / 1000 * 0.9
     if not attempt(name) or limit <= 0:
         return
+    for place in patched(name):
+        report(f'{{"kind":"patched","name":"{plain(place)}"}}')
     names = submodules(name, limit)
     todo = [n for n in names if n not in sys.modules][:limit]
     tried = in_forks(

@@ -330,6 +330,18 @@ async def test_import__a_thread_that_is_left_behind_gets_some_time(lab: Lab) -> 
     assert talks(await lab.run_code(code)) == ["192.0.2.1"]
 
 
+async def test_import__what_it_replaces_elsewhere_is_told(lab: Lab) -> None:
+    code = (
+        "import json, socket\ndef mine(*a): ...\njson.dumps = mine\nsocket.socket.connect = mine\n"
+    )
+    outcome = await lab.run_code(code)
+
+    assert {w["name"] for w in words(outcome, "patched")} == {
+        "json.dumps",
+        "socket.socket.connect",
+    }
+
+
 async def test_second_start__a_counter_is_seen(lab: Lab) -> None:
     code = SEND + (
         "place = os.path.expanduser('~/.cache-count')\n"
