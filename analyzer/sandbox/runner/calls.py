@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 ARGUMENTS = "/opt/runner/arguments"
 CALL_S = 1.0
 """Seconds after which a call is interrupted."""
+HURRIED_S = 0.3
+"""The same once TIMEOUTS_MAX calls of a fork had to be: what waits for a network does so in every call."""
+TIMEOUTS_MAX = 3
 AGAIN_S = 0.2
 """Seconds after which it is interrupted again, where the package caught that."""
 SILENT_S = 2.5
@@ -46,7 +49,7 @@ THREADS_S = 1.0
 ITEMS_MAX = 3
 """Items that are taken of what a call yields."""
 ARGUMENTS_TOLD_MAX = 200
-"""`argument` lines of one module; a planted text is handed out again once all were."""
+"""`argument` lines of one fork; a planted text is handed out again once all were."""
 
 
 class TimeIsUpError(BaseException):
@@ -84,7 +87,8 @@ class Caller:
         self._files = files
         self._given: dict[int, dict[str, tuple[int, str]]] = {}
         self._made: dict[int, object] = {}
-        self._told = 0
+        self._told: set[str] = set()
+        self._timeouts = 0
         self._alarm = Alarm()
 
     def assign(self, targets: list[Target]) -> None:
@@ -103,7 +107,7 @@ class Caller:
     def act(self, target: Target) -> str:
         """Make one call to its end; says how it went."""
         try:
-            self._alarm.start(CALL_S)
+            self._alarm.start(CALL_S if self._timeouts < TIMEOUTS_MAX else HURRIED_S)
             what = target.what
             if target.owner is not None:
                 what = getattr(self._instance(target.owner), target.attribute)
@@ -112,6 +116,7 @@ class Caller:
                 self._made[id(target)] = result
             finish(result)
         except TimeIsUpError:
+            self._timeouts += 1
             return TIMED_OUT
         except BaseException:  # noqa: BLE001 - whatever it raises is data
             return RAISED
@@ -131,9 +136,9 @@ class Caller:
         for parameter in target.parameters:
             index, text = self._given[id(target)].get(parameter.name, (-1, "x"))
             value = value_for(parameter.name, parameter.annotation, parameter.default, text)
-            if index >= 0 and self._told < ARGUMENTS_TOLD_MAX:
-                self._told += 1
-                of = plain(f"{target.name}.{parameter.name}")
+            of = plain(f"{target.name}.{parameter.name}")
+            if index >= 0 and of not in self._told and len(self._told) < ARGUMENTS_TOLD_MAX:
+                self._told.add(of)
                 report(f'{{"kind":"argument","index":{index},"of":"{of}"}}')
             if parameter.by_name:
                 named[parameter.name] = value

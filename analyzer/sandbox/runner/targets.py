@@ -61,7 +61,11 @@ class Target:
 
 
 def targets_of(package: str, modules: list[str]) -> list[Target]:
-    """Every call that is to be made of these modules, the package's own first, each thing once."""
+    """Every call that is to be made of these modules, each thing once.
+
+    Those come first that take what is worth stealing: nobody is to hide one behind many others. Else
+    the package's own come before those of the modules below it.
+    """
     found: list[Target] = []
     seen: set[int] = set()
     for module in modules:
@@ -69,6 +73,7 @@ def targets_of(package: str, modules: list[str]) -> list[Target]:
             if id(thing) not in seen:
                 seen.add(id(thing))
                 found += _of_thing(f"{module}.{name}", thing, package)
+    found.sort(key=lambda target: not any(is_worth(one.name) for one in target.parameters))
     return found
 
 

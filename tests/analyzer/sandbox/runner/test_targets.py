@@ -66,6 +66,17 @@ def test_targets__what_is_public_and_its_own(package: types.ModuleType) -> None:
     }
 
 
+def test_targets__what_takes_a_secret_comes_first(package: types.ModuleType) -> None:
+    names = list(calls(package.__name__))
+
+    assert set(names[:3]) == {
+        "reenact_pkg.function",
+        "reenact_pkg.Thing",
+        "reenact_pkg.Thing.method",
+    }
+    assert names.index("reenact_pkg.sub.below") < names.index("reenact_pkg.spread")
+
+
 def test_targets__all_says_what_is_offered(package: types.ModuleType) -> None:
     vars(package)["__all__"] = ["function", "dumps", "missing", 3]
 
