@@ -69,8 +69,9 @@ lacking() {
 
 # Without the first two there is nothing to build on, and no box to read a package in.
 needed=$(lacking python3-venv bubblewrap)
+# libfaketime: the second start of a package has a clock that is weeks ahead and runs fast.
 # shellcheck disable=SC2086  # a list of words is meant
-wanted=$(lacking python3-bpfcc libgomp1 $more)
+wanted=$(lacking python3-bpfcc libgomp1 libfaketime $more)
 if [ -n "$needed$wanted" ]; then
   if ! command -v apt-get >/dev/null; then
     echo "This is neither Debian nor Ubuntu. Install what these packages hold:$needed$wanted"

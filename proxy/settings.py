@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from analyzer.sandbox.capacity import boxes_that_fit
+from analyzer.sandbox.options import BOXES_MAX
 from models.artifact import IndexName, parse_index_name
 from models.errors import PratiqueError, Problem, SettingsInvalid
 
@@ -167,6 +169,15 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def parse_boxes(text: str) -> int:
+    """`auto`, or a number; 0 means none here. Raises ValueError."""
+    if text == "auto":
+        return boxes_that_fit()
+    if not text.isdigit() or int(text) > BOXES_MAX:
+        raise ValueError(f"write auto, or a whole number from 0 to {BOXES_MAX}")
+    return int(text)
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -263,10 +274,11 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting(
         name="boxes",
-        parse=_whole(0, 16),
-        default="2",
-        metavar="N",
-        help="Boxes that the embedded worker runs at once; 0: workers run elsewhere (`pratique worker`).",
+        parse=parse_boxes,
+        default="auto",
+        metavar="auto|N",
+        help="Boxes that the embedded worker runs at once; auto: one a core, as far as memory goes; "
+        "0: workers run elsewhere (`pratique worker`).",
     ),
     Setting(
         name="without_behaviour",

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from analyzer.sandbox import boxes, kernelcalls, layout, trust
 from analyzer.sandbox.boxes import Mount
+from analyzer.sandbox.interpreters import Interpreter, usual
 
 FILES_MAX = 200_000
 """Inodes of one run's tmpfs: the largest trees on PyPI unpack to some 60,000 files."""
@@ -27,10 +28,14 @@ UNPACKED_RATIO = 6
 """Bytes unpacked for each byte of input that the tmpfs leaves room for; wheels average 3."""
 
 _RUNNER_SOURCE = Path(__file__).parent / "runner"
-RUNNER_FILES = ("unpack.py", "session.sh", "imports.py", "module.py")
-_PYVENV = (
-    f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {layout.PYTHON_NAME[6:]}\n"
+RUNNER_FILES = (
+    *("unpack.py", "session.sh", "imports.py", "module.py", "forks.py"),
+    *("use.py", "calls.py", "targets.py", "arguments.py", "wait.py", "again.py"),
+    *("clock.py", "patches.py"),
 )
+_PACKAGES = ("analyzer", "analyzer/sandbox", "analyzer/sandbox/runner")
+"""Regular packages, for a folder without `__init__.py` comes after any package of that name."""
+_PYVENV = "home = {home}\ninclude-system-site-packages = false\nversion = {version}\n"
 PTH_NAME = "_env.pth"
 """Puts the dependencies behind the artifact on the path; ours, and known by name to the analyzer."""
 _PTH = "".join(
@@ -73,6 +78,7 @@ class Cell:
     sdist: bool = False
     harness: bool = False
     hostname: str = boxes.HOSTNAME
+    python: Interpreter = field(default_factory=usual)
 
     def make(self, size_bytes: int, *, sources: int = 0) -> None:
         """Mount the tmpfs and lay out what every box needs; `sources` sdists will be built."""
@@ -80,8 +86,18 @@ class Cell:
         options = f"size={size_bytes},nr_inodes={FILES_MAX},mode=0755"
         flags = kernelcalls.MS_NOSUID | kernelcalls.MS_NODEV
         kernelcalls.mount("tmpfs", str(self.root), "tmpfs", flags, options)
-        for name in ("in/run", "in/build", "in/tool", "opt/runner", "opt/pip/pip", "run"):
+        for name in ("in/run", "in/build", "in/tool", "opt/pip/pip", "run"):
             (self.root / name).mkdir(parents=True)
+        scripts = self._inside(layout.SCRIPTS)
+        scripts.mkdir(parents=True)
+        for name in RUNNER_FILES:
+            shutil.copyfile(_RUNNER_SOURCE / name, scripts / name)
+        for name in _PACKAGES:
+            (self._inside(layout.RUNNER) / name / "__init__.py").touch()
+        for path in (self._inside(layout.ARGUMENTS), self.root / "arguments"):
+            path.touch()
+        if self.python.prefix.startswith("/opt/"):  # /opt is one mount, so a place for another
+            self._inside(self.python.prefix).mkdir(parents=True, exist_ok=True)
         for name in ("tmp", "shm"):
             self._folder(name, 0o1777, root=True)
         self._etc()
@@ -91,10 +107,12 @@ class Cell:
         for index in range(sources):
             for name in (f"tools/{index}", f"built/{index}"):
                 self._folder(name, 0o755)
-        for name in RUNNER_FILES:
-            shutil.copyfile(_RUNNER_SOURCE / name, self.root / "opt/runner" / name)
         if self.harness:
             (self.root / "run" / Path(layout.HARNESS_FILE).name).write_text("1\n")
+
+    def _inside(self, path: str) -> Path:
+        """Where a path of a box that nothing of its own is mounted on lies in this folder."""
+        return self.root / path.lstrip("/")
 
     def _folder(self, name: str, mode: int, *, root: bool = False) -> None:
         path = self.root / name
@@ -114,12 +132,13 @@ class Cell:
         env = self.root / "env"
         self._folder("env", 0o755)
         self._folder("env/bin", 0o755)
-        for name in ("python", "python3", layout.PYTHON_NAME):
-            (env / "bin" / name).symlink_to(layout.PYTHON)
-        (env / "pyvenv.cfg").write_text(_PYVENV)
+        for name in ("python", "python3", self.python.name):
+            (env / "bin" / name).symlink_to(self.python.executable)
+        home = str(Path(self.python.executable).parent)
+        (env / "pyvenv.cfg").write_text(_PYVENV.format(home=home, version=self.python.version))
         self._folder("env/lib", 0o755)
-        self._folder(f"env/lib/{layout.PYTHON_NAME}", 0o755)
-        site = f"env/lib/{layout.PYTHON_NAME}/site-packages"
+        self._folder(f"env/lib/{self.python.name}", 0o755)
+        site = self.python.site.lstrip("/")
         self._folder(site, 0o755)
         (self.root / site / PTH_NAME).write_text(_PTH)
 
@@ -140,6 +159,14 @@ class Cell:
                 os.fchown(descriptor, self.owner, self.owner)
             finally:
                 os.close(descriptor)
+
+    def keep_arguments(self, values: Sequence[str]) -> None:
+        """The canary arguments, for `arguments_mount`. No box can write to where they are."""
+        (self.root / "arguments").write_text("".join(f"{value}\n" for value in values))
+
+    def arguments_mount(self) -> Mount:
+        """The canary arguments, which only P4 is shown."""
+        return Mount(source=f"{self.root}/arguments", target=layout.ARGUMENTS)
 
     def mounts(
         self, *, deps: bool = False, build: bool = False, build_writable: bool = False
@@ -186,11 +213,13 @@ class Cell:
     def _system(self) -> tuple[Mount, ...]:
         """What every box sees alike, read-only."""
         root = str(self.root)
+        prefix = self.python.prefix
         return (
             Mount(source=f"{root}/etc", target="/etc"),
             *(Mount(source=p, target=p) for p in _ETC_FROM_HOST if Path(p).exists()),
             Mount(source=f"{root}/in", target=layout.IN),
             Mount(source=f"{root}/opt", target="/opt"),
+            *((Mount(source=prefix, target=prefix),) if prefix else ()),
         )
 
     def destroy(self) -> None:

@@ -17,9 +17,11 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analyzer.sandbox import ownership, serve
+from analyzer.sandbox.capacity import boxes_that_fit
 from analyzer.sandbox.options import Options, parse
 from analyzer.sandbox.protocol import Hello
 from analyzer.sandbox.stage import Station
@@ -112,6 +114,8 @@ def _listen(options: Options) -> socket.socket:
 def main(argv: Sequence[str]) -> None:
     """Run until told to end; exit code 0 after SIGTERM, 1 where it could not start."""
     options = parse(argv)
+    if options.boxes == 0:
+        options = replace(options, boxes=boxes_that_fit(options.memory_bytes))
     try:
         ownership.require_safe(Path(__file__).resolve().parents[2])
         station, hello = open_station(options, version=VERSION)

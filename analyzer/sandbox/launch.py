@@ -30,6 +30,7 @@ def daemon_argv(
     memory_bytes: int | None = None,
     pids: int | None = None,
     way: str | None = None,
+    interpreters: Sequence[Path] = (),
 ) -> tuple[str, ...]:
     """The argument vector. `sites` and `pip_dir` default to those of this very environment."""
     argv = [layout.PYTHON, "-I", "-c", _START.format(root=str(CODE_ROOT))]
@@ -44,6 +45,8 @@ def daemon_argv(
     for option, number in numbers.items():
         argv += [option, str(number)] if number is not None else []
     argv += ["--way", way] if way else []
+    for path in interpreters:
+        argv += ["--interpreter", str(path)]
     return (*argv, "--pip-dir", str(chosen)) if chosen else tuple(argv)
 
 

@@ -13,8 +13,9 @@ UID_BASE = 64900
 """First uid of boxes: above those that Debian gives out (Policy 9.2.2: 64000 to 64999 on request)."""
 BOXES_MAX = 16
 """Slots that the tracer knows (analyzer.trace)."""
-SINKHOLE_UID_OFFSET = 50
-"""Sinkholes get uid_base + 50 + slot, so that no box shares a uid with one."""
+SINKHOLE_UID_OFFSET = 20
+"""Sinkholes get uid_base + 20 + slot, so that no box shares a uid with one; all are within the 64 uids
+that Pratique takes (`proxy.settings.UIDS_NEEDED`), of which boxes have those from the ninth on."""
 MEMORY_BYTES = 1 << 30
 """Bytes of memory of one box, beside its files: importing torch takes 400 MiB."""
 PIDS = 128
@@ -31,6 +32,7 @@ class Options:
     run_dir: Path
     uid_base: int = UID_BASE
     boxes: int = 1
+    """0: as many as fit (`capacity`)."""
     harness: bool = False
     trace: bool = True
     site: tuple[Path, ...] = ()
@@ -40,6 +42,8 @@ class Options:
     cpu_percent: int = CPU_PERCENT
     way: Way | None = None
     """None: find out."""
+    interpreters: tuple[Path, ...] = ()
+    """Empty: all that are in the usual places (`interpreters.PATTERNS`)."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--client-uid", type=int, required=True)
     made.add_argument("--run-dir", type=Path, default=Path("/run/pratique"))
     made.add_argument("--uid-base", type=int, default=UID_BASE)
-    made.add_argument("--boxes", type=int, default=1, choices=range(1, BOXES_MAX + 1))
+    made.add_argument(
+        "--boxes", type=_boxes, default=1, help="runs at once; auto (or 0): what fits"
+    )
     made.add_argument("--harness", action="store_true", help="boxes show the harness marker")
     made.add_argument("--no-trace", action="store_true", help="run boxes without the tracer")
     made.add_argument("--site", type=Path, action="append", default=[])
@@ -58,7 +64,21 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pids", type=int, default=PIDS)
     made.add_argument("--cpu-percent", type=int, default=CPU_PERCENT)
     made.add_argument("--way", type=Way, choices=tuple(Way), help="into a box; default: probe")
+    made.add_argument(
+        "--interpreter",
+        type=Path,
+        action="append",
+        default=[],
+        help="an interpreter that boxes may run beside the usual one; default: all that are found",
+    )
     return made
+
+
+def _boxes(text: str) -> int:
+    number = 0 if text == "auto" else int(text)
+    if not 0 <= number <= BOXES_MAX:
+        raise argparse.ArgumentTypeError(f"auto, or a number up to {BOXES_MAX}")
+    return number
 
 
 def parse(argv: Sequence[str]) -> Options:
@@ -80,4 +100,5 @@ def parse(argv: Sequence[str]) -> Options:
         pids=given.pids,
         cpu_percent=given.cpu_percent,
         way=given.way,
+        interpreters=tuple(given.interpreter),
     )

@@ -24,7 +24,7 @@ _PIP = (
     *("wheel", "--no-index", "--no-deps", "--no-build-isolation", "--no-cache-dir", "--no-input"),
     *("--disable-pip-version-check", "--progress-bar=off", "--wheel-dir", layout.BUILT),
 )
-_UNPACK = (*CLEAN, f"{layout.RUNNER}/unpack.py")
+_UNPACK = (*CLEAN, f"{layout.SCRIPTS}/unpack.py")
 
 
 def build_sources(stage: Stage, env: Mapping[str, str]) -> tuple[SourceBuild, ...]:

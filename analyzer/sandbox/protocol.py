@@ -109,7 +109,8 @@ class PhaseResult:
     syscalls: dict[str, int] = field(default_factory=dict)
     denied: dict[str, int] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
-    """Counters of the controls: `pids_max_hits`, `oom_kills`, `memory_peak_bytes`, `cpu_us`."""
+    """Counters of the controls: `pids_max_hits`, `oom_kills`, `memory_peak_bytes`, `cpu_us`; of P5 also
+    `clock_jumped`."""
     output_tail: str = ""
 
 
@@ -176,6 +177,8 @@ class Hello:
     """Whether boxes show the harness marker (test and research boxes only)."""
     pythons: tuple[str, ...] = ()
     """Executables of the interpreters that boxes can run, the usual one first."""
+    refused: tuple[str, ...] = ()
+    """Other interpreters, each with the reason why boxes do not run it."""
 
 
 def to_json(message: Any) -> dict[str, Any]:

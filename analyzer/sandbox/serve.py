@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import select
 import socket
+import string
 import sys
 import time
 from collections.abc import Iterable
@@ -18,7 +19,9 @@ from analyzer.sandbox.protocol import (
     INPUT_FILES_MAX,
     KINDS,
     PHASES,
+    SCRIPTS_MAX,
     SOURCES_MAX,
+    VARIATIONS,
     Hello,
     InputFile,
     PhaseResult,
@@ -36,6 +39,7 @@ BUDGET_MS_MAX = 900_000
 MODULES_MAX = 200
 SLOT_LOOK_S = 0.5
 ARCHIVES = ("wheel", "sdist")
+_PLAIN = frozenset(string.ascii_letters + string.digits + "._-+")
 CODE_ROOT = Path(__file__).resolve().parents[2]
 
 T = TypeVar("T")
@@ -101,7 +105,7 @@ class Conversation:
             if operation == "hello" and not descriptors:
                 wire.send(self._connection, {"op": "hello", **asdict(self._hello)})
             elif operation == "run" and request is None and not descriptors:
-                request = check_request(build(RunRequest, message), traced=self._hello.traced)
+                request = check_request(build(RunRequest, message), self._hello)
             elif operation == "input" and request is not None and len(descriptors) == 1:
                 files.append(_input(message, descriptors[0], files))
             elif operation == "go" and request is not None:
@@ -175,6 +179,7 @@ class Conversation:
             account=account,
             canaries=canaries,
             builds=builds,
+            python=stage.python.version,
         )
         return result, blobs
 
@@ -193,6 +198,7 @@ class Conversation:
                 watch=watch,
                 progress=self._progress,
                 connect=lambda: world.connect(stage),
+                arguments=world.planted.arguments,
             )
             done = run.run()
             world.close()
@@ -218,7 +224,7 @@ class Conversation:
             "op": "result",
             "blobs": [blob.name for blob in blobs],
             "truncated": [blob.name for blob in blobs if blob.truncated],
-            "python": self._hello.python,
+            "python": result.python or self._hello.python,
             "wall_ms": int((time.monotonic() - started) * 1000),
         }
         try:
@@ -259,11 +265,11 @@ def _is(annotation: str, value: object) -> bool:
     return False
 
 
-def check_request(request: RunRequest, *, traced: bool) -> RunRequest:
-    """Raise RequestRefused unless each field is within its bounds."""
+def check_request(request: RunRequest, hello: Hello) -> RunRequest:
+    """Raise RequestRefused unless each field is within its bounds, and we offer what it asks for."""
     if request.kind not in KINDS or request.archive not in ARCHIVES:
         raise RequestRefused("the request's kind or archive is unknown")
-    if request.kind == "run" and not traced:
+    if request.kind == "run" and not hello.traced:
         raise RequestRefused("this daemon makes reader boxes only")
     if not 0 < len(request.run_id) <= 100 or not request.run_id.isprintable():
         raise RequestRefused("the run_id is empty or too long")
@@ -277,11 +283,24 @@ def check_request(request: RunRequest, *, traced: bool) -> RunRequest:
         raise RequestRefused("a run names its phases")
     if len(request.modules) > MODULES_MAX or not all(_dotted(m) for m in request.modules):
         raise RequestRefused("modules are not names")
+    if len(request.scripts) > SCRIPTS_MAX or not all(_plain(s) for s in request.scripts):
+        raise RequestRefused(f"scripts are not up to {SCRIPTS_MAX} plain names")
+    if len(set(request.variations)) != len(request.variations):
+        raise RequestRefused("a variation is named twice")
+    if any(variation not in VARIATIONS for variation in request.variations):
+        raise RequestRefused("a variation is unknown; there are: " + ", ".join(VARIATIONS))
+    if request.python and request.python not in hello.pythons:
+        raise RequestRefused("boxes cannot run that python; they can: " + ", ".join(hello.pythons))
     return request
 
 
 def _dotted(name: str) -> bool:
     return len(name) <= 200 and all(part.isidentifier() for part in name.split("."))
+
+
+def _plain(name: str) -> bool:
+    """Whether it is a file's name that means nothing to a shell, a path or a line of JSON."""
+    return 0 < len(name) <= 100 and not name.startswith((".", "-")) and set(name) <= _PLAIN
 
 
 def _input(message: dict[str, Any], descriptor: int, before: Iterable[Input]) -> Input:

@@ -16,6 +16,7 @@ from analyzer.sandbox import boxes, inputs, layout, seccomp, wire
 from analyzer.sandbox.boxes import Box, Way
 from analyzer.sandbox.cell import Cell, size_for
 from analyzer.sandbox.cgroups import Cgroup, Limits, Trees, Usage
+from analyzer.sandbox.interpreters import Interpreter, usual
 from analyzer.sandbox.options import SINKHOLE_UID_OFFSET, Options
 from analyzer.sandbox.protocol import InputFile, PhaseResult, RunRequest
 from analyzer.sandbox.spawner import Launch, Spawner
@@ -52,6 +53,8 @@ class Station:
     group_prefix: str
     stop: int
     """Readable once the daemon closes."""
+    interpreters: tuple[Interpreter, ...] = field(default_factory=lambda: (usual(),))
+    """What boxes can run, the usual one first."""
 
     def uid(self, slot: int) -> int | None:
         """The uid of that slot's boxes; None: we are an ordinary user and stay it."""
@@ -97,6 +100,7 @@ class Stage:
             inside=inside,
             harness=self.station.options.harness and self.request.kind == "run",
             hostname=boxes.make_hostname(random.SystemRandom()),
+            python=self.python,
         )
         self.group: Cgroup | None = None
         self.owned.append(self.report.descriptor)
@@ -112,9 +116,11 @@ class Stage:
         wire.close_all(self.owned)
 
     @property
-    def python(self) -> str:
-        """The interpreter of boxes."""
-        return layout.PYTHON
+    def python(self) -> Interpreter:
+        """The interpreter that this run's boxes run: the named one, or the usual one."""
+        known = self.station.interpreters
+        wanted = self.request.python
+        return next((one for one in known if one.executable == wanted), known[0])
 
     def left_ms(self) -> int:
         """Milliseconds until the run's deadline."""

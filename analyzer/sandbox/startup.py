@@ -12,7 +12,7 @@ import stat
 import time
 from pathlib import Path
 
-from analyzer.sandbox import boxes, cgroups, kernelcalls, layout, seccomp
+from analyzer.sandbox import boxes, cgroups, interpreters, kernelcalls, layout, seccomp
 from analyzer.sandbox.boxes import Box, Mount, Way
 from analyzer.sandbox.options import Options
 from analyzer.sandbox.protocol import Hello
@@ -48,6 +48,7 @@ def open_station(options: Options, *, version: str) -> tuple[Station, Hello]:
     except BaseException:
         spawner.close()
         raise
+    found = interpreters.find(options.interpreters)
     station = Station(
         options=options,
         spawner=spawner,
@@ -57,6 +58,7 @@ def open_station(options: Options, *, version: str) -> tuple[Station, Hello]:
         privileged=privileged,
         group_prefix=prefix,
         stop=os.eventfd(0, os.EFD_CLOEXEC),
+        interpreters=found.interpreters,
     )
     hello = Hello(
         version=version,
@@ -65,6 +67,8 @@ def open_station(options: Options, *, version: str) -> tuple[Station, Hello]:
         python=platform.python_version(),
         boxes=options.boxes,
         harness=options.harness and privileged,
+        pythons=tuple(one.executable for one in found.interpreters),
+        refused=found.refused,
     )
     return station, hello
 

@@ -367,7 +367,7 @@ REACHES = (
     LEGACY_SETUP
     + """\
 import os, pathlib
-assert os.path.exists("/opt/runner/unpack.py"), "this is for boxes only"
+assert os.path.isdir("/opt/runner"), "this is for boxes only"
 for place in ("/home/dev", "/env/lib", "/deps", "/opt/runner", "/in"):
     try:
         pathlib.Path(place, "reached").write_text("")

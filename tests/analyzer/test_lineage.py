@@ -50,7 +50,7 @@ def test_trace_lineage__each_further_module_is_the_artifact_from_its_exec_on() -
         execs(P3, COMMAND_PID),
         forks(P3, RUNNER_PID, 200),
         opens(P3, 200),
-        execs(P3, 200, "/env/bin/python", "-P", "/opt/runner/module.py", "x"),
+        execs(P3, 200, "/env/bin/python", "-c", "…", "x"),
         opens(P3, 200),
         forks(P3, 200, 201),
         opens(P3, 201),

@@ -58,6 +58,18 @@ def test_read__names_every_problem_at_once(tmp_path: Path) -> None:
         assert expected in text
 
 
+def test_boxes__auto_is_what_fits_and_none_is_none() -> None:
+    assert 1 <= read(flags={"boxes": "auto"}).boxes <= 16
+    assert read().boxes == read(flags={"boxes": "auto"}).boxes
+    assert read(flags={"boxes": "0"}).boxes == 0
+
+
+@pytest.mark.parametrize("text", ["17", "-1", "many"])
+def test_boxes__refuses(text: str) -> None:
+    with pytest.raises(SettingsInvalid, match="auto"):
+        read(flags={"boxes": text})
+
+
 @pytest.mark.parametrize(
     ("text", "host", "port"),
     [("[::1]:80", "::1", 80), ("localhost:0", "localhost", 0), ("0.0.0.0:8080", "0.0.0.0", 8080)],

@@ -24,7 +24,17 @@ ENV = "/env/"
 PYTHON = "/env/bin/python"
 REPORT_FD = 3
 LOOK_EVERY_S = 0.02
-MODULE = "/opt/runner/module.py"
+START = """\
+import sys
+sys.path[0] = '/opt/runner'
+for name in [name for name in sys.modules if name.split('.')[0] == 'analyzer']:
+    del sys.modules[name]
+from analyzer.sandbox.runner.{script} import start
+del sys
+start()
+"""
+"""How a script of ours is started in the package's interpreter: no file of ours is its main module,
+and no start hook of a package that is called like ours is taken for us."""
 MODULES_MAX = 200
 """Top-level modules of one run; nearly all distributions have one. What is left over is said."""
 MODULE_MS_MAX = 30_000
@@ -34,11 +44,20 @@ CHUNK = 1 << 20
 PTH_FOLDERS_MAX = 20
 PTH_BYTES_MAX = 64 * 1024
 """Bytes that are read of a `.pth` file; honest ones have a few lines."""
-_SUFFIXES = (".py", ".pyc", *_imp.extension_suffixes())
-"""What `import` takes; `.pyc` outside `__pycache__` needs no source beside it."""
+_OURS = f"cpython-{sys.version_info[0]}{sys.version_info[1]}"
 
 
-def find_modules(site: str) -> list[str]:
+def suffixes(site: str) -> tuple[str, ...]:
+    """What `import` takes there; `.pyc` outside `__pycache__` needs no source beside it.
+
+    The interpreter is told by the folder's name, for it need not be the one that runs this.
+    """
+    version = site.removeprefix("/env/lib/python").partition("/")[0].replace(".", "")
+    theirs = [name.replace(_OURS, f"cpython-{version}") for name in _imp.extension_suffixes()]
+    return (".py", ".pyc", *theirs)
+
+
+def find_modules(site: str, endings: tuple[str, ...]) -> list[str]:
     """Names at the top of `site` that `import` would find."""
     found = set()
     for name in os.listdir(site):
@@ -47,7 +66,7 @@ def find_modules(site: str) -> list[str]:
             continue
         path = os.path.join(site, name)
         if (os.path.isdir(path) and not rest and has_modules(path)) or (
-            name[len(stem) :] in _SUFFIXES and os.path.isfile(path)
+            name[len(stem) :] in endings and os.path.isfile(path)
         ):
             found.add(stem)
     return sorted(found)
@@ -96,9 +115,10 @@ def has_modules(path: str) -> bool:
 
 def all_modules(site: str, named: list[str]) -> list[str]:
     """The named ones, then what else is to be found here."""
-    found = [*named, *find_modules(site)]
+    endings = suffixes(site)
+    found = [*named, *find_modules(site, endings)]
     for folder in pth_folders(site):
-        found += find_modules(folder)
+        found += find_modules(folder, endings)
     return list(dict.fromkeys(found))
 
 
@@ -119,6 +139,11 @@ def pth_folders(site: str) -> list[str]:
             if inside and folder not in found and os.path.isdir(folder):
                 found.append(folder)
     return found[:PTH_FOLDERS_MAX]
+
+
+def script(name: str, *arguments: object) -> list[str]:
+    """The command that runs one of our scripts under the package's interpreter."""
+    return [PYTHON, "-c", START.format(script=name), *map(str, arguments)]
 
 
 def start(command: list[str]) -> int:
@@ -163,8 +188,7 @@ def report(line: str) -> None:
 
 def import_one(name: str, budget_ms: int, submodules_max: int) -> str:
     """Run one module's process to its end; returns `exit`, `failed`, `timeout`."""
-    command = [PYTHON, "-P", MODULE, name, str(budget_ms), str(submodules_max)]
-    code = wait(start(command), budget_ms / 1000)
+    code = wait(start(script("module", name, budget_ms, submodules_max)), budget_ms / 1000)
     if code is None:
         return "timeout"
     return "exit" if code == 0 else "failed"

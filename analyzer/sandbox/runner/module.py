@@ -7,35 +7,46 @@ seen. A fork imports submodules one after the other; where one ends it or hangs,
 on behind that one. Whatever an import raises is caught: a package that fails on purpose is data.
 """
 
-import contextlib
+from __future__ import annotations
+
 import os
 import sys
 import time
 
-REPORT_FD = 3
+from analyzer.sandbox.runner.forks import (
+    DONE,
+    RAISED,
+    TIMED_OUT,
+    await_threads,
+    flush,
+    hide,
+    in_forks,
+    plain,
+    report,
+)
+from analyzer.sandbox.runner.patches import patched
+
 SUBMODULE_S_MAX = 5.0
 """Seconds without a new line after which a fork counts as hanging."""
-FORKS_MAX = 20
-_LAST = ("test", "tests", "testing", "conftest", "benchmarks", "examples")
+THREADS_S = 0.5
+"""Seconds that threads get which imports left behind; P5 waits longer."""
+LAST = ("test", "tests", "testing", "conftest", "benchmarks", "examples")
 
 
-def report(name: str, ok: bool, error: str = "") -> None:
-    """One JSON line; both texts are cut down to what a name may hold."""
-    texts = ["".join(c for c in text[:200] if c.isalnum() or c in "._-") for text in (name, error)]
-    ends = f',"error":"{texts[1]}"' if error else ""
-    line = f'{{"kind":"module","name":"{texts[0]}","ok":{str(ok).lower()}{ends}}}\n'
-    with contextlib.suppress(OSError):
-        os.write(REPORT_FD, line.encode())
+def tell(name: str, ok: bool, error: str = "", *, kind: str = "module") -> None:
+    """One line about an import."""
+    ends = f',"error":"{plain(error)}"' if error else ""
+    report(f'{{"kind":"{kind}","name":"{plain(name)}","ok":{str(ok).lower()}{ends}}}')
 
 
-def attempt(name: str) -> bool:
+def attempt(name: str, *, kind: str = "module") -> bool:
     """Import `name`; report how it went."""
     try:
         __import__(name)
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are behaviour too
-        report(name, False, type(error).__name__)
+        tell(name, False, type(error).__name__, kind=kind)
         return False
-    report(name, True)
+    tell(name, True, kind=kind)
     return True
 
 
@@ -61,50 +72,8 @@ def submodules(package: str, limit: int) -> list[str]:
             if len(found) > 50 * limit:
                 break
     found = list(dict.fromkeys(found))
-    found.sort(key=lambda name: any(part in _LAST for part in name.split(".")))
+    found.sort(key=lambda name: any(part in LAST for part in name.split(".")))
     return found
-
-
-def flush() -> None:
-    """Write out what was printed: once, not in every fork."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BaseException:  # noqa: BLE001 - the package may have put anything in their place
-        return
-
-
-def fork_imports(names: list[str], end: float) -> int:
-    """Import `names` in one fork; returns how many were begun (the last may have ended it)."""
-    import select  # noqa: PLC0415 - only packages with submodules pay for it
-
-    flush()
-    mine, theirs = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(mine)
-        for name in names:
-            os.write(theirs, b".")
-            attempt(name)
-            flush()
-        os._exit(0)
-    os.close(theirs)
-    begun = 0
-    while True:
-        wait_s = min(SUBMODULE_S_MAX, end - time.monotonic())
-        ready = select.select([mine], [], [], max(0.0, wait_s))[0]
-        ticks = os.read(mine, 4096) if ready else b""
-        if not ticks:
-            break
-        begun += len(ticks)
-    os.close(mine)
-    if not ready:
-        report(names[max(0, begun - 1)], False, "timeout")
-        os.kill(pid, 9)
-    status = os.waitpid(pid, 0)[1]
-    if ready and status:
-        report(names[max(0, begun - 1)], False, "ended-process")
-    return begun if (status or not ready) else len(names)
 
 
 def main(name: str, budget_ms: int, limit: int) -> None:
@@ -112,22 +81,28 @@ def main(name: str, budget_ms: int, limit: int) -> None:
     end = time.monotonic() + budget_ms / 1000 * 0.9
     if not attempt(name) or limit <= 0:
         return
+    for place in patched(name):
+        report(f'{{"kind":"patched","name":"{plain(place)}"}}')
     names = submodules(name, limit)
     todo = [n for n in names if n not in sys.modules][:limit]
-    for _ in range(FORKS_MAX):
-        if not todo or time.monotonic() >= end:
-            break
-        todo = todo[max(1, fork_imports(todo, end)) :]
-    total, left = len(names), len(todo)
-    try:
-        line = f'{{"kind":"submodules","of":"{name}","found":{total},"left":{left}}}\n'
-        os.write(REPORT_FD, line.encode())
-    except OSError:
-        pass
+    tried = in_forks(
+        todo,
+        lambda module: DONE if attempt(module) else RAISED,
+        silent_s=SUBMODULE_S_MAX,
+        end=end,
+        lost=lambda module, how: tell(
+            module, False, "timeout" if how == TIMED_OUT else "ended-process"
+        ),
+        at_end=lambda: await_threads(THREADS_S),
+    )
+    left = len(todo) - len(tried)
+    report(f'{{"kind":"submodules","of":"{name}","found":{len(names)},"left":{left}}}')
 
 
-if __name__ == "__main__":
-    globals().pop("__file__", None)  # as at a prompt, where `sys.argv` is [""] too
-    arguments = sys.argv[1:]
-    sys.argv[:] = [""]
-    main(arguments[0], int(arguments[1]), int(arguments[2]))
+def start() -> None:
+    """What the importer starts."""
+    name, budget_ms, limit = sys.argv[1:]
+    hide()
+    main(name, int(budget_ms), int(limit))
+    flush()
+    await_threads(THREADS_S)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from analyzer.sandbox import interpreters, variations
 from analyzer.sandbox import requirements as sandbox_requirements
 from analyzer.trace import requirements as trace_requirements
 from proxy.cli.options import settings_options
@@ -39,6 +40,7 @@ def doctor(settings: Settings) -> None:
     for title, group in (
         ("The proxy", proxy_checks(settings)),
         ("The boxes", _missing_as_checks(_box_pieces, "boxes can be made")),
+        ("What boxes run", interpreter_checks()),
         (
             "The trace",
             _missing_as_checks(trace_requirements.missing_pieces, "the kernel can be traced"),
@@ -90,6 +92,19 @@ def proxy_checks(settings: Settings) -> Iterator[Check]:
         met=free > 1 << 30,
         mend="Free some space, or name a data folder on another disk with --data-dir.",
     )
+
+
+def interpreter_checks() -> Iterator[Check]:
+    """The interpreters; one that is refused, and a clock that cannot be moved, stop nothing."""
+    found = interpreters.find()
+    for one in found.interpreters:
+        yield Check(what=f"Python {one.version}, {one.executable}", met=True)
+    for why_not in found.refused:
+        yield Check(what=f"not {why_not}", met=True)
+    jumps = (
+        "weeks ahead" if variations.clock_library() else "the machine's: apt install libfaketime"
+    )
+    yield Check(what=f"the clock of a package's second start is {jumps}", met=True)
 
 
 def readable_by_others(path: Path) -> bool:

@@ -16,11 +16,22 @@ from analyzer.worker import Worker
 from models.errors import SandboxUnavailable, ValueInvalid
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.log import configure_log
+from proxy.settings import parse_boxes
 
 LOG = structlog.get_logger()
 
 TOKEN_BYTES_MAX = 4096
 """Bytes of a token file; ours hold below 80."""
+
+
+def _boxes(context: click.Context, parameter: click.Parameter, text: str) -> int:
+    try:
+        number = parse_boxes(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
+    if number == 0:
+        raise click.BadParameter("a worker needs a box", context, parameter)
+    return number
 
 
 @click.command()
@@ -39,7 +50,12 @@ TOKEN_BYTES_MAX = 4096
     help="File with the secret that `pratique token add worker NAME` printed. [PRATIQUE_TOKEN_FILE]",
 )
 @click.option(
-    "--boxes", type=click.IntRange(1, 16), default=2, show_default=True, help="Boxes at once."
+    "--boxes",
+    callback=_boxes,
+    default="auto",
+    show_default=True,
+    metavar="auto|N",
+    help="Boxes at once; auto: one a core, as far as memory goes.",
 )
 @click.option("--uid-base", type=click.IntRange(1000, 65000), default=64800, show_default=True)
 def worker(server: str, token_file: Path, boxes: int, uid_base: int) -> None:

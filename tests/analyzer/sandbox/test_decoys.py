@@ -27,7 +27,9 @@ def _shown(canary: Canary) -> tuple[str, ...]:
 def test_plant__each_value_is_where_its_canary_says() -> None:
     for canary in PLANTED.canaries:
         assert canary.kind in decoys.KINDS
-        if canary.path:
+        if canary.kind == "argument":
+            content = "\n".join(PLANTED.arguments).encode()
+        elif canary.path:
             content = PLANTED.files[canary.path.removeprefix("/home/dev/")]
         elif canary.variable:
             content = PLANTED.variables[canary.variable].encode()
@@ -42,6 +44,14 @@ def test_plant__every_kind_is_there_and_ids_are_unique() -> None:
     assert {canary.kind for canary in PLANTED.canaries} == set(decoys.KINDS)
     ids = [canary.id for canary in PLANTED.canaries]
     assert len(set(ids)) == len(ids) == len(PLANTED.values)
+
+
+def test_plant__arguments_are_labels_in_the_order_of_their_canaries() -> None:
+    ids = [canary.id for canary in PLANTED.canaries if canary.kind == "argument"]
+
+    assert [PLANTED.values[identity] for identity in ids] == [(text,) for text in PLANTED.arguments]
+    assert len(ids) == decoys.ARGUMENTS
+    assert all(re.fullmatch(r"[a-z0-9]{32}", text) for text in PLANTED.arguments)
 
 
 def test_plant__stealers_patterns_match() -> None:

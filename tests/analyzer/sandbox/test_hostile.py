@@ -317,8 +317,8 @@ def _uids_of(lab: Lab, program: str) -> set[str]:
 
 async def test_box__runs_as_its_own_uid_on_the_host(either_way: Lab) -> None:
     run = asyncio.create_task(either_way.run_code(SLEEP, budget_ms=4000))
-    await asyncio.to_thread(until, lambda: bool(_uids_of(either_way, "module.py")))
-    uids = _uids_of(either_way, "module.py")
+    await asyncio.to_thread(until, lambda: bool(_uids_of(either_way, "runner.module")))
+    uids = _uids_of(either_way, "runner.module")
     run.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await run

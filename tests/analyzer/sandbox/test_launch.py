@@ -22,6 +22,7 @@ def test_daemon_argv__is_understood() -> None:
         pip_dir=Path("/p"),
         uid_base=50_000,
         way="setpriv",
+        interpreters=[Path("/opt/python/3.13/bin/python3.13")],
     )
 
     assert argv[:3] == ("/usr/bin/python3", "-I", "-c")
@@ -37,6 +38,7 @@ def test_daemon_argv__is_understood() -> None:
         site=(Path("/s1"), Path("/s2")),
         pip_dir=Path("/p"),
         way=Way.SETPRIV,
+        interpreters=(Path("/opt/python/3.13/bin/python3.13"),),
     )
 
 
@@ -46,9 +48,15 @@ def test_daemon_argv__defaults_come_from_this_environment() -> None:
     assert all((path / "msgspec").is_dir() for path in given.site[:1])
     assert given.trace
     assert not given.harness
+    assert given.interpreters == ()
 
 
-@pytest.mark.parametrize("wrong", [["--uid-base", "0"], ["--boxes", "17"], ["--boxes", "0"]])
+def test_parse__boxes_may_be_left_to_the_machine() -> None:
+    for text in ("auto", "0"):
+        assert options.parse(["--socket", "/s", "--client-uid", "0", "--boxes", text]).boxes == 0
+
+
+@pytest.mark.parametrize("wrong", [["--uid-base", "0"], ["--boxes", "17"], ["--boxes", "x"]])
 def test_parse__bounds_are_held(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         options.parse(["--socket", "/s", "--client-uid", "0", *wrong])

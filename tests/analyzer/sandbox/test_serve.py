@@ -6,16 +6,35 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from analyzer.sandbox.protocol import SOURCES_MAX, InputFile, RunRequest
+from analyzer.sandbox.protocol import (
+    PHASES,
+    SCRIPTS_MAX,
+    SOURCES_MAX,
+    VARIATIONS,
+    Hello,
+    InputFile,
+    RunRequest,
+)
 from analyzer.sandbox.serve import RequestRefused, build, check_files, check_request
 from analyzer.sandbox.stage import Input
 
 GOOD = RunRequest(run_id="r", kind="run", artifact="a.whl", archive="wheel", phases=("P1", "P3"))
+HELLO = Hello(
+    version="1", traced=True, pythons=("/usr/bin/python3", "/opt/python/3.13/bin/python3.13")
+)
 
 
 def test_check_request__good_ones_pass() -> None:
-    assert check_request(GOOD, traced=True) == GOOD
-    check_request(replace(GOOD, kind="read", phases=()), traced=False)
+    assert check_request(GOOD, HELLO) == GOOD
+    check_request(replace(GOOD, kind="read", phases=()), replace(HELLO, traced=False))
+    whole = replace(
+        GOOD,
+        phases=PHASES,
+        scripts=("py.test", "a-b_c+"),
+        variations=VARIATIONS,
+        python=HELLO.pythons[1],
+    )
+    assert check_request(whole, HELLO) == whole
 
 
 @pytest.mark.parametrize(
@@ -28,24 +47,44 @@ def test_check_request__good_ones_pass() -> None:
         {"run_id": "a\n"},
         {"budget_ms": 0},
         {"budget_ms": 10**9},
-        {"phases": ("P4",)},
+        {"phases": ("P6",)},
         {"phases": ("P3", "P1")},
         {"phases": ("P1", "P1")},
         {"phases": ()},
         {"modules": ("a b",)},
         {"modules": ("-c",)},
         {"modules": ("a",) * 201},
+        {"scripts": ("a b",)},
+        {"scripts": ("../a",)},
+        {"scripts": (".a",)},
+        {"scripts": ("-c",)},
+        {"scripts": ("",)},
+        {"scripts": ('a"',)},
+        {"scripts": ("é",)},
+        {"scripts": ("x" * 101,)},
+        {"scripts": ("a",) * (SCRIPTS_MAX + 1)},
+        {"variations": ("moon",)},
+        {"variations": ("ci", "ci")},
+        {"python": "/usr/bin/python2"},
+        {"python": "/bin/sh"},
     ],
     ids=repr,
 )
 def test_check_request__each_bound_is_held(change: dict[str, object]) -> None:
     with pytest.raises(RequestRefused):
-        check_request(replace(GOOD, **change), traced=True)  # type: ignore[arg-type]
+        check_request(replace(GOOD, **change), HELLO)  # type: ignore[arg-type]
+
+
+def test_check_request__says_what_there_is() -> None:
+    with pytest.raises(RequestRefused, match="they can: /usr/bin/python3, /opt"):
+        check_request(replace(GOOD, python="python3.12"), HELLO)
+    with pytest.raises(RequestRefused, match="there are: ci, timezone, locale, clock"):
+        check_request(replace(GOOD, variations=("weather",)), HELLO)
 
 
 def test_check_request__no_runs_without_root() -> None:
     with pytest.raises(RequestRefused, match="reader boxes only"):
-        check_request(GOOD, traced=False)
+        check_request(GOOD, replace(HELLO, traced=False))
 
 
 def test_build__round_trip() -> None:

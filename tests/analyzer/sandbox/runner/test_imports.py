@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.sandbox.runner import imports, module
+from analyzer.sandbox.runner import forks, imports, module
 
 
 def test_find_modules__what_import_would_find(tmp_path: Path) -> None:
@@ -31,9 +31,17 @@ def test_find_modules__what_import_would_find(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
-    found = imports.find_modules(str(tmp_path))
+    found = imports.find_modules(str(tmp_path), imports.suffixes(str(tmp_path)))
 
     assert found == ["compiled", "namespace", "native", "package", "share", "single"]
+
+
+def test_suffixes__are_those_of_the_interpreter_whose_folder_it_is() -> None:
+    endings = imports.suffixes("/env/lib/python3.14/site-packages")
+
+    assert any(ending.startswith(".cpython-314-") for ending in endings)
+    assert not any(f"cpython-{sys.version_info[0]}{sys.version_info[1]}" in e for e in endings)
+    assert {".py", ".pyc", ".so", ".abi3.so"} <= set(endings)
 
 
 def test_all_modules__named_or_not_and_where_pth_files_lead(
@@ -86,8 +94,8 @@ def test_report__nothing_but_names_gets_into_a_line(
     monkeypatch: pytest.MonkeyPatch, name: str, error: str, line: bytes
 ) -> None:
     reader, writer = os.pipe()
-    monkeypatch.setattr(module, "REPORT_FD", writer)
-    module.report(name, False, error)
+    monkeypatch.setattr(forks, "REPORT_FD", writer)
+    module.tell(name, False, error)
     os.close(writer)
     assert os.read(reader, 1000) == line
     os.close(reader)
