@@ -12,8 +12,12 @@ What can be told from a trace, and what not:
 - A build back end, `setup.py`, and whatever descends from them are the artifact, also where the code
   is that of a build requirement such as setuptools: they share a process, and a kernel trace
   cannot see Python frames. Detectors are mild with what builds do.
-- In P2 and P3 the artifact and its dependencies share a process too. `pipeline` runs the
+- In P2 to P5 the artifact and its dependencies share a process too. `pipeline` runs the
   dependencies alone where it matters, and charges them with what then happens as well.
+- In P4 and P5 our scripts start one process after the other: `/env/bin/python …` and console
+  scripts, which are the artifact. A script of ours is told by the machine's own interpreter, started
+  isolated (`-I -S`) and by a process that was ours. Where the tracer was armed by such a script, it
+  is ours too: no phase runs a package with the machine's interpreter itself.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from analyzer.sandbox import layout
 from models.phase import Phase
 from models.trace import Event, EventKind
 
@@ -35,6 +40,7 @@ CLONE_THREAD = 0x00010000
 _SYSTEM = ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/usr/lib/")
 """Where programs lie that no package can have left there: boxes mount them read-only."""
 _PIP_SCRIPTS = ("/pip", "/pip3", "/__pip-runner__.py", "/pip/__main__.py", "/opt/pip")
+_BY_SCRIPTS = (Phase.USE, Phase.WAIT)
 _OPTIONS_SEARCHED = 12
 """Arguments of a command line in which the program's nature shows."""
 
@@ -141,6 +147,8 @@ def _first_seen(event: Event, known: _Phase) -> Process:
         started_us=event.at_us,
         before=earlier,
     )
+    if command and event.phase in _BY_SCRIPTS and event.path.startswith(layout.PYTHON):
+        process.owner = RUNNER
     known.processes[event.pid] = process
     known.artifact_ran = known.artifact_ran or process.owner == ARTIFACT
     return process
@@ -171,11 +179,24 @@ def _exec(process: Process, event: Event, known: _Phase) -> None:
 
 def _owner_after(before: str, event: Event, known: _Phase) -> str:
     """Who a process is after an exec, by who it was and what it executed."""
+    if before == RUNNER and is_runner(event):
+        return RUNNER
     if before == PIP and not known.artifact_ran and is_pip(event.argv):
         return PIP
     if before != ARTIFACT and event.path.startswith(_SYSTEM) and not is_python(event.path):
         return before  # pip asking git and the like; our shell waiting with `sleep`
     return ARTIFACT  # also what the runner starts: a module's process
+
+
+def is_runner(event: Event) -> bool:
+    """Whether an exec starts one of our own scripts, in an interpreter that runs nothing else."""
+    options = event.argv[1:3]
+    script = event.argv[3] if len(event.argv) > 3 else ""
+    return (
+        event.path.startswith(layout.PYTHON)
+        and options == ("-I", "-S")
+        and script.startswith(f"{layout.RUNNER}/")
+    )
 
 
 def is_pip(argv: Sequence[str]) -> bool:

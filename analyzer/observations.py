@@ -21,6 +21,8 @@ from models.trace import Event, EventKind
 LINES_MAX = 20_000
 """Lines of one blob that are looked at; an honest run has a few hundred."""
 LINE_BYTES_MAX = 64 * 1024
+HEAD_CHARS_MAX = 60
+"""Characters of a conversation's beginning that an event keeps (`Event.path2` of NET)."""
 _CANARIES_MAX = 200
 """Canaries named by one line; a run plants a few dozen."""
 
@@ -50,7 +52,7 @@ class TcpLine(msgspec.Struct, tag="tcp", tag_field="kind"):
     bytes: Annotated[int, Meta(ge=0)] = 0
     http: str = ""
     canaries: _Ids = ()
-    head_hex: str = ""
+    head_hex: Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{2})*$")] = ""
 
 
 class UdpLine(TcpLine, tag="udp", tag_field="kind"):
@@ -105,8 +107,14 @@ class LingeringLine(msgspec.Struct, tag="lingering", tag_field="kind"):
     processes: Annotated[int, Meta(ge=0)] = 0
 
 
+class PatchedLine(msgspec.Struct, tag="patched", tag_field="kind"):
+    """A name of another package, or of the standard library, that an import replaced."""
+
+    name: str
+
+
 _Sinkhole = DnsLine | TcpLine | UdpLine
-_Runner = ModuleLine | InstallLine | CoverageLine | SubmodulesLine | LingeringLine
+_Runner = ModuleLine | InstallLine | CoverageLine | SubmodulesLine | LingeringLine | PatchedLine
 _SINKHOLE: msgspec.json.Decoder[_Sinkhole] = msgspec.json.Decoder(_Sinkhole)
 _DECOYS = msgspec.json.Decoder(DecoyLine)
 _RUNNER: msgspec.json.Decoder[_Runner] = msgspec.json.Decoder(_Runner)
@@ -133,6 +141,8 @@ class RunnerWord:
     submodules_found: int = 0
     submodules_left: int = 0
     lingering: int = 0
+    patched: tuple[str, ...] = ()
+    """Names of others that imports replaced; the package can add to them, and take none away."""
     lost: int = 0
 
     @property
@@ -190,6 +200,7 @@ def read_sinkhole(blob: bytes, phases: Sequence[PhaseResult]) -> Outside:
                 address=printable(line.address),
                 port=line.port,
                 detail=printable(" ".join(filter(None, (protocol, line.http)))),
+                path2=head_text(line),
                 size_bytes=line.bytes,
                 canaries=_ids(line.canaries),
             )
@@ -234,8 +245,16 @@ def read_runner(blob: bytes) -> RunnerWord:
         lingering=max(
             (line.processes for line in lines if isinstance(line, LingeringLine)), default=0
         ),
+        patched=tuple(
+            dict.fromkeys(printable(line.name) for line in lines if isinstance(line, PatchedLine))
+        ),
         lost=lost,
     )
+
+
+def head_text(line: TcpLine) -> str:
+    """The printable beginning of a conversation that is no HTTP: protocols of text name themselves."""
+    return "" if line.http else printable(bytes.fromhex(line.head_hex), HEAD_CHARS_MAX)
 
 
 def phase_at(at_ns: int, phases: Sequence[PhaseResult]) -> tuple[Phase, int]:

@@ -86,8 +86,13 @@ def understand(
         (*traced, *sinkhole.events, *decoys.events), key=lambda event: (event.phase, event.at_us)
     )
     lineage = trace_lineage(events, sdist=sdist)
-    planted = [Planted(id=item.id, kind=item.kind, path=item.path) for item in result.canaries]
-    findings, beyond = run_detectors(RunView(lineage, planted=planted, sdist=sdist))
+    planted = [
+        Planted(id=item.id, kind=item.kind, path=item.path, variable=item.variable)
+        for item in result.canaries
+    ]
+    findings, beyond = run_detectors(
+        RunView(lineage, planted=planted, sdist=sdist, patched=runner.patched)
+    )
     seen = Seen(
         result=result,
         runner=runner,

@@ -32,7 +32,17 @@ HARMLESS = frozenset(
         *("ifconfig", "ip", "arp", "netstat", "lscpu", "getconf", "lsb_release", "locale"),
         # what libraries ask on import: terminal size, time zone, version control, accelerators
         *("stty", "tput", "git", "hg", "nvidia-smi", "rocm-smi", "which", "true", "false", "test"),
-        *("ldd", "readelf", "pkg-config", "sysctl", "hostname"),
+        *(
+            "ldd",
+            "readelf",
+            "pkg-config",
+            "sysctl",
+            "hostname",
+            "rocminfo",
+            "rocm_agent_enumerator",
+        ),
+        # fonts (matplotlib), time zones and displays (PyQt, tkinter)
+        *("fc-list", "fc-match", "fc-cache", "timedatectl", "xdpyinfo", "xrandr", "dircolors"),
     }
 )
 """Programs that libraries start to ask something of the system, and that fetch and change nothing."""
@@ -47,6 +57,42 @@ _DECORATION = re.compile(r"\A[a-z0-9_]+-linux-gnu(?:eabihf)?-|-[0-9.]+\Z")
 """What Debian puts around the name of a compiler: `x86_64-linux-gnu-gcc-12`."""
 _OPERATORS = re.compile(r"[;|&`$<>()\n]")
 _QUIET = re.compile(r"[0-9]?>\s*/dev/null|2>&1|</dev/null|\|\|\s*true\b")
+
+
+_FETCHES = r"(?:curl|wget|fetch|aria2c|lwp-download)"
+_RUNS = r"(?:sudo\s+)?(?:\S*/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]*|perl|node|ruby|php)"
+_PIPED = re.compile(
+    rf"\b{_FETCHES}\b[^;\n]*\|\s*(?:\S+\s*\|\s*)*{_RUNS}\b"
+    rf"|\b{_RUNS}\s+(?:-c\s+)?[\"']?(?:\$\(|<\(|`)\s*{_FETCHES}\b"
+    rf"|\b(?:eval|source|\.)\s+[\"']?(?:\$\(|<\(|`)\s*{_FETCHES}\b"
+)
+"""`curl … | sh`, `sh -c "$(curl …)"`, `bash <(curl …)`: what is fetched is run unseen."""
+_REVERSE = re.compile(
+    r"/dev/(?:tcp|udp)/[^\s/]+/\d+"
+    r"|\b(?:nc|ncat|netcat)\b.*\s(?:-[a-zA-Z]*[ec]|--(?:sh-)?exec)\b"
+    r"|\bsocat\b.*\b(?:exec|system):.*\b(?:tcp|udp|openssl|sctp)\w*[:-]"
+    r"|\bsocat\b.*\b(?:tcp|udp|openssl|sctp)\w*[:-].*\b(?:exec|system):"
+    r"|\bmkfifo\b.*\bsh\b.*\b(?:nc|ncat|netcat|telnet|openssl)\b"
+    r"|\bsocket\b.*\b(?:dup2|pty\.spawn)\b"
+    r"|\bfsockopen\b.*\b(?:exec|proc_open|system)\b"
+    r"|\bTCPSocket\b.*\bexec\b|\bSocket\b.*\bSTDIN\b.*\bexec\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The one-liners that reverse shells are written in (bash, netcat, socat, Python, PHP, Ruby, Perl)."""
+_TELLS = re.compile(
+    r"(?:nc|ncat|netcat|socat|telnet)(?:\.\w+)?\Z|python|perl|ruby|php|lua|node|awk"
+)
+"""Beginnings of the programs beside shells whose command line may hold such a line."""
+LOADER = re.compile(r"ld-linux[\w.-]*\.so|ld-[\d.]+\.so|ld-musl")
+"""The dynamic loader, which executes the file that it is given."""
+_INTERPRETER = re.compile(r"(?:python|pypy|perl|ruby|php|lua|node|deno|bun)[\d.]*\Z")
+_RUN_BY_TEXT = re.compile(
+    r"(?:(?:\A|[;&|(`])\s*|(?<!\S)\.\s+|\b(?:exec|nohup|setsid|sudo|env|then|do|source|sh|bash|dash|zsh"
+    r"|python[\d.]*|perl)\s+)(?P<path>/[^\s;&|()'\"`<>$]+)"
+)
+"""Absolute paths that a shell's text executes or sources."""
+_WITH_VALUE = ("-W", "-X", "-o", "-O", "--rcfile", "--init-file")
+"""Options of interpreters and shells that take the next word."""
 
 
 def program(path: str, argv: Sequence[str] = ()) -> str:
@@ -87,3 +133,33 @@ def names_downloader(path: str, argv: Sequence[str]) -> bool:
         return True
     words = re.split(r"[\s;|&`$()'\"]+", shell_text(argv)) if is_shell(path, argv) else ()
     return any(word.rpartition("/")[2] in DOWNLOADERS for word in words)
+
+
+def pipes_into_shell(path: str, argv: Sequence[str]) -> bool:
+    """Whether a shell's text fetches something and runs it at once."""
+    return is_shell(path, argv) and _PIPED.search(shell_text(argv)) is not None
+
+
+def opens_reverse_shell(path: str, argv: Sequence[str]) -> bool:
+    """Whether a command line is one of the known ways to hand a shell to a peer."""
+    if not is_shell(path, argv) and not _TELLS.match(program(path, argv)):
+        return False
+    text = shell_text(argv) if is_shell(path, argv) else " ".join((program(path), *argv[1:]))
+    return _REVERSE.search(text) is not None
+
+
+def scripts_of(path: str, argv: Sequence[str]) -> tuple[str, ...]:
+    """The files, as written on the command line, that a shell, interpreter or loader is told to run."""
+    name = program(path, argv)
+    if is_shell(path, argv) and shell_text(argv):
+        return tuple(found["path"] for found in _RUN_BY_TEXT.finditer(shell_text(argv)))
+    if is_shell(path, argv) or _INTERPRETER.match(name) or LOADER.match(name):
+        words = iter(argv[1:])
+        for word in words:
+            if word in ("-c", "-m", "-e"):
+                return ()
+            if word in _WITH_VALUE:
+                next(words, None)
+            elif not word.startswith("-"):
+                return (word,)
+    return ()

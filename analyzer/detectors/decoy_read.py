@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 DEFINITION = Definition(
@@ -15,15 +16,19 @@ DEFINITION = Definition(
     rationale=(
         "inotify on the decoys' inodes cannot be raced or forged from inside. Reading credentials "
         "at install, start or import is how collectors begin (FACTS.md, T05); clients that honestly "
-        "read their own settings do so when they are used."
+        "read their own settings do so when they are used. No SDK's trade are browsers and wallets."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.MEDIUM,
     technique="T1552.001",
+    techniques=("T05", "T31"),
     needs=frozenset({EventKind.DECOY}),
 )
 EVERYDAY = frozenset({"dotenv-secret"})
 """Decoys that ordinary libraries look for too: settings first, secrets second."""
 READS = ("open", "access")
+PERSONAL = frozenset({"browser-store", "wallet"})
+"""Decoys that only a person's own programs read, in use too (T31)."""
 
 
 def read_decoys(run: RunView) -> Iterator[tuple[Event, str]]:
@@ -41,6 +46,10 @@ def read_decoys(run: RunView) -> Iterator[tuple[Event, str]]:
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each decoy and phase."""
     for event, kind in read_decoys(run):
-        yield Match.of(
-            event, run, what=kind, severity=Severity.MEDIUM if kind in EVERYDAY else None
-        )
+        yield Match.of(event, run, what=kind, severity=_severity(event, kind))
+
+
+def _severity(event: Event, kind: str) -> Severity | None:
+    if event.phase is Phase.USE and kind not in PERSONAL:
+        return Severity.LOW
+    return Severity.MEDIUM if kind in EVERYDAY else None

@@ -15,7 +15,9 @@ DEFINITION = Definition(
     title="A downloaded file was executed",
     rationale="Connect, write, execute in this order is a downloader (17 % of Linux malware; T09, T10).",
     severity=Severity.CRITICAL,
+    in_use=Severity.MEDIUM,
     technique="T1105",
+    techniques=("T09", "T10"),
     needs=frozenset({EventKind.CONNECT, EventKind.OPEN, EventKind.EXEC}),
 )
 

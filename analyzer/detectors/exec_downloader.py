@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.detectors.commands import names_downloader
+from analyzer.detectors.commands import names_downloader, pipes_into_shell
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
 from models.phase import Phase
-from models.trace import EventKind
+from models.trace import Event, EventKind
 
 DEFINITION = Definition(
     id="exec-downloader",
     title="A download tool was run",
     rationale=(
         "curl, wget or netcat fetch the next stage (T09). Some builds fetch sources with them, "
-        "which is worth a person's look but no more."
+        "which is worth a person's look but no more, unless what is fetched goes straight to a shell."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.MEDIUM,
     technique="T1105",
+    techniques=("T01", "T09"),
     needs=frozenset({EventKind.EXEC}),
 )
 
@@ -31,5 +33,11 @@ def detect(run: RunView) -> Iterator[Match]:
         key = (event.phase, event.argv)
         if key not in seen and names_downloader(event.path, event.argv):
             seen.add(key)
-            mild = event.phase is Phase.INSTALL
-            yield Match.of(event, run, severity=Severity.MEDIUM if mild else None)
+            yield Match.of(event, run, severity=_severity(event))
+
+
+def _severity(event: Event) -> Severity | None:
+    if pipes_into_shell(event.path, event.argv):
+        return None
+    mild = {Phase.INSTALL: Severity.MEDIUM, Phase.USE: Severity.LOW}
+    return mild.get(event.phase)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from analyzer.boxpaths import absolute, in_dependencies, in_site
-from analyzer.detectors.commands import TOOLCHAIN, program
+from analyzer.detectors.commands import TOOLCHAIN, program, scripts_of
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.network_connect import counts
 from analyzer.detectors.view import BOX_PHASES, RunView
@@ -17,13 +18,18 @@ DEFINITION = Definition(
     id="exec-dropped",
     title="A file written in this run was executed",
     rationale=(
-        "Droppers write, mark as executable, execute (T09, T10). Builds do that too with what "
-        "their compiler made, so what a tool chain wrote is exempt in P1."
+        "Droppers write, mark as executable, execute (T09, T10), or hand a script to an interpreter. "
+        "Builds do that too with what their compiler and configure made, so what a tool chain wrote "
+        "is exempt in P1, and scripts of the build's own tree."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.MEDIUM,
     technique="T1204.002",
+    techniques=("T09",),
     needs=frozenset({EventKind.OPEN, EventKind.EXEC}),
 )
+
+_BUILD_TREE = re.compile(r"/tmp/pip-[^/]+/")  # noqa: S108 - where pip unpacks and builds, in a box
 
 
 def dropped_and_run(run: RunView) -> Iterator[tuple[Event, Event]]:
@@ -35,12 +41,23 @@ def dropped_and_run(run: RunView) -> Iterator[tuple[Event, Event]]:
     for event in run.events(*kinds):
         if id(event) in writes:
             if event.result >= 0 and not _by_tool_chain(event, run):
-                written.setdefault(writes[id(event)], event)
+                written[writes[id(event)]] = event  # the last one: it is what was run
             continue
-        path = absolute(event.path) if event.kind is EventKind.EXEC else ""
-        if path in written and path not in told and event.result >= 0:
-            told.add(path)
-            yield written[path], event
+        if event.kind is EventKind.EXEC and event.result >= 0:
+            for path in _executed(event, run):
+                if path in written and path not in told:
+                    told.add(path)
+                    yield written[path], event
+                    break
+
+
+def _executed(event: Event, run: RunView) -> Iterator[str]:
+    """The program, and the scripts that it is told to run."""
+    yield run.real(event.path)
+    for script in scripts_of(event.path, event.argv):
+        path = run.real(script)
+        if event.phase is not Phase.INSTALL or not _BUILD_TREE.match(path):
+            yield path
 
 
 def detect(run: RunView) -> Iterator[Match]:

@@ -20,7 +20,9 @@ DEFINITION = Definition(
         "(setuptools, coverage, editable installs); none runs programs, connects or reads secrets."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.HIGH,
     technique="T1546.018",
+    techniques=("T03", "T03b", "T04"),
     needs=frozenset({EventKind.EXEC, EventKind.CONNECT, EventKind.NET, EventKind.DECOY}),
 )
 _KINDS = (EventKind.EXEC, EventKind.CONNECT, EventKind.NET, EventKind.DNS, EventKind.DECOY)
