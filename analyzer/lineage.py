@@ -55,6 +55,9 @@ class Process:
     owner: str = ARTIFACT
     program: str = ""
     argv: tuple[str, ...] = ()
+    """What it ran at its end; `at` says what it ran before."""
+    images: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
+    """(since, program, arguments) of each program that it was, in order of time."""
     started_us: int = 0
     exited_us: int | None = None
     detached: bool = False
@@ -64,8 +67,18 @@ class Process:
 
     @property
     def command(self) -> str:
-        """The command line as one text."""
+        """The last command line as one text."""
         return " ".join(self.argv) or self.program
+
+    def at(self, at_us: int) -> tuple[str, tuple[str, ...]]:
+        """(program, arguments) at a time: whoever wrote a file may have become another program since."""
+        found = [image for image in self.images if image[0] <= at_us] or self.images[:1]
+        return found[-1][1:] if found else (self.program, self.argv)
+
+    def becomes(self, at_us: int, program: str, argv: tuple[str, ...]) -> None:
+        """It executes a program."""
+        self.program, self.argv = program, argv
+        self.images.append((at_us, program, argv))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +175,7 @@ def _fork(parent: Process, event: Event, known: _Phase) -> None:
         owner=parent.owner,
         program=parent.program,
         argv=parent.argv,
+        images=[(event.at_us, parent.program, parent.argv)],
         started_us=event.at_us,
         detached=parent.detached,
     )
@@ -169,8 +183,7 @@ def _fork(parent: Process, event: Event, known: _Phase) -> None:
 
 def _exec(process: Process, event: Event, known: _Phase) -> None:
     armed = event.pid == known.command_pid and not process.program
-    process.program = event.path
-    process.argv = event.argv
+    process.becomes(event.at_us, event.path, event.argv)
     if armed:
         return  # the exec that armed the tracer: its arguments passed before that
     process.owner = _owner_after(process.owner, event, known)

@@ -77,10 +77,9 @@ def first_contact(run: RunView, *, before: Event) -> Event | None:
 
 
 def _by_tool_chain(event: Event, run: RunView) -> bool:
-    process = run.process_of(event)
-    if event.phase is not Phase.INSTALL or process is None:
+    if event.phase is not Phase.INSTALL:
         return False
     path = absolute(event.path)
     if in_site(path) or in_dependencies(path):
         return False
-    return TOOLCHAIN.match(program(process.program, process.argv)) is not None
+    return TOOLCHAIN.match(program(*run.image_of(event))) is not None

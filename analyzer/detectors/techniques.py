@@ -55,7 +55,7 @@ NOT_SEEN: Mapping[str, str] = MappingProxyType(
         "T15": "Packages are run one at a time with what they require; one that waits for another that "
         "it does not require needs both installed (P6).",
         "T32": "A fact of the archive, told by the reader before anything is run.",
-        "T33": "A fact of the name, told by metadata.",
+        "T33": "A fact of the name, told by metadata before anything is run.",
     }
 )
 """Id → why no detector of a run can see it."""

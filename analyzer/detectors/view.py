@@ -87,6 +87,11 @@ class RunView:
         """The process of an event."""
         return self.processes.get((event.phase, event.pid))
 
+    def image_of(self, event: Event) -> tuple[str, tuple[str, ...]]:
+        """(program, arguments) that the process of an event ran at that time; empty where not known."""
+        process = self.process_of(event)
+        return process.at(event.at_us) if process else ("", ())
+
     def family_of(self, event: Event) -> Iterator[Process]:
         """The process of an event and its ancestors, nearest first, as far as they were seen."""
         process = self.process_of(event)
@@ -98,8 +103,8 @@ class RunView:
 
     def command_of(self, event: Event) -> str:
         """The command line of the acting process, printable and cut."""
-        process = self.process_of(event if event.pid else self._actor(event) or event)
-        return printable(process.command) if process else ""
+        program, argv = self.image_of(event if event.pid else self._actor(event) or event)
+        return printable(" ".join(argv) or program)
 
     def _actor(self, event: Event) -> Event | None:
         """The call behind what was seen from outside: the last fitting one before it, by the clock."""

@@ -212,3 +212,22 @@ def test_trace_lineage__processes_know_parent_command_session_and_end() -> None:
 )
 def test_is_pip__by_the_first_script_or_module(argv: tuple[str, ...], *, pip: bool) -> None:
     assert is_pip(argv) is pip
+
+
+def test_process__says_what_it_was_at_a_time() -> None:
+    events = (
+        Event(kind=EventKind.EXEC, phase=P3, at_us=0, pid=COMMAND_PID, path="/env/bin/python"),
+        Event(kind=EventKind.FORK, phase=P3, at_us=10, pid=COMMAND_PID, result=200),
+        Event(kind=EventKind.EXEC, phase=P3, at_us=20, pid=200, path="/bin/sh", argv=("sh",)),
+        Event(kind=EventKind.EXEC, phase=P3, at_us=30, pid=200, path="/bin/true", argv=("true",)),
+    )
+
+    child = trace_lineage(events).processes[P3, 200]
+
+    assert [child.at(time) for time in (5, 15, 25, 35)] == [
+        ("/env/bin/python", ()),
+        ("/env/bin/python", ()),
+        ("/bin/sh", ("sh",)),
+        ("/bin/true", ("true",)),
+    ]
+    assert child.command == "true"

