@@ -88,6 +88,7 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "process-outlived": "left a process behind{phase}",
         "reverse-shell": "opened a reverse shell{to}{phase}",
         "sandbox-probing": "asked whether it is watched{phase}",
+        "secrets-searched": "looked for secrets of several kinds{phase}",
         "service-channel": "used a service that carries data out{to}{phase}",
         "start-hook-acts": "has a start hook that acts{phase}",
         "worm-publish": "tried to publish with found tokens{to}{phase}",

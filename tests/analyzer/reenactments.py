@@ -163,6 +163,11 @@ if ACT:
         with (HOME / name).open("r+b") as file:
             file.write(b"locked")
 """,
+    "secrets-searched": """\
+if ACT:
+    for name in (".mozilla/firefox", ".config/Exodus", ".config/discord", ".bash_history"):
+        (HOME / name).exists()
+""",
     "decoy-written": """\
 if ACT:
     with (HOME / ".npmrc").open("a") as file:

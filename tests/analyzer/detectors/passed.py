@@ -317,6 +317,19 @@ NEAR_MISSES: list[tuple[str, list[Event]]] = [
         "native-connect",
         [reads(f"{SITE}/demo/_fast.so"), execs("/usr/bin/curl"), connects("203.0.113.7")],
     ),
+    (
+        "secrets-searched",
+        [
+            looks_at(f"{HOME}/.aws/credentials"),
+            looks_at(f"{HOME}/.aws/config"),
+            looks_at(f"{HOME}/.netrc"),
+            looks_at(f"{HOME}/.config/demo"),
+            looks_at(f"{HOME}/.cache/huggingface/hub"),
+            looks_at(f"{SITE}/.mozilla/x"),
+            looks_at(f"{HOME}/.kube/config", P4),
+            looks_at(f"{HOME}/.mozilla/x", P4),
+        ],
+    ),
     # the same as at first; a question of the system; nothing to compare with
     ("acts-later", [asks("c2.test", P3), asks("c2.test", P5)]),
     ("acts-later", [connects("203.0.113.7"), connects("203.0.113.7", phase=P5)]),

@@ -489,6 +489,29 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
         ],
         Severity.LOW,
     ),
+    (
+        "secrets-searched",
+        [
+            looks_at(f"{HOME}/.config/Exodus/exodus.wallet"),
+            looks_at(f"{HOME}/.config/discord/Local Storage"),
+            reads(f"{HOME}/.mozilla/firefox/profiles.ini", result=-2),
+        ],
+        Severity.HIGH,
+    ),
+    (
+        "secrets-searched",
+        [
+            reads(f"{HOME}/.aws/credentials", P1),
+            looks_at(f"{HOME}/.bash_history", P1),
+            looks_at("/root/.gnupg/private-keys-v1.d", P1),
+        ],
+        Severity.HIGH,
+    ),
+    (
+        "secrets-searched",
+        [looks_at(f"{HOME}/{name}", P4) for name in (".netrc", ".aws/credentials", ".npmrc")],
+        Severity.LOW,
+    ),
     ("writes-outside", [writes(f"{HOME}/.config/demo.ini", P4)], Severity.INFO),
     (
         "native-connect",
