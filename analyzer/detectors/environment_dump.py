@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.boxpaths import absolute
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import BOX_PHASES, RunView
 from models.evidence import Severity
@@ -40,7 +39,11 @@ def detect(run: RunView) -> Iterator[Match]:
     sent = [event for event in run.events(EventKind.NET) if event.size_bytes > 0]
     seen = set()
     for event in run.events(EventKind.OPEN):
-        if event.result >= 0 and event.phase not in seen and _ENVIRON.match(absolute(event.path)):
+        if (
+            event.result >= 0
+            and event.phase not in seen
+            and _ENVIRON.match(run.absolute(event.path))
+        ):
             seen.add(event.phase)
             yield Match.of(event, run, severity=_severity(event, sent))
 

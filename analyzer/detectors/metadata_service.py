@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.boxpaths import absolute
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
@@ -55,7 +54,7 @@ def detect(run: RunView) -> Iterator[Match]:
             seen.add(key)
             yield Match.of(event, run)
     for event in run.events(EventKind.OPEN):
-        place = (event.phase, absolute(event.path), "")
+        place = (event.phase, run.absolute(event.path), "")
         if SERVICE_ACCOUNT.match(place[1]) and place not in seen:
             seen.add(place)
             yield Match.of(event, run, what="service-account")

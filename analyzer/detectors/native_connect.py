@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.boxpaths import absolute, in_site
+from analyzer.boxpaths import in_site
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.network_connect import counts
 from analyzer.detectors.view import RunView
@@ -40,7 +40,7 @@ def detect(run: RunView) -> Iterator[Match]:
             if event.result >= 0:
                 loaded[place] = {"program"}  # a new program begins with nothing loaded
         elif event.kind is EventKind.OPEN:
-            what = _module(event.path) if event.result >= 0 else ""
+            what = _module(run.absolute(event.path)) if event.result >= 0 else ""
             if what:
                 loaded.setdefault(place, set()).add(what)
         elif counts(event) and event.phase not in told:
@@ -57,5 +57,5 @@ def detect(run: RunView) -> Iterator[Match]:
 
 def _module(path: str) -> str:
     if path.endswith(".so"):
-        return "native" if in_site(absolute(path)) else ""
+        return "native" if in_site(path) else ""
     return "socket" if _SOCKET_MODULE.match(path) else ""

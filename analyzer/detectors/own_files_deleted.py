@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.boxpaths import CODE_SUFFIXES, absolute, in_site, is_bytecode
+from analyzer.boxpaths import CODE_SUFFIXES, in_site, is_bytecode
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import AFTER_INSTALL, RunView
 from analyzer.sandbox import layout
@@ -37,7 +37,7 @@ def detect(run: RunView) -> Iterator[Match]:
             yield Match.of(event, run, what="replaced", severity=Severity.HIGH)
     made = {path for _, path in run.written()} - run.installed
     for event in run.events(EventKind.UNLINK, phases=AFTER_INSTALL):
-        path = absolute(event.path)
+        path = run.absolute(event.path)
         own = in_site(path) and not is_bytecode(path) and path not in made
         if own and path not in seen:
             seen.add(path)
@@ -54,7 +54,7 @@ def _replaced(run: RunView) -> Iterator[tuple[Event, str]]:
             yield event, path
     movable = _code_tree(run) | {layout.ENV, f"{layout.ENV}/bin"}
     for event in run.events(EventKind.RENAME, phases=AFTER_INSTALL):
-        path = absolute(event.path)
+        path = run.absolute(event.path)
         if event.result >= 0 and path in movable:
             yield event, path
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.boxpaths import absolute
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
@@ -57,7 +56,7 @@ def detect(run: RunView) -> Iterator[Match]:
     """At most one match for each phase: at the question that makes it several kinds."""
     asked: dict[Phase, set[str]] = {}
     for event in run.events(EventKind.OPEN, EventKind.PATH, EventKind.EXEC):
-        word = _asks("" if event.kind is EventKind.EXEC else absolute(event.path))
+        word = _asks("" if event.kind is EventKind.EXEC else run.absolute(event.path))
         if event.kind is EventKind.EXEC and _PROGRAMS.search(event.path):
             word = "program"
         mine = asked.setdefault(event.phase, set())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.boxpaths import absolute
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.secret_places import family_of
 from analyzer.detectors.view import RunView
@@ -33,7 +32,7 @@ def detect(run: RunView) -> Iterator[Match]:
     """At most one match for each phase: at the place that makes it several kinds."""
     asked: dict[Phase, set[str]] = {}
     for event in run.events(EventKind.OPEN, EventKind.PATH):
-        family = family_of(absolute(event.path))
+        family = family_of(run.absolute(event.path))
         mine = asked.setdefault(event.phase, set())
         if family and family not in mine:
             mine.add(family)

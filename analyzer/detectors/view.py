@@ -67,6 +67,7 @@ class RunView:
             and in_site(absolute(event.path))
         )
         """Files that whoever installed, wrote into the artifact's folder."""
+        self._absolute: dict[str, str] = {}
         self._links = dict(_symbolic_links(lineage))
         self._planted = {item.id: item for item in planted}
         self._planted_at = {item.path: item for item in self._planted.values() if item.path}
@@ -166,9 +167,16 @@ class RunView:
             if event.kind is not EventKind.OPEN or event.flags & WRITE_FLAGS
         )
 
+    def absolute(self, path: str) -> str:
+        """`boxpaths.absolute`, once for each path of the run: several detectors look at all of them."""
+        found = self._absolute.get(path)
+        if found is None:
+            found = self._absolute[path] = absolute(path)
+        return found
+
     def real(self, path: str) -> str:
         """An absolute path behind the symbolic links that the artifact was seen to make."""
-        path = absolute(path)
+        path = self.absolute(path)
         for _ in range(LINKS_FOLLOWED_MAX if self._links else 0):
             parts = path.split("/")
             prefixes = ("/".join(parts[:end]) for end in range(2, len(parts) + 1))
