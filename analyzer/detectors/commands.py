@@ -91,6 +91,17 @@ _RUN_BY_TEXT = re.compile(
     r"|python[\d.]*|perl)\s+)(?P<path>/[^\s;&|()'\"`<>$]+)"
 )
 """Absolute paths that a shell's text executes or sources."""
+_HIDDEN = re.compile(
+    r"\b(?:exec|eval|compile|__import__)\s*\(.*(?:b(?:16|32|64|85)decode|decompress|fromhex|unhexlify|marshal"
+    r"|urlopen|urlretrieve|requests|httpx|Fernet|rot_?13|codecs\.decode|bytes\s*\(\s*\[)"
+    r"|(?:b(?:32|64|85)decode|decompress|urlopen|marshal\.loads)\s*\(.*\b(?:exec|eval)\s*\("
+    r"|\bbase(?:32|64)\s+(?:-d|-D|--decode)\b[^|]*\|\s*(?:\S*/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]*|perl)\b"
+    r"|\b(?:xxd\s+-r|openssl\s+enc\s.*-d)\b.*\|\s*(?:\S*/)?(?:(?:ba|da|z)?sh|python[\d.]*)\b"
+    r"|\s-(?:e|enc|encodedcommand)\s+[A-Za-z0-9+/=]{40,}",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Code that is decoded or fetched and run in one breath."""
+_CODE_OPTIONS = ("-c", "-e", "-r", "-enc", "-EncodedCommand", "-e64")
 _WITH_VALUE = ("-W", "-X", "-o", "-O", "--rcfile", "--init-file")
 """Options of interpreters and shells that take the next word."""
 
@@ -163,3 +174,12 @@ def scripts_of(path: str, argv: Sequence[str]) -> tuple[str, ...]:
             elif not word.startswith("-"):
                 return (word,)
     return ()
+
+
+def hides_code(path: str, argv: Sequence[str]) -> bool:
+    """Whether a command line holds code that decodes or fetches what it then runs."""
+    name = program(path, argv)
+    told = is_shell(path, argv) or _INTERPRETER.match(name) or name in ("pwsh", "powershell")
+    if not told or (not any(option in argv for option in _CODE_OPTIONS) and not shell_text(argv)):
+        return False
+    return _HIDDEN.search(" ".join(argv)) is not None

@@ -18,7 +18,7 @@ DEFINITION = Definition(
     title="Native code opened a connection",
     rationale=(
         "A payload in an extension module leaves no Python frame to read (T13). A process that loaded "
-        "the package's own shared object and connects, while no process of its line ever loaded "
+        "the package's own shared object, or ctypes, and connects, while no process of its line ever loaded "
         "`socket.py`, did so natively. Database drivers and gRPC connect so, when they are used."
     ),
     severity=Severity.HIGH,
@@ -57,5 +57,6 @@ def detect(run: RunView) -> Iterator[Match]:
 
 def _module(path: str) -> str:
     if path.endswith(".so"):
-        return "native" if in_site(path) else ""
+        foreign = "/_ctypes." in path or "/_cffi_backend." in path
+        return "native" if foreign or in_site(path) else ""
     return "socket" if _SOCKET_MODULE.match(path) else ""

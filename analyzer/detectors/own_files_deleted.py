@@ -25,7 +25,8 @@ DEFINITION = Definition(
     techniques=("T06",),
     needs=frozenset({EventKind.UNLINK, EventKind.OPEN, EventKind.RENAME, EventKind.LINK}),
 )
-_INTERPRETER = (f"{layout.ENV}/bin/python", f"{layout.ENV}/pyvenv.cfg")
+_INTERPRETER = (f"{layout.ENV}/bin/", f"{layout.ENV}/pyvenv.cfg")
+"""The interpreter, and the commands that stand before all others on the path."""
 
 
 def detect(run: RunView) -> Iterator[Match]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from analyzer.detectors.commands import is_shell, opens_reverse_shell
 from analyzer.detectors.definition import Definition, Match
+from analyzer.detectors.network_connect import counts
 from analyzer.detectors.view import RunView, is_remote
 from analyzer.lineage import is_python
 from models.evidence import Severity
@@ -19,7 +20,8 @@ DEFINITION = Definition(
     rationale=(
         "Connect, dup2 of that one socket onto input and output, then exec of a shell, or of one on a "
         "pseudo terminal below: 5.5 % of Linux malware (T23). subprocess never gives a child one "
-        "descriptor for both. The one-liners for it are told by their text."
+        "descriptor for both. The one-liners for it are told by their text, and /dev/tcp by a shell that "
+        "connects itself."
     ),
     severity=Severity.CRITICAL,
     in_use=Severity.HIGH,
@@ -65,6 +67,8 @@ def detect(run: RunView) -> Iterator[Match]:
         match event.kind:
             case EventKind.CONNECT:
                 mine.peer = event if event.address else mine.peer
+                if counts(event) and is_shell(*run.image_of(event)):
+                    yield Match.of(event, run, severity=Severity.HIGH)
             case EventKind.OPEN:
                 mine.sockets.discard(event.result)
             case EventKind.FORK:

