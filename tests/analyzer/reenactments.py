@@ -163,6 +163,17 @@ if ACT:
         with (HOME / name).open("r+b") as file:
             file.write(b"locked")
 """,
+    "exec-hidden": """\
+if ACT:
+    subprocess.run(["/env/bin/python", "-c", "import base64;exec(base64.b64decode('cGFzcw=='))"])
+""",
+    "others-files-changed": """\
+if ACT:
+    try:
+        (pathlib.Path(os.__file__).parent / "antigravity.py").open("a").close()
+    except OSError:
+        pass
+""",
     "secrets-searched": """\
 if ACT:
     for name in (".mozilla/firefox", ".config/Exodus", ".config/discord", ".bash_history"):
