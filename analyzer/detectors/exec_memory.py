@@ -15,15 +15,15 @@ DEFINITION = Definition(
     id="exec-memory",
     title="A program was run from memory",
     rationale=(
-        "memfd_create and then an exec, or a load as a library, of the descriptor leaves no file to "
-        "find (T11). Shared memory libraries use memfd too, but never execute it. Writable and "
-        "executable mappings say nothing: every JIT makes them."
+        "memfd_create and then an exec of the descriptor leaves no file to find (T11); opening it by "
+        "its path in /proc is how a library is loaded from there. Shared memory libraries use memfd "
+        "too, and hand the descriptor on. Executable mappings say nothing: every JIT makes them."
     ),
     severity=Severity.CRITICAL,
     in_use=Severity.HIGH,
     technique="T1620",
     techniques=("T11",),
-    needs=frozenset({EventKind.EXEC, EventKind.MEMFD, EventKind.OPEN, EventKind.MMAP_EXEC}),
+    needs=frozenset({EventKind.EXEC, EventKind.MEMFD, EventKind.OPEN}),
 )
 _DESCRIPTOR = re.compile(r"/proc/(?:self|thread-self|[0-9]+)/fd/[0-9]+\Z|/dev/fd/[0-9]+\Z")
 
@@ -43,23 +43,21 @@ def detect(run: RunView) -> Iterator[Match]:
         elif by_descriptor:
             severity = None if _made_by_family(event, run, made) else Severity.MEDIUM
             yield Match.of(event, run, severity=severity)
-    yield from _loaded(run, made)
+    yield from _reopened(run, made)
 
 
-def _loaded(run: RunView, made: set[tuple[Phase, int]]) -> Iterator[Match]:
-    """Descriptors of memory that were opened by path, with code mapped right after: dlopen."""
-    opened: dict[tuple[Phase, int], Event] = {}
-    for event in run.events(EventKind.OPEN, EventKind.MMAP_EXEC):
-        thread = (event.phase, event.tid or event.pid)
-        if event.kind is EventKind.MMAP_EXEC:
-            before = opened.pop(thread, None)
-            if before is not None and event.syscall != "mprotect":
-                yield Match.of(before, run)
-            continue
-        opened.pop(thread, None)
-        named = _DESCRIPTOR.match(event.path) and event.result >= 0
-        if named and _made_by_family(event, run, made):
-            opened[thread] = event
+def _reopened(run: RunView, made: set[tuple[Phase, int]]) -> Iterator[Match]:
+    """Descriptors of memory that were opened by path, which is how a library is loaded from there.
+
+    That it was loaded, and not read, does not show: the tracer leaves mappings of files out.
+    """
+    seen = set()
+    for event in run.events(EventKind.OPEN):
+        named = event.result >= 0 and _DESCRIPTOR.match(event.path)
+        if named and event.phase not in seen and _made_by_family(event, run, made):
+            seen.add(event.phase)
+            used = event.phase is Phase.USE
+            yield Match.of(event, run, severity=Severity.LOW if used else Severity.MEDIUM)
 
 
 def _made_by_family(event: Event, run: RunView, made: set[tuple[Phase, int]]) -> bool:

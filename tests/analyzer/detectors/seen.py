@@ -272,9 +272,8 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
         [
             event(EventKind.MEMFD, path="x"),
             reads("/proc/self/fd/5"),
-            event(EventKind.MMAP_EXEC, syscall="mmap"),
         ],
-        Severity.CRITICAL,
+        Severity.MEDIUM,
     ),
     ("exec-memory", [execs("/dev/fd/5")], Severity.MEDIUM),
     (
