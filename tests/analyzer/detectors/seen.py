@@ -42,6 +42,7 @@ from tests.analyzer.detectors.runs import (
     writes,
 )
 
+BOTOCORE = "/deps/site-packages/botocore/session.py"
 MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("canary-left", [talks(canaries=("aws",))], Severity.CRITICAL),
     ("canary-left", [asks("x.sink.test", canaries=("token",), phase=P1)], Severity.CRITICAL),
@@ -199,6 +200,13 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("canary-argument-left", [asks("given-value", P4, canaries=("argument",))], Severity.INFO),
     ("decoy-read", [touches("aws", phase=P4)], Severity.LOW),
     ("decoy-read", [touches("browser", phase=P4)], Severity.MEDIUM),
+    # sagemaker-core: a session is made on import
+    ("decoy-read", [reads(BOTOCORE), touches("aws")], Severity.MEDIUM),
+    ("decoy-read", [reads(BOTOCORE, P1), touches("aws", phase=P1)], Severity.HIGH),
+    ("decoy-read", [touches("aws"), reads(BOTOCORE)], Severity.HIGH),
+    ("decoy-read", [reads(BOTOCORE), touches("aws"), talks()], Severity.HIGH),
+    ("decoy-read", [reads(BOTOCORE), touches("aws"), touches("ssh")], Severity.HIGH),
+    ("decoy-read", [reads(BOTOCORE), touches("ssh")], Severity.HIGH),
     ("decoy-read", [touches("aws", phase=P5)], Severity.HIGH),
     ("decoy-read-then-sent", [touches("aws", phase=P4), talks(phase=P4)], Severity.MEDIUM),
     (
