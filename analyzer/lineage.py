@@ -22,6 +22,7 @@ What can be told from a trace, and what not:
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -72,8 +73,8 @@ class Process:
 
     def at(self, at_us: int) -> tuple[str, tuple[str, ...]]:
         """(program, arguments) at a time: whoever wrote a file may have become another program since."""
-        found = [image for image in self.images if image[0] <= at_us] or self.images[:1]
-        return found[-1][1:] if found else (self.program, self.argv)
+        after = bisect_right(self.images, at_us, key=lambda image: image[0])
+        return self.images[max(after - 1, 0)][1:] if self.images else (self.program, self.argv)
 
     def becomes(self, at_us: int, program: str, argv: tuple[str, ...]) -> None:
         """It executes a program."""

@@ -53,6 +53,9 @@ TOOLCHAIN = re.compile(
     r"|libtool|swig|patchelf|install|cp|mv)(?:-[0-9.]+)?\Z"
 )
 """Compilers, linkers and build tools: what they write may well be run by a build."""
+COMMAND_CHARS_MAX = 600
+"""Characters of a command line that are searched: the tracer keeps 224 of each argument, and whoever
+writes it must not decide how long we look."""
 _DECORATION = re.compile(r"\A[a-z0-9_]+-linux-gnu(?:eabihf)?-|-[0-9.]+\Z")
 """What Debian puts around the name of a compiler: `x86_64-linux-gnu-gcc-12`."""
 _OPERATORS = re.compile(r"[;|&`$<>()\n]")
@@ -62,7 +65,7 @@ _QUIET = re.compile(r"[0-9]?>\s*/dev/null|2>&1|</dev/null|\|\|\s*true\b")
 _FETCHES = r"(?:curl|wget|fetch|aria2c|lwp-download)"
 _RUNS = r"(?:sudo\s+)?(?:\S*/)?(?:(?:ba|da|z|k|a)?sh|python[\d.]*|perl|node|ruby|php)"
 _PIPED = re.compile(
-    rf"\b{_FETCHES}\b[^;\n]*\|\s*(?:\S+\s*\|\s*)*{_RUNS}\b"
+    rf"\b{_FETCHES}\b[^;\n]*\|\s*{_RUNS}\b"
     rf"|\b{_RUNS}\s+(?:-c\s+)?[\"']?(?:\$\(|<\(|`)\s*{_FETCHES}\b"
     rf"|\b(?:eval|source|\.)\s+[\"']?(?:\$\(|<\(|`)\s*{_FETCHES}\b"
 )
@@ -124,6 +127,12 @@ def shell_text(argv: Sequence[str]) -> str:
     return ""
 
 
+def command_text(path: str, argv: Sequence[str]) -> str:
+    """What a command line says to do: the text for a shell, else the program's name and its arguments."""
+    words = shell_text(argv) if is_shell(path, argv) else " ".join((program(path, argv), *argv[1:]))
+    return words[:COMMAND_CHARS_MAX]
+
+
 def is_harmless_question(path: str, argv: Sequence[str]) -> bool:
     """Whether a command only asks the system something: plainly one harmless program."""
     if not is_shell(path, argv):
@@ -155,8 +164,7 @@ def opens_reverse_shell(path: str, argv: Sequence[str]) -> bool:
     """Whether a command line is one of the known ways to hand a shell to a peer."""
     if not is_shell(path, argv) and not _TELLS.match(program(path, argv)):
         return False
-    text = shell_text(argv) if is_shell(path, argv) else " ".join((program(path), *argv[1:]))
-    return _REVERSE.search(text) is not None
+    return _REVERSE.search(command_text(path, argv)) is not None
 
 
 def scripts_of(path: str, argv: Sequence[str]) -> tuple[str, ...]:
@@ -182,4 +190,4 @@ def hides_code(path: str, argv: Sequence[str]) -> bool:
     told = is_shell(path, argv) or _INTERPRETER.match(name) or name in ("pwsh", "powershell")
     if not told or (not any(option in argv for option in _CODE_OPTIONS) and not shell_text(argv)):
         return False
-    return _HIDDEN.search(" ".join(argv)) is not None
+    return _HIDDEN.search(" ".join((name, *argv[1:]))[:COMMAND_CHARS_MAX]) is not None

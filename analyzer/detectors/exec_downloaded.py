@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.detectors.definition import Definition, Match
-from analyzer.detectors.exec_dropped import dropped_and_run, first_contact
+from analyzer.detectors.exec_dropped import dropped_and_run, first_contact, moment
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
 from models.trace import EventKind
@@ -24,6 +24,7 @@ DEFINITION = Definition(
 
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each file."""
+    contact = first_contact(run)
     for writing, execution in dropped_and_run(run):
-        if first_contact(run, before=writing) is not None:
+        if contact <= moment(writing):
             yield Match.of(execution, run)

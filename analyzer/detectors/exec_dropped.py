@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -62,18 +63,21 @@ def _executed(event: Event, run: RunView) -> Iterator[str]:
 
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each file that was not, before, fetched (see exec_downloaded)."""
+    contact = first_contact(run)
     for writing, execution in dropped_and_run(run):
-        if first_contact(run, before=writing) is None:
+        if moment(writing) < contact:
             yield Match.of(execution, run)
 
 
-def first_contact(run: RunView, *, before: Event) -> Event | None:
-    """The first conversation beyond the box that began before an event."""
-    order = (BOX_PHASES.index(before.phase), before.at_us)
-    for event in run.events(EventKind.CONNECT, EventKind.NET):
-        if (BOX_PHASES.index(event.phase), event.at_us) < order and counts(event):
-            return event
-    return None
+def first_contact(run: RunView) -> tuple[float, int]:
+    """When the first conversation beyond the box began; later than everything where there was none."""
+    events = run.events(EventKind.CONNECT, EventKind.NET)
+    return min((moment(event) for event in events if counts(event)), default=(math.inf, 0))
+
+
+def moment(event: Event) -> tuple[float, int]:
+    """A time that can be compared across phases."""
+    return BOX_PHASES.index(event.phase), event.at_us
 
 
 def _by_tool_chain(event: Event, run: RunView) -> bool:

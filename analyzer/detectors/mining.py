@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.detectors.commands import command_text
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
@@ -54,8 +55,8 @@ def detect(run: RunView) -> Iterator[Match]:
 
 def _severity(event: Event) -> Severity | None:
     if event.kind is EventKind.EXEC:
-        text = " ".join((event.path, *event.argv[1:]))
-        return Severity.HIGH if _COMMAND.search(text) else None
+        found = _COMMAND.search(command_text(event.path, event.argv))
+        return Severity.HIGH if found else None
     if event.kind is EventKind.NET and _STRATUM.search(event.path2):
         return Severity.CRITICAL
     return Severity.HIGH if _POOL.search(event.host.rstrip(".").lower()) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.detectors.commands import is_shell, program, shell_text
+from analyzer.detectors.commands import command_text
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from analyzer.sandbox.layout import HOME
@@ -94,8 +94,7 @@ def detect(run: RunView) -> Iterator[Match]:
 
 def arranges(path: str, argv: tuple[str, ...]) -> bool:
     """Whether a command makes something start later: `crontab -`, `systemctl --user enable x`."""
-    text = shell_text(argv) if is_shell(path, argv) else " ".join((program(path), *argv[1:]))
-    return _COMMAND.search(text) is not None
+    return _COMMAND.search(command_text(path, argv)) is not None
 
 
 def place_of(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from analyzer.detectors.commands import is_shell, program, shell_text
+from analyzer.detectors.commands import command_text
 from analyzer.detectors.decoy_read import read_decoys
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
@@ -56,9 +56,7 @@ def detect(run: RunView) -> Iterator[Match]:
 
 def _publishes(event: Event) -> str:
     if event.kind is EventKind.EXEC:
-        shell = is_shell(event.path, event.argv)
-        text = shell_text(event.argv) if shell else " ".join((program(event.path), *event.argv[1:]))
-        return "command" if _COMMAND.search(text) else ""
+        return "command" if _COMMAND.search(command_text(event.path, event.argv)) else ""
     line = event.detail.partition(" ")[2]
     index = _HOST.match(event.host.lower()) is not None
     if _UPLOAD.match(line) and (index or "/legacy" in line or "/-/" in line):
