@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from analyzer.boxpaths import absolute
+
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "busybox", "fish", "csh", "tcsh"})
 DOWNLOADERS = frozenset(
     {
@@ -53,6 +55,8 @@ TOOLCHAIN = re.compile(
     r"|libtool|swig|patchelf|install|cp|mv)(?:-[0-9.]+)?\Z"
 )
 """Compilers, linkers and build tools: what they write may well be run by a build."""
+_MACHINE = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/opt/")
+"""Where boxes show the machine, read-only."""
 COMMAND_CHARS_MAX = 600
 """Characters of a command line that are searched: the tracer keeps 224 of each argument, and whoever
 writes it must not decide how long we look."""
@@ -105,6 +109,13 @@ _HIDDEN = re.compile(
 )
 """Code that is decoded or fetched and run in one breath."""
 _CODE_OPTIONS = ("-c", "-e", "-r", "-enc", "-EncodedCommand", "-e64")
+_INSTALLS = re.compile(
+    r"(?:\A|[;&|(]\s*|\bsudo\s+)(?:\S*/)?(?:(?:python[\d.]*\s+(?:-\w+\s+)*-m\s+)?pip[\d.]*|uv(?:\s+pip)?"
+    r"|pipx|npm|pnpm|yarn|gem|conda|mamba|apt|apt-get|apk|dnf|yum|brew|go|cargo)\s+(?:-\S+\s+)*"
+    r"(?:install|add|get|download)\b"
+    r"|(?:\A|[;&|(]\s*)(?:\S*/)?git\s+(?:-\S+\s+)*(?:clone|fetch|pull|submodule\s+update)\b"
+)
+"""Package managers and git, where they bring something new."""
 _WITH_VALUE = ("-W", "-X", "-o", "-O", "--rcfile", "--init-file")
 """Options of interpreters and shells that take the next word."""
 
@@ -133,10 +144,15 @@ def command_text(path: str, argv: Sequence[str]) -> str:
     return words[:COMMAND_CHARS_MAX]
 
 
-def is_harmless_question(path: str, argv: Sequence[str]) -> bool:
-    """Whether a command only asks the system something: plainly one harmless program."""
+def is_harmless_question(path: str, argv: Sequence[str], *, result: int = 0) -> bool:
+    """Whether a command only asks the system something: plainly one harmless program of the machine.
+
+    A program that was run (`result` 0) from anywhere else is not what its name says; one that is
+    only looked for there is (a search through PATH).
+    """
     if not is_shell(path, argv):
-        return _DECORATION.sub("", program(path, argv)) in HARMLESS
+        named = _DECORATION.sub("", program(path, argv)) in HARMLESS
+        return named and (result < 0 or _is_machines(path))
     text = _QUIET.sub(" ", shell_text(argv))
     if not text or _OPERATORS.search(text):
         return False
@@ -144,7 +160,12 @@ def is_harmless_question(path: str, argv: Sequence[str]) -> bool:
         words = shlex.split(text)
     except ValueError:
         return False
-    return bool(words) and program(words[0]) in HARMLESS
+    return bool(words) and program(words[0]) in HARMLESS and _is_machines(words[0])
+
+
+def _is_machines(path: str) -> bool:
+    """Whether a program is one of the machine's, or is left to a search through PATH."""
+    return "/" not in path or absolute(path).startswith(_MACHINE)
 
 
 def names_downloader(path: str, argv: Sequence[str]) -> bool:
@@ -191,3 +212,8 @@ def hides_code(path: str, argv: Sequence[str]) -> bool:
     if not told or (not any(option in argv for option in _CODE_OPTIONS) and not shell_text(argv)):
         return False
     return _HIDDEN.search(" ".join((name, *argv[1:]))[:COMMAND_CHARS_MAX]) is not None
+
+
+def installs(path: str, argv: Sequence[str]) -> bool:
+    """Whether a package manager, or git, is told to bring something new."""
+    return _INSTALLS.search(command_text(path, argv)) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.detectors.commands import names_downloader, pipes_into_shell
+from analyzer.detectors.commands import installs, names_downloader, pipes_into_shell
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
@@ -16,7 +16,8 @@ DEFINITION = Definition(
     title="A download tool was run",
     rationale=(
         "curl, wget or netcat fetch the next stage (T09). Some builds fetch sources with them, "
-        "which is worth a person's look but no more, unless what is fetched goes straight to a shell."
+        "which is worth a person's look but no more, unless what is fetched goes straight to a shell. "
+        "So is a package manager, or git, that is told to bring something new."
     ),
     severity=Severity.HIGH,
     in_use=Severity.MEDIUM,
@@ -31,13 +32,19 @@ def detect(run: RunView) -> Iterator[Match]:
     seen = set()
     for event in run.executed():
         key = (event.phase, event.argv)
-        if key not in seen and names_downloader(event.path, event.argv):
+        if key not in seen and _fetches(event):
             seen.add(key)
             yield Match.of(event, run, severity=_severity(event))
+
+
+def _fetches(event: Event) -> bool:
+    return names_downloader(event.path, event.argv) or installs(event.path, event.argv)
 
 
 def _severity(event: Event) -> Severity | None:
     if pipes_into_shell(event.path, event.argv):
         return None
+    if not names_downloader(event.path, event.argv):
+        return Severity.LOW if event.phase is Phase.USE else Severity.MEDIUM
     mild = {Phase.INSTALL: Severity.MEDIUM, Phase.USE: Severity.LOW}
     return mild.get(event.phase)

