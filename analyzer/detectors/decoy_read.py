@@ -17,7 +17,7 @@ DEFINITION = Definition(
     rationale=(
         "inotify on the decoys' inodes cannot be raced or forged from inside. Reading credentials "
         "at install, start or import is how collectors begin (FACTS.md, T05); clients that honestly "
-        "read their own settings do so when they are used. No SDK's trade are browsers and wallets. "
+        "read their own settings do so when they are used. No SDK's trade are browsers, wallets, chats and histories. "
         "A client that some make on import, of a service whose own library is loaded, weighs less where "
         "that is all that is read and nothing is sent."
     ),
@@ -35,10 +35,11 @@ CLIENTS: Mapping[str, tuple[str, ...]] = {
     "gcloud-token": ("google",),
     "kube-token": ("kubernetes",),
     "docker-auth": ("docker",),
-    "hf-token": ("huggingface_hub",),
+    "huggingface-token": ("huggingface_hub",),
+    "azure-token": ("azure",),
 }
 """Kind of decoy → the packages whose trade it is to read it."""
-PERSONAL = frozenset({"browser-store", "wallet"})
+PERSONAL = frozenset({"browser-store", "wallet", "chat-session", "shell-history"})
 """Decoys that only a person's own programs read, in use too (T31)."""
 
 

@@ -11,20 +11,28 @@ AWS = (".amazonaws.com", ".amazonaws.com.cn", ".aws.dev", ".api.aws")
 GOOGLE = (".googleapis.com", ".google.com", ".googleusercontent.com", ".gcr.io")
 AZURE = (".azure.com", ".windows.net", ".microsoftonline.com")
 GIT = (".github.com", ".githubusercontent.com", ".gitlab.com", ".bitbucket.org")
+AGENTS = (".anthropic.com", ".claude.ai", ".openai.com", ".chatgpt.com", ".cursor.com")
 COMPANY = ".corp.example"
 """Where the decoys that name a server say it is (`analyzer.sandbox.decoys`)."""
 UPLOAD = ("upload.", "test-upload.")
 """Beginnings of the hosts that indexes take uploads at."""
 _BY_KIND: Mapping[str, tuple[str, ...]] = {
+    "agent-token": (*AGENTS, *GOOGLE, *GIT),
     "aws-key": AWS,
+    "azure-token": AZURE,
+    "cargo-token": (".crates.io",),
+    "chat-session": (".slack.com", ".discord.com", ".telegram.org"),
     "cloud-role": (*AWS, *GOOGLE, *AZURE),
     "docker-auth": (".docker.io", ".docker.com", f".registry{COMPANY}"),
     "gcloud-token": GOOGLE,
     "git-credential": (*GIT, f".git{COMPANY}"),
-    "hf-token": (".huggingface.co", ".hf.co"),
+    "github-token": GIT,
+    "gitlab-token": GIT,
+    "huggingface-token": (".huggingface.co", ".hf.co"),
     "kube-token": (f".k8s{COMPANY}",),
     "netrc-password": (f".git{COMPANY}",),
     "npm-token": (f".npm{COMPANY}", ".npmjs.org", ".npmjs.com"),
+    "terraform-token": (".terraform.io",),
 }
 """Kind of a planted value → suffixes of the hosts that it belongs to."""
 _BY_VARIABLE: tuple[tuple[str, tuple[str, ...]], ...] = (

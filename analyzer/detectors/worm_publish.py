@@ -26,7 +26,7 @@ DEFINITION = Definition(
     techniques=("T28",),
     needs=frozenset({EventKind.DECOY, EventKind.NET, EventKind.EXEC}),
 )
-TOKENS = frozenset({"pypi-token", "npm-token"})
+TOKENS = frozenset({"pypi-token", "npm-token", "cargo-token", "github-token"})
 _UPLOAD = re.compile(
     r"(?:PUT|POST) (?:\S*/legacy/?(?:[? ]|\Z)|\S*/-/(?:npm|user|package)|\S*/api/v\d+/(?:gems|crates/new))"
     r"|PUT /(?:@[\w.~-]+(?:/|%2[fF]))?[\w.~-]+(?: |\Z)"
