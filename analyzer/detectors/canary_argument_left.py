@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.detectors.canary_left import ARGUMENT
 from analyzer.detectors.definition import Definition, Match
+from analyzer.detectors.trade import was_given
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
 from models.trace import Event, EventKind
@@ -15,7 +16,8 @@ DEFINITION = Definition(
     title="A value that it was given left the box",
     rationale=(
         "Wrappers that steal pass on what they are given (T07), and so does every honest SDK: which "
-        "host is the documented one is not known here. A finding, and never a proof."
+        "host is the documented one is not known here. A finding, and never a proof; none to speak of "
+        "where the host was given too."
     ),
     severity=Severity.MEDIUM,
     in_use=Severity.MEDIUM,
@@ -26,7 +28,7 @@ DEFINITION = Definition(
 
 
 def detect(run: RunView) -> Iterator[Match]:
-    """One match for each phase and host. A name without a dot was itself the argument: a host to ask."""
+    """One match for each phase and host. Where the host was itself an argument, it went where it was sent."""
     seen = set()
     for event in run.events(EventKind.NET, EventKind.DNS):
         if not any(run.planted(canary) == ARGUMENT for canary in event.canaries):
@@ -35,7 +37,8 @@ def detect(run: RunView) -> Iterator[Match]:
         if key not in seen:
             seen.add(key)
             bare = event.kind is EventKind.DNS and "." not in event.host.rstrip(".")
-            yield Match.of(event, run, what=ARGUMENT, severity=Severity.INFO if bare else None)
+            told = bare or was_given(event)
+            yield Match.of(event, run, what=ARGUMENT, severity=Severity.INFO if told else None)
 
 
 def _domain(event: Event) -> str:

@@ -17,7 +17,8 @@ DEFINITION = Definition(
     rationale=(
         "inotify on the decoys' inodes cannot be raced or forged from inside. Reading credentials "
         "at install, start or import is how collectors begin (FACTS.md, T05); clients that honestly "
-        "read their own settings do so when they are used. No SDK's trade are browsers, wallets, chats and histories. "
+        "read their own settings do so when they are used. No SDK's trade are browsers, wallets, chats "
+        "and histories. "
         "A client that some make on import, of a service whose own library is loaded, weighs less where "
         "that is all that is read and nothing is sent."
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.detectors.decoy_read import EVERYDAY, read_decoys
 from analyzer.detectors.definition import Definition, Match
-from analyzer.detectors.trade import belongs
+from analyzer.detectors.trade import belongs, was_given
 from analyzer.detectors.view import BOX_PHASES, RunView
 from models.evidence import Severity
 from models.phase import Phase
@@ -49,8 +49,13 @@ def detect(run: RunView) -> Iterator[Match]:
         if severe is not None:
             yield Match.of(after, run, what=kind)
         else:
-            own = belongs(kind, "", after)
-            yield Match.of(after, run, what=kind, severity=Severity.LOW if own else Severity.MEDIUM)
+            began = BOX_PHASES.index(read.phase)
+            later = [event for event in sent if BOX_PHASES.index(event.phase) >= began]
+            foreign = [
+                event for event in later if not (belongs(kind, "", event) or was_given(event))
+            ]
+            weight = Severity.MEDIUM if foreign else Severity.LOW
+            yield Match.of((foreign or later)[0], run, what=kind, severity=weight)
 
 
 def _first(sent: list[Event], read: Event) -> Event | None:

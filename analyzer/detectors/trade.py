@@ -13,7 +13,8 @@ AZURE = (".azure.com", ".windows.net", ".microsoftonline.com")
 GIT = (".github.com", ".githubusercontent.com", ".gitlab.com", ".bitbucket.org")
 AGENTS = (".anthropic.com", ".claude.ai", ".openai.com", ".chatgpt.com", ".cursor.com")
 COMPANY = ".corp.example"
-"""Where the decoys that name a server say it is (`analyzer.sandbox.decoys`)."""
+"""Where the decoys that name a server say it is (`analyzer.sandbox.decoys`), and the hosts that P4
+gives as arguments. Nobody can own a name below `.example` (RFC 2606)."""
 UPLOAD = ("upload.", "test-upload.")
 """Beginnings of the hosts that indexes take uploads at."""
 _BY_KIND: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +54,11 @@ _BY_VARIABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """Beginning of a planted variable's name → suffixes of the hosts that it belongs to."""
 _TO_UPLOAD = ("pypi-token",)
+
+
+def was_given(event: Event) -> bool:
+    """Whether a host is one that P4 itself told the package to go to, and so is no stranger."""
+    return f".{event.host.rstrip('.').lower()}".endswith(COMPANY)
 
 
 def belongs(kind: str, variable: str, event: Event) -> bool:

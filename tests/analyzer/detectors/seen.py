@@ -198,6 +198,33 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("canary-argument-left", [talks(canaries=("argument",), phase=P4)], Severity.MEDIUM),
     ("canary-argument-left", [asks("x9.c2.test", P4, canaries=("argument",))], Severity.MEDIUM),
     ("canary-argument-left", [asks("given-value", P4, canaries=("argument",))], Severity.INFO),
+    (
+        "canary-argument-left",
+        [talks(host="value.corp.example", phase=P4, canaries=("argument",))],
+        Severity.INFO,
+    ),
+    (
+        "canary-argument-left",
+        [
+            asks("value.corp.example", P4, canaries=("argument",)),
+            talks(host="notcorp.example", phase=P4, canaries=("argument",)),
+        ],
+        Severity.MEDIUM,
+    ),
+    (  # requests: asks ~/.netrc for a login at the host that it was given
+        "decoy-read-then-sent",
+        [touches("aws", phase=P4), talks(phase=P4, host="value.corp.example")],
+        Severity.LOW,
+    ),
+    (
+        "decoy-read-then-sent",
+        [
+            touches("aws", phase=P4),
+            talks(phase=P4, host="value.corp.example"),
+            talks(phase=P4, host="c2.test"),
+        ],
+        Severity.MEDIUM,
+    ),
     ("decoy-read", [touches("aws", phase=P4)], Severity.LOW),
     ("decoy-read", [touches("browser", phase=P4)], Severity.MEDIUM),
     # sagemaker-core: a session is made on import
