@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.dns_lookup import lookups
+from analyzer.detectors.trade import was_given
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
 from models.phase import Phase
@@ -44,6 +45,8 @@ def detect(run: RunView) -> Iterator[Match]:
     below: dict[tuple[bool, str], set[str]] = defaultdict(set)
     told = set()
     for event in lookups(run):
+        if event.phase is Phase.USE and was_given(event):
+            continue  # each argument is a host of its own
         name = event.host.rstrip(".").lower()
         domain = (event.phase is Phase.USE, registered(name))
         below[domain].add(name)

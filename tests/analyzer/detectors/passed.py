@@ -144,6 +144,7 @@ NEAR_MISSES: list[tuple[str, list[Event]]] = [
         ],
     ),
     ("dns-exfiltration", [asks(f"host{n}.example.test") for n in range(5)]),
+    ("dns-exfiltration", [asks(f"{n}q7a0b1c2d3e4f5a6.corp.example", P4) for n in range(30)]),
     ("dns-lookup", [asks("ws-0417"), asks("printer.local")]),
     (
         "persistence-write",
