@@ -543,6 +543,7 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("escape-attempt", [denied("mount", P4)], Severity.MEDIUM),
     ("denied-calls", [denied("keyctl", P4)], Severity.INFO),
     ("decoy-written", [touches("ssh", "modify", phase=P4)], Severity.MEDIUM),
+    ("decoy-written", [touches("pypi", "modify", phase=P4)], Severity.LOW),  # a client logs in
     ("mass-file-change", [act for n in range(10) for act in encrypts(n)], Severity.HIGH),
     ("mass-file-change", [act for n in range(10) for act in encrypts(n, P4)], Severity.MEDIUM),
     (
