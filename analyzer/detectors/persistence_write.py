@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.boxpaths import in_site
 from analyzer.detectors.commands import command_text
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
@@ -68,6 +69,7 @@ _PLACES = (
     ("user-site", rf"{_HOME}/\.local/lib/python[\d.]+/"),
 )
 PLACES = tuple((what, re.compile(pattern)) for what, pattern in _PLACES)
+# A build's own tree in P1; in P4 the environments and repositories that a tool makes (virtualenv).
 _BUILT = ("python-start-hook", "git-hook")
 _COMMAND = re.compile(
     r"(?:\A|[;&|(]\s*|\bsudo\s+)(?:\S*/)?(?:crontab\s+(?!-l\b)\S|systemctl\b.*\s(?:enable|link|preset|daemon-reload)\b"
@@ -89,7 +91,8 @@ def detect(run: RunView) -> Iterator[Match]:
         building = event.phase is Phase.INSTALL and _BUILD_TREE.match(path)
         if what and (event.phase, path) not in seen and not (building and what in _BUILT):
             seen.add((event.phase, path))
-            yield Match.of(event, run, what=what)
+            elsewhere = event.phase is Phase.USE and what in _BUILT and not in_site(path)
+            yield Match.of(event, run, what=what, severity=Severity.LOW if elsewhere else None)
 
 
 def arranges(path: str, argv: tuple[str, ...]) -> bool:

@@ -531,6 +531,12 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ),
     ("persistence-write", [writes(f"{HOME}/.bashrc", P4)], Severity.MEDIUM),
     ("persistence-write", [writes(f"{HOME}/.bashrc", P5)], Severity.HIGH),
+    ("persistence-write", [writes(f"{SITE}/evil.pth", P4)], Severity.MEDIUM),
+    (
+        "persistence-write",
+        [writes(f"{HOME}/project/venv/lib/python3.11/site-packages/_virtualenv.pth", P4)],
+        Severity.LOW,
+    ),
     ("persistence-write", [execs("/usr/bin/crontab", "crontab", "-", result=-2)], Severity.HIGH),
     ("persistence-write", [shell("(crontab -l; echo x) | crontab -")], Severity.HIGH),
     ("persistence-write", [shell("systemctl --user enable x.service")], Severity.HIGH),

@@ -203,6 +203,7 @@ LITTLE: list[tuple[str, list[Event]]] = [
         [reads("/sys/class/dmi/id/product_uuid"), reads("/proc/1/cgroup"), looks_at("/.dockerenv")],
     ),
     # in use
+    ("pre-commit install", [writes(f"{HOME}/project/.git/hooks/pre-commit", P4)]),
     ("boto3: a client is made", [touches("aws", phase=P4), asks("s3.amazonaws.com", P4)]),
     (
         "boto3: knows each service by name",
@@ -249,7 +250,6 @@ WATCHED: list[tuple[str, list[Event]]] = [
     ),
     ("telemetry on import", [asks("stats.test"), *[connects("203.0.113.7")]]),
     ("click, typer: installs completions", [writes(f"{HOME}/.bashrc", P4)]),
-    ("pre-commit install", [writes(f"{HOME}/project/.git/hooks/pre-commit", P4)]),
     ("debugpy, py-spy: another process", [denied("ptrace", P4), reads("/proc/17/mem", P4)]),
     ("playwright install, pyright: a runtime", [execs(f"{HOME}/.cache/x/node", "node", phase=P4)]),
     ("twine upload, hatch publish", [touches("pypi", phase=P4), *uploads(P4)]),
