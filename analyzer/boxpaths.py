@@ -9,7 +9,9 @@ import re
 from analyzer.sandbox import layout
 
 WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_DETOUR = re.compile(r"\A(?:/proc/(?:self|thread-self|[0-9]+)/(?:root|cwd)(?=/|\Z))+")
+_DETOUR = re.compile(r"proc/(?:self|thread-self|[0-9]+)(?:/task/[0-9]+)?/(?:root|cwd)")
+_WINDING = re.compile(r"//|/\.{1,2}(?:/|\Z)|\A/proc/|/\Z")
+"""What a path has that is not yet in its plain form."""
 _SITE = re.compile(r"/env/lib/python[0-9.]+/site-packages(?=/|\Z)")
 SCRATCH = ("/tmp", "/dev", "/var/tmp", "/proc/self", "/run/user")  # noqa: S108 - names, not files
 CACHE_DIR = f"{layout.HOME}/.cache"
@@ -24,10 +26,17 @@ def absolute(path: str, cwd: str = layout.WORK) -> str:
     """
     if not path:
         return ""
-    undisguised = _DETOUR.sub("", path) if path.startswith("/proc/") else path
-    if path.startswith("/proc/") and undisguised == "":
-        return "/"
-    return posixpath.normpath(posixpath.join(cwd, undisguised or "/"))
+    if path.startswith("/") and _WINDING.search(path) is None:
+        return path
+    parts: list[str] = []
+    for part in posixpath.join(cwd, path).split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+            if part in ("root", "cwd") and _DETOUR.fullmatch("/".join(parts)):
+                parts = [] if part == "root" else cwd.strip("/").split("/")
+    return "/" + "/".join(parts)
 
 
 def within(path: str, *folders: str) -> bool:

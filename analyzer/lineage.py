@@ -12,15 +12,21 @@ What can be told from a trace, and what not:
 - A build back end, `setup.py`, and whatever descends from them are the artifact, also where the code
   is that of a build requirement such as setuptools: they share a process, and a kernel trace
   cannot see Python frames. Detectors are mild with what builds do.
-- In P2 and P3 the artifact and its dependencies share a process too. `pipeline` runs the
+- In P2 to P5 the artifact and its dependencies share a process too. `pipeline` runs the
   dependencies alone where it matters, and charges them with what then happens as well.
+- In P4 and P5 our scripts start one process after the other: `/env/bin/python …` and console
+  scripts, which are the artifact. A script of ours is told by the machine's own interpreter, started
+  isolated (`-I -S`) and by a process that was ours. Where the tracer was armed by such a script, it
+  is ours too: no phase runs a package with the machine's interpreter itself.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from analyzer.sandbox import layout
 from models.phase import Phase
 from models.trace import Event, EventKind
 
@@ -35,6 +41,7 @@ CLONE_THREAD = 0x00010000
 _SYSTEM = ("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/", "/usr/lib/")
 """Where programs lie that no package can have left there: boxes mount them read-only."""
 _PIP_SCRIPTS = ("/pip", "/pip3", "/__pip-runner__.py", "/pip/__main__.py", "/opt/pip")
+_BY_SCRIPTS = (Phase.USE, Phase.WAIT)
 _OPTIONS_SEARCHED = 12
 """Arguments of a command line in which the program's nature shows."""
 
@@ -49,6 +56,9 @@ class Process:
     owner: str = ARTIFACT
     program: str = ""
     argv: tuple[str, ...] = ()
+    """What it ran at its end; `at` says what it ran before."""
+    images: list[tuple[int, str, tuple[str, ...]]] = field(default_factory=list)
+    """(since, program, arguments) of each program that it was, in order of time."""
     started_us: int = 0
     exited_us: int | None = None
     detached: bool = False
@@ -58,8 +68,18 @@ class Process:
 
     @property
     def command(self) -> str:
-        """The command line as one text."""
+        """The last command line as one text."""
         return " ".join(self.argv) or self.program
+
+    def at(self, at_us: int) -> tuple[str, tuple[str, ...]]:
+        """(program, arguments) at a time: whoever wrote a file may have become another program since."""
+        after = bisect_right(self.images, at_us, key=lambda image: image[0])
+        return self.images[max(after - 1, 0)][1:] if self.images else (self.program, self.argv)
+
+    def becomes(self, at_us: int, program: str, argv: tuple[str, ...]) -> None:
+        """It executes a program."""
+        self.program, self.argv = program, argv
+        self.images.append((at_us, program, argv))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +162,8 @@ def _first_seen(event: Event, known: _Phase) -> Process:
         started_us=event.at_us,
         before=earlier,
     )
+    if command and event.phase in _BY_SCRIPTS and event.path.startswith(layout.PYTHON):
+        process.owner = RUNNER
     known.processes[event.pid] = process
     known.artifact_ran = known.artifact_ran or process.owner == ARTIFACT
     return process
@@ -155,6 +177,7 @@ def _fork(parent: Process, event: Event, known: _Phase) -> None:
         owner=parent.owner,
         program=parent.program,
         argv=parent.argv,
+        images=[(event.at_us, parent.program, parent.argv)],
         started_us=event.at_us,
         detached=parent.detached,
     )
@@ -162,8 +185,7 @@ def _fork(parent: Process, event: Event, known: _Phase) -> None:
 
 def _exec(process: Process, event: Event, known: _Phase) -> None:
     armed = event.pid == known.command_pid and not process.program
-    process.program = event.path
-    process.argv = event.argv
+    process.becomes(event.at_us, event.path, event.argv)
     if armed:
         return  # the exec that armed the tracer: its arguments passed before that
     process.owner = _owner_after(process.owner, event, known)
@@ -172,11 +194,24 @@ def _exec(process: Process, event: Event, known: _Phase) -> None:
 
 def _owner_after(before: str, event: Event, known: _Phase) -> str:
     """Who a process is after an exec, by who it was and what it executed."""
+    if before == RUNNER and is_runner(event):
+        return RUNNER
     if before == PIP and not known.artifact_ran and is_pip(event.argv):
         return PIP
     if before != ARTIFACT and event.path.startswith(_SYSTEM) and not is_python(event.path):
         return before  # pip asking git and the like; our shell waiting with `sleep`
     return ARTIFACT  # also what the runner starts: a module's process
+
+
+def is_runner(event: Event) -> bool:
+    """Whether an exec starts one of our own scripts, in an interpreter that runs nothing else."""
+    options = event.argv[1:3]
+    script = event.argv[3] if len(event.argv) > 3 else ""
+    return (
+        event.path.startswith(layout.PYTHON)
+        and options == ("-I", "-S")
+        and script.startswith(f"{layout.RUNNER}/")
+    )
 
 
 def is_pip(argv: Sequence[str]) -> bool:

@@ -21,6 +21,8 @@ from models.trace import Event, EventKind
 LINES_MAX = 20_000
 """Lines of one blob that are looked at; an honest run has a few hundred."""
 LINE_BYTES_MAX = 64 * 1024
+HEAD_CHARS_MAX = 60
+"""Characters of a conversation's beginning that an event keeps (`Event.path2` of NET)."""
 _CANARIES_MAX = 200
 """Canaries named by one line; a run plants a few dozen."""
 
@@ -52,7 +54,7 @@ class TcpLine(msgspec.Struct, tag="tcp", tag_field="kind"):
     bytes: Annotated[int, Meta(ge=0)] = 0
     http: str = ""
     canaries: _Ids = ()
-    head_hex: str = ""
+    head_hex: Annotated[str, Meta(pattern=r"^(?:[0-9a-f]{2})*$")] = ""
 
 
 class UdpLine(TcpLine, tag="udp", tag_field="kind"):
@@ -132,6 +134,28 @@ class ScriptLine(msgspec.Struct, tag="script", tag_field="kind"):
     ended: str = ""
 
 
+class UseLine(msgspec.Struct, tag="use", tag_field="kind"):
+    """How far P4 came, over all modules and scripts."""
+
+    modules_found: Annotated[int, Meta(ge=0)] = 0
+    modules_used: Annotated[int, Meta(ge=0)] = 0
+
+
+class AgainLine(msgspec.Struct, tag="again", tag_field="kind"):
+    """One import of P5; the runner's word about those that failed comes twice."""
+
+    name: str
+    ok: bool
+    error: str = ""
+
+
+class WaitLine(msgspec.Struct, tag="wait", tag_field="kind"):
+    """How far P5 came, over all modules."""
+
+    modules_found: Annotated[int, Meta(ge=0)] = 0
+    modules_run: Annotated[int, Meta(ge=0)] = 0
+
+
 class PatchedLine(msgspec.Struct, tag="patched", tag_field="kind"):
     """An attribute of another module that an import replaced."""
 
@@ -148,6 +172,9 @@ _Runner = (
     | ArgumentLine
     | UsedLine
     | ScriptLine
+    | UseLine
+    | AgainLine
+    | WaitLine
     | PatchedLine
 )
 _SINKHOLE: msgspec.json.Decoder[_Sinkhole] = msgspec.json.Decoder(_Sinkhole)
@@ -179,7 +206,9 @@ class RunnerWord:
     arguments: tuple[ArgumentLine, ...] = ()
     used: tuple[UsedLine, ...] = ()
     scripts: tuple[ScriptLine, ...] = ()
+    again: tuple[AgainLine, ...] = ()
     patched: tuple[str, ...] = ()
+    """Names of others that imports replaced; the package can add to them, and take none away."""
     lost: int = 0
 
     @property
@@ -237,6 +266,7 @@ def read_sinkhole(blob: bytes, phases: Sequence[PhaseResult]) -> Outside:
                 address=printable(line.address),
                 port=line.port,
                 detail=printable(" ".join(filter(None, (protocol, line.http)))),
+                path2=head_text(line),
                 size_bytes=line.bytes,
                 canaries=_ids(line.canaries),
             )
@@ -284,11 +314,17 @@ def read_runner(blob: bytes) -> RunnerWord:
         arguments=tuple(line for line in lines if isinstance(line, ArgumentLine)),
         used=tuple(line for line in lines if isinstance(line, UsedLine)),
         scripts=tuple(line for line in lines if isinstance(line, ScriptLine)),
+        again=tuple(line for line in lines if isinstance(line, AgainLine)),
         patched=tuple(
             dict.fromkeys(printable(line.name) for line in lines if isinstance(line, PatchedLine))
         ),
         lost=lost,
     )
+
+
+def head_text(line: TcpLine) -> str:
+    """The printable beginning of a conversation that is no HTTP: protocols of text name themselves."""
+    return "" if line.http else printable(bytes.fromhex(line.head_hex), HEAD_CHARS_MAX)
 
 
 def phase_at(at_ns: int, phases: Sequence[PhaseResult]) -> tuple[Phase, int]:

@@ -99,7 +99,7 @@ def understand(
     )
     lineage = trace_lineage(events, sdist=sdist)
     planted = _planted(result, runner)
-    view = RunView(lineage, planted=planted, sdist=sdist)
+    view = RunView(lineage, planted=planted, sdist=sdist, patched=runner.patched)
     findings, beyond = run_detectors(view)
     seen = Seen(
         result=result,
@@ -130,7 +130,12 @@ def _planted(result: RunResult, runner: RunnerWord) -> tuple[Planted, ...]:
     arguments = [item.id for item in result.canaries if item.kind == "argument"]
     given = {identity: parameters.get(index, "") for index, identity in enumerate(arguments)}
     return tuple(
-        Planted(id=item.id, kind=item.kind, path=given.get(item.id, item.path))
+        Planted(
+            id=item.id,
+            kind=item.kind,
+            path=given.get(item.id, item.path),
+            variable=item.variable,
+        )
         for item in result.canaries
     )
 
@@ -217,6 +222,8 @@ def _signals(
     yield signal("callables_timed_out", sum(line.timeouts for line in runner.used), Phase.USE)
     yield signal("callables_left", sum(line.left for line in runner.used), Phase.USE)
     yield signal("scripts_started", len(runner.scripts), Phase.USE)
+    failed = {line.name for line in runner.again if not line.ok}
+    yield signal("modules_failed", len(failed), Phase.WAIT)
     yield signal("attributes_replaced", len(runner.patched), Phase.IMPORT)
     for phase in phases:
         if phase.phase in (Phase.USE.value, Phase.WAIT.value):

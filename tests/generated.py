@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from analyzer.detectors.catalog import DETECTORS
+from analyzer.detectors.techniques import NOT_SEEN, TECHNIQUES
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
 from tests.traces_page import traces_page
@@ -20,6 +22,7 @@ def pages() -> dict[str, str]:
     """File name → text, of every generated page."""
     made = {
         "cli.md": "\n".join(cli_page()) + "\n",
+        "detectors.md": "\n".join(detectors_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",
     }
@@ -46,6 +49,34 @@ def settings_page() -> Iterator[str]:
                 f"| `{setting.name}` | `{setting.option}` | `{setting.variable}` | {default} "
                 f"| {setting.help.replace('|', chr(92) + '|')} |"
             )
+
+
+def detectors_page() -> Iterator[str]:
+    """Every detector of a traced run, and which technique is whose."""
+    yield "# Detectors\n"
+    yield "What is looked for in a traced run, in the order in which it is reported."
+    yield (
+        "Severity is that of most matches at install (P1), start (P2), import (P3) and second start "
+        "(P5); some are milder there, as the rationale says. In use (P4) no match weighs more than the "
+        "fourth column. Only findings marked *proof* block by themselves, and never those of P4.\n"
+    )
+    yield "| Id | Title | Severity | In use | ATT&CK | Techniques | Rationale |"
+    yield "|---|---|---|---|---|---|---|"
+    for detector in DETECTORS:
+        told = detector.definition
+        yield (
+            f"| `{told.id}` | {told.title} | {told.severity.value}{', *proof*' if told.proof else ''} "
+            f"| {told.in_use.value} | {told.technique} | {', '.join(told.techniques)} "
+            f"| {told.rationale.replace('|', chr(92) + '|')} |"
+        )
+    yield "\n## Techniques\n"
+    yield "The attack techniques that detectors are held to, by the ids that they name.\n"
+    yield "| Id | Technique | Seen by |"
+    yield "|---|---|---|"
+    for identity, name in TECHNIQUES.items():
+        ids = [d.definition.id for d in DETECTORS if identity in d.definition.techniques]
+        seen = ", ".join(f"`{name}`" for name in ids) or f"No run shows it. {NOT_SEEN[identity]}"
+        yield f"| {identity} | {name} | {seen} |"
 
 
 def cli_page() -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from analyzer.boxpaths import in_dependencies, in_site
 from analyzer.detectors.definition import Definition, Match
-from analyzer.detectors.view import RunView
+from analyzer.detectors.view import UNASKED, RunView
 from models.evidence import Severity
+from models.phase import Phase
 from models.trace import Event, EventKind
 
 DEFINITION = Definition(
@@ -15,15 +17,31 @@ DEFINITION = Definition(
     rationale=(
         "inotify on the decoys' inodes cannot be raced or forged from inside. Reading credentials "
         "at install, start or import is how collectors begin (FACTS.md, T05); clients that honestly "
-        "read their own settings do so when they are used."
+        "read their own settings do so when they are used. No SDK's trade are browsers, wallets, chats "
+        "and histories. "
+        "A client that some make on import, of a service whose own library is loaded, weighs less where "
+        "that is all that is read and nothing is sent."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.MEDIUM,
     technique="T1552.001",
+    techniques=("T05", "T31"),
     needs=frozenset({EventKind.DECOY}),
 )
 EVERYDAY = frozenset({"dotenv-secret"})
 """Decoys that ordinary libraries look for too: settings first, secrets second."""
 READS = ("open", "access")
+CLIENTS: Mapping[str, tuple[str, ...]] = {
+    "aws-key": ("botocore", "boto3"),
+    "gcloud-token": ("google",),
+    "kube-token": ("kubernetes",),
+    "docker-auth": ("docker",),
+    "huggingface-token": ("huggingface_hub",),
+    "azure-token": ("azure",),
+}
+"""Kind of decoy → the packages whose trade it is to read it."""
+PERSONAL = frozenset({"browser-store", "wallet", "chat-session", "shell-history"})
+"""Decoys that only a person's own programs read, in use too (T31)."""
 
 
 def read_decoys(run: RunView) -> Iterator[tuple[Event, str]]:
@@ -40,7 +58,30 @@ def read_decoys(run: RunView) -> Iterator[tuple[Event, str]]:
 
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each decoy and phase."""
-    for event, kind in read_decoys(run):
-        yield Match.of(
-            event, run, what=kind, severity=Severity.MEDIUM if kind in EVERYDAY else None
-        )
+    read = list(read_decoys(run))
+    kinds = {kind for event, kind in read if event.phase is not Phase.USE} - EVERYDAY
+    sent = any(event.size_bytes > 0 for event in run.events(EventKind.NET, phases=UNASKED))
+    for event, kind in read:
+        own = len(kinds) == 1 and not sent and _by_client(run, event, kind)
+        yield Match.of(event, run, what=kind, severity=_severity(event, kind, own=own))
+
+
+def _severity(event: Event, kind: str, *, own: bool) -> Severity | None:
+    if event.phase is Phase.USE and kind not in PERSONAL:
+        return Severity.LOW
+    return Severity.MEDIUM if kind in EVERYDAY or own else None
+
+
+def _by_client(run: RunView, read: Event, kind: str) -> bool:
+    """Whether an import read its service's key, with that service's library loaded before."""
+    if read.phase not in (Phase.IMPORT, Phase.WAIT) or kind not in CLIENTS:
+        return False
+    names = tuple(f"/site-packages/{name}/" for name in CLIENTS[kind])
+    opened = run.events(EventKind.OPEN, phases=(read.phase,))
+    return any(
+        event.result >= 0
+        and event.at_us <= read.at_us
+        and (in_site(event.path) or in_dependencies(event.path))
+        and any(name in event.path for name in names)
+        for event in opened
+    )

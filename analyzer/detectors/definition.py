@@ -19,7 +19,12 @@ class Definition:
     title: str
     rationale: str
     severity: Severity
+    in_use: Severity
+    """The most that a match in P4 weighs: what is damning on import is an SDK's trade when it is used."""
     technique: str
+    """MITRE ATT&CK."""
+    techniques: tuple[str, ...]
+    """The attack techniques that it sees, by the ids of `analyzer.detectors.techniques`."""
     needs: frozenset[EventKind]
     proof: ProofKind | None = None
 
@@ -33,10 +38,18 @@ class Match:
     what: str = ""
     place: Place = field(default_factory=Place)
     severity: Severity | None = None
+    proven: bool = True
+    """Whether it is the proof that its definition speaks of; of no meaning where there is none."""
 
     @classmethod
     def of(
-        cls, event: Event, run: RunView, *, what: str = "", severity: Severity | None = None
+        cls,
+        event: Event,
+        run: RunView,
+        *,
+        what: str = "",
+        severity: Severity | None = None,
+        proven: bool = True,
     ) -> Match:
         """A match at one event, with everything the event says about the place."""
         return cls(
@@ -44,6 +57,7 @@ class Match:
             at_us=event.at_us,
             what=what,
             severity=severity,
+            proven=proven,
             place=Place(
                 path=event.path,
                 host=event.host,

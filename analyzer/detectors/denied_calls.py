@@ -17,7 +17,9 @@ DEFINITION = Definition(
         "name are left out, and those that glibc and the standard library try by themselves."
     ),
     severity=Severity.LOW,
+    in_use=Severity.INFO,
     technique="T1106",
+    techniques=("T26",),
     needs=frozenset({EventKind.DENIED}),
 )
 INJECTION = frozenset(
@@ -56,6 +58,6 @@ def detect(run: RunView) -> Iterator[Match]:
     seen = set()
     for event in run.events(EventKind.DENIED):
         name = event.syscall
-        if name not in seen and name not in INJECTION | ESCAPE | EXPECTED:
-            seen.add(name)
+        if (event.phase, name) not in seen and name not in INJECTION | ESCAPE | EXPECTED:
+            seen.add((event.phase, name))
             yield Match.of(event, run, what=name)

@@ -11,6 +11,8 @@ from models.evidence import Severity
 from models.phase import Phase
 from models.trace import Event, EventKind
 
+CARRIERS = ("TXT", "NULL", "CNAME", "MX", "SRV")
+"""Types of records that nobody needs to connect, and that bring data or a next stage along (T16)."""
 DEFINITION = Definition(
     id="dns-lookup",
     title="A host name was looked up",
@@ -19,7 +21,9 @@ DEFINITION = Definition(
         "machine's own name on import do no harm, so it weighs little there."
     ),
     severity=Severity.MEDIUM,
+    in_use=Severity.INFO,
     technique="T1071.004",
+    techniques=("T01", "T02", "T16"),
     needs=frozenset({EventKind.DNS}),
 )
 
@@ -39,5 +43,5 @@ def detect(run: RunView) -> Iterator[Match]:
         key = (event.phase, event.host.lower())
         if key not in seen:
             seen.add(key)
-            mild = event.phase is Phase.IMPORT
+            mild = event.phase in (Phase.IMPORT, Phase.WAIT) and event.detail not in CARRIERS
             yield Match.of(event, run, severity=Severity.LOW if mild else None)

@@ -15,7 +15,9 @@ DEFINITION = Definition(
     title="It tried to leave its box",
     rationale="Mounts, namespaces, kernel modules and foreign call tables: no package installs with them.",
     severity=Severity.HIGH,
+    in_use=Severity.MEDIUM,
     technique="T1611",
+    techniques=("T26",),
     needs=frozenset({EventKind.DENIED}),
 )
 
@@ -24,6 +26,6 @@ def detect(run: RunView) -> Iterator[Match]:
     """One match for each call."""
     seen = set()
     for event in run.events(EventKind.DENIED):
-        if event.syscall in ESCAPE and event.syscall not in seen:
-            seen.add(event.syscall)
+        if event.syscall in ESCAPE and (event.phase, event.syscall) not in seen:
+            seen.add((event.phase, event.syscall))
             yield Match.of(event, run, what=event.syscall)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.detectors.commands import names_downloader
+from analyzer.detectors.commands import installs, names_downloader, pipes_into_shell
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
 from models.phase import Phase
-from models.trace import EventKind
+from models.trace import Event, EventKind
 
 DEFINITION = Definition(
     id="exec-downloader",
     title="A download tool was run",
     rationale=(
         "curl, wget or netcat fetch the next stage (T09). Some builds fetch sources with them, "
-        "which is worth a person's look but no more."
+        "which is worth a person's look but no more, unless what is fetched goes straight to a shell. "
+        "So is a package manager, or git, that is told to bring something new."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.MEDIUM,
     technique="T1105",
+    techniques=("T01", "T09"),
     needs=frozenset({EventKind.EXEC}),
 )
 
@@ -29,7 +32,19 @@ def detect(run: RunView) -> Iterator[Match]:
     seen = set()
     for event in run.executed():
         key = (event.phase, event.argv)
-        if key not in seen and names_downloader(event.path, event.argv):
+        if key not in seen and _fetches(event):
             seen.add(key)
-            mild = event.phase is Phase.INSTALL
-            yield Match.of(event, run, severity=Severity.MEDIUM if mild else None)
+            yield Match.of(event, run, severity=_severity(event))
+
+
+def _fetches(event: Event) -> bool:
+    return names_downloader(event.path, event.argv) or installs(event.path, event.argv)
+
+
+def _severity(event: Event) -> Severity | None:
+    if pipes_into_shell(event.path, event.argv):
+        return None
+    if not names_downloader(event.path, event.argv):
+        return Severity.LOW if event.phase is Phase.USE else Severity.MEDIUM
+    mild = {Phase.INSTALL: Severity.MEDIUM, Phase.USE: Severity.LOW}
+    return mild.get(event.phase)

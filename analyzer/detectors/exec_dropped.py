@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 
-from analyzer.boxpaths import absolute, in_dependencies, in_site
-from analyzer.detectors.commands import TOOLCHAIN, program
+from analyzer.boxpaths import in_dependencies, in_site
+from analyzer.detectors.commands import TOOLCHAIN, program, scripts_of
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.network_connect import counts
 from analyzer.detectors.view import BOX_PHASES, RunView
@@ -17,13 +19,21 @@ DEFINITION = Definition(
     id="exec-dropped",
     title="A file written in this run was executed",
     rationale=(
-        "Droppers write, mark as executable, execute (T09, T10). Builds do that too with what "
-        "their compiler made, so what a tool chain wrote is exempt in P1."
+        "Droppers write, mark as executable, execute (T09, T10), or hand a script to an interpreter. "
+        "Builds do that too with what their compiler and configure made, so what a tool chain wrote "
+        "is exempt in P1, and scripts of the build's own tree."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.MEDIUM,
     technique="T1204.002",
+    techniques=("T09",),
     needs=frozenset({EventKind.OPEN, EventKind.EXEC}),
 )
+
+_BRIDGED = re.compile(r"(?:node|nodejs|java|ruby|Rscript|julia)\Z")
+"""Runtimes of the machine that bridges (jsii, py4j, rpy2) start with a program of their own, unpacked
+on import. What a package brings along of another language is still worth a person's look."""
+_BUILD_TREE = re.compile(r"/tmp/pip-[^/]+/")  # noqa: S108 - where pip unpacks and builds, in a box
 
 
 def dropped_and_run(run: RunView) -> Iterator[tuple[Event, Event]]:
@@ -35,35 +45,49 @@ def dropped_and_run(run: RunView) -> Iterator[tuple[Event, Event]]:
     for event in run.events(*kinds):
         if id(event) in writes:
             if event.result >= 0 and not _by_tool_chain(event, run):
-                written.setdefault(writes[id(event)], event)
+                written[writes[id(event)]] = event  # the last one: it is what was run
             continue
-        path = absolute(event.path) if event.kind is EventKind.EXEC else ""
-        if path in written and path not in told and event.result >= 0:
-            told.add(path)
-            yield written[path], event
+        if event.kind is EventKind.EXEC and event.result >= 0:
+            for path in _executed(event, run):
+                if path in written and path not in told:
+                    told.add(path)
+                    yield written[path], event
+                    break
+
+
+def _executed(event: Event, run: RunView) -> Iterator[str]:
+    """The program, and the scripts that it is told to run."""
+    yield run.real(event.path)
+    for script in scripts_of(event.path, event.argv):
+        path = run.real(script)
+        if event.phase is not Phase.INSTALL or not _BUILD_TREE.match(path):
+            yield path
 
 
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each file that was not, before, fetched (see exec_downloaded)."""
+    contact = first_contact(run)
     for writing, execution in dropped_and_run(run):
-        if first_contact(run, before=writing) is None:
-            yield Match.of(execution, run)
+        if moment(writing) < contact:
+            bridged = _BRIDGED.match(program(execution.path, execution.argv)) is not None
+            yield Match.of(execution, run, severity=Severity.MEDIUM if bridged else None)
 
 
-def first_contact(run: RunView, *, before: Event) -> Event | None:
-    """The first conversation beyond the box that began before an event."""
-    order = (BOX_PHASES.index(before.phase), before.at_us)
-    for event in run.events(EventKind.CONNECT, EventKind.NET):
-        if (BOX_PHASES.index(event.phase), event.at_us) < order and counts(event):
-            return event
-    return None
+def first_contact(run: RunView) -> tuple[float, int]:
+    """When the first conversation beyond the box began; later than everything where there was none."""
+    events = run.events(EventKind.CONNECT, EventKind.NET)
+    return min((moment(event) for event in events if counts(event)), default=(math.inf, 0))
+
+
+def moment(event: Event) -> tuple[float, int]:
+    """A time that can be compared across phases."""
+    return BOX_PHASES.index(event.phase), event.at_us
 
 
 def _by_tool_chain(event: Event, run: RunView) -> bool:
-    process = run.process_of(event)
-    if event.phase is not Phase.INSTALL or process is None:
+    if event.phase is not Phase.INSTALL:
         return False
-    path = absolute(event.path)
+    path = run.absolute(event.path)
     if in_site(path) or in_dependencies(path):
         return False
-    return TOOLCHAIN.match(program(process.program, process.argv)) is not None
+    return TOOLCHAIN.match(program(*run.image_of(event))) is not None

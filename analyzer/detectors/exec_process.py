@@ -1,4 +1,4 @@
-"""Another program was started on import."""
+"""Another program was started, after the installation and the bare start."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from models.trace import EventKind
 
 DEFINITION = Definition(
     id="exec-process",
-    title="Another program was run on import",
+    title="Another program was run",
     rationale="Unusual, and worth little alone: some libraries ask a tool they wrap for its version.",
     severity=Severity.LOW,
+    in_use=Severity.INFO,
     technique="T1106",
+    techniques=("T06",),
     needs=frozenset({EventKind.EXEC}),
 )
 
@@ -25,11 +27,11 @@ DEFINITION = Definition(
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each program; shells and downloaders have detectors of their own."""
     seen = set()
-    for event in run.executed(phases=(Phase.IMPORT,)):
+    for event in run.executed(phases=(Phase.IMPORT, Phase.USE, Phase.WAIT)):
         path, argv = event.path, event.argv
-        if event.result < 0 or path in seen or is_python(path):
+        if event.result < 0 or (event.phase, path) in seen or is_python(path):
             continue
         if is_shell(path, argv) or names_downloader(path, argv) or is_harmless_question(path, argv):
             continue
-        seen.add(path)
+        seen.add((event.phase, path))
         yield Match.of(event, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from analyzer.detectors.definition import Definition, Match
@@ -12,10 +13,15 @@ from models.trace import Event, EventKind
 DEFINITION = Definition(
     id="metadata-service",
     title="A cloud metadata service was asked",
-    rationale="boto3 and google-auth ask it when they are used, never at install, start or import (T19).",
+    rationale=(
+        "boto3 and google-auth ask it when they are used, never at install, start or import (T19). "
+        "The token of a Kubernetes service account is the same thing as a file."
+    ),
     severity=Severity.HIGH,
+    in_use=Severity.LOW,
     technique="T1552.005",
-    needs=frozenset({EventKind.CONNECT, EventKind.DNS, EventKind.NET}),
+    techniques=("T19",),
+    needs=frozenset({EventKind.CONNECT, EventKind.DNS, EventKind.NET, EventKind.OPEN}),
 )
 ADDRESSES = frozenset(
     {
@@ -28,6 +34,10 @@ ADDRESSES = frozenset(
     }
 )
 NAMES = frozenset({"metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"})
+SERVICE_ACCOUNT = re.compile(
+    r"(?:/var)?/run/secrets/(?:kubernetes\.io|eks\.amazonaws\.com)/.*/token\Z"
+)
+"""Opened, there or not: whether it is there is asked with `stat` by those who only want to know."""
 
 
 def is_metadata_service(event: Event) -> bool:
@@ -43,3 +53,8 @@ def detect(run: RunView) -> Iterator[Match]:
         if is_metadata_service(event) and key not in seen:
             seen.add(key)
             yield Match.of(event, run)
+    for event in run.events(EventKind.OPEN):
+        place = (event.phase, run.absolute(event.path), "")
+        if SERVICE_ACCOUNT.match(place[1]) and place not in seen:
+            seen.add(place)
+            yield Match.of(event, run, what="service-account")

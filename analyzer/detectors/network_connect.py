@@ -17,11 +17,14 @@ DEFINITION = Definition(
     title="A connection was opened",
     rationale=(
         "Installing, starting and importing need no network. 20 % of malicious setup.py files use "
-        "it and almost no benign one (FACTS.md, 3); on import it is rare, and seen in telemetry too."
+        "it and almost no benign one (FACTS.md, 3); on import it is rare, and seen in telemetry too. "
+        "A datagram socket that is connected and never used only asks which address is its own."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.INFO,
     technique="T1071",
-    needs=frozenset({EventKind.CONNECT, EventKind.SEND, EventKind.NET}),
+    techniques=("T01", "T02", "T05", "T06", "T06b"),
+    needs=frozenset({EventKind.CONNECT, EventKind.SEND, EventKind.NET, EventKind.TCP}),
 )
 DNS_PORT = 53
 
@@ -33,6 +36,10 @@ def detect(run: RunView) -> Iterator[Match]:
         for event in run.events(EventKind.NET)
         if event.size_bytes > 0
     }
+    streams = {
+        (event.phase, event.address, event.port)
+        for event in run.events(EventKind.TCP, EventKind.NET)
+    }
     names = {event.address: event.host for event in run.events(EventKind.NET) if event.host}
     seen = set()
     for event in run.events(EventKind.NET, EventKind.CONNECT, EventKind.SEND):
@@ -40,8 +47,13 @@ def detect(run: RunView) -> Iterator[Match]:
         if key in seen or not counts(event):
             continue
         seen.add(key)
-        mild = event.phase is Phase.IMPORT and key not in sent_to
-        match = Match.of(event, run, severity=Severity.MEDIUM if mild else None)
+        severity = None
+        if key not in sent_to:
+            if event.kind is EventKind.CONNECT and event.result == 0 and key not in streams:
+                severity = Severity.LOW  # nothing went out: a datagram socket's route was asked for
+            elif event.phase in (Phase.IMPORT, Phase.WAIT):
+                severity = Severity.MEDIUM
+        match = Match.of(event, run, severity=severity)
         yield match if event.host else _named(match, names.get(event.address, ""))
 
 

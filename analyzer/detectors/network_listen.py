@@ -14,17 +14,23 @@ DEFINITION = Definition(
     title="It listened for connections",
     rationale="Bind shells listen; libraries that probe loopback or open socket pairs do not.",
     severity=Severity.MEDIUM,
+    in_use=Severity.LOW,
     technique="T1571",
+    techniques=("T23",),
     needs=frozenset({EventKind.TCP}),
 )
 _LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 def detect(run: RunView) -> Iterator[Match]:
-    """One match for each port."""
+    """One match for each phase and port."""
     seen = set()
     for event in run.events(EventKind.TCP):
         listens = event.detail.endswith(">LISTEN")
-        if listens and not event.address.startswith(_LOOPBACK) and event.port not in seen:
-            seen.add(event.port)
+        if (
+            listens
+            and not event.address.startswith(_LOOPBACK)
+            and (event.phase, event.port) not in seen
+        ):
+            seen.add((event.phase, event.port))
             yield Match.of(event, run)

@@ -16,8 +16,10 @@ DEFINITION = Definition(
     title="It reached into another process",
     rationale="Debuggers do so when they are used (debugpy, py-spy), nobody at install or import (T26).",
     severity=Severity.HIGH,
+    in_use=Severity.MEDIUM,
     technique="T1055.008",
-    needs=frozenset({EventKind.DENIED, EventKind.OPEN}),
+    techniques=("T26",),
+    needs=frozenset({EventKind.DENIED, EventKind.CALL, EventKind.OPEN}),
 )
 _MEMORY = re.compile(r"/proc/(?P<pid>[0-9]+)/(?:task/[0-9]+/)?mem\Z")
 _OTHERS = re.compile(r"/proc/[0-9]+/")
@@ -36,7 +38,7 @@ def detect(run: RunView) -> Iterator[Match]:
             what = "proc-mem" if _MEMORY.match(run.real(event.path)) else ""
         else:
             what = event.syscall if event.syscall in INJECTION else ""
-        if what and what not in seen:
-            seen.add(what)
+        if what and (event.phase, what) not in seen:
+            seen.add((event.phase, what))
             mild = what in _OFTEN_OWN and not searched
             yield Match.of(event, run, what=what, severity=Severity.MEDIUM if mild else None)

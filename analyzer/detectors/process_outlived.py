@@ -17,10 +17,13 @@ DEFINITION = Definition(
     title="A process was left behind",
     rationale=(
         "Payloads detach so that the installer's end does not end them (T21). Helpers of the "
-        "standard library (resource trackers) begin no session of their own."
+        "standard library (resource trackers) begin no session of their own; they, and what a shell "
+        "left in the background, weigh little."
     ),
     severity=Severity.MEDIUM,
+    in_use=Severity.LOW,
     technique="T1543",
+    techniques=("T21",),
     needs=frozenset({EventKind.FORK, EventKind.EXIT, EventKind.CALL}),
 )
 
@@ -33,12 +36,23 @@ def detect(run: RunView) -> Iterator[Match]:
             end = ends.get(process.phase, process.exited_us)
             ends[process.phase] = min(end, process.exited_us)
     for process in run.processes.values():
-        if process.owner == ARTIFACT and process.detached and _outlived(process, ends):
+        if process.owner != ARTIFACT or not _outlived(process, ends):
+            continue
+        if process.detached or _orphaned(process, run, ends):
             yield Match(
                 phase=process.phase,
                 at_us=process.started_us,
-                place=Place(process=printable(process.command)),
+                place=Place(path=printable(process.program), process=printable(process.command)),
+                severity=None if process.detached else Severity.LOW,
             )
+
+
+def _orphaned(process: Process, run: RunView, ends: dict[Phase, int]) -> bool:
+    """Whether another program's parent is gone, well before the box was."""
+    parent = run.processes.get((process.phase, process.parent))
+    if parent is None or parent.program == process.program or parent.exited_us is None:
+        return False
+    return not _outlived(parent, ends)
 
 
 def _outlived(process: Process, ends: dict[Phase, int]) -> bool:

@@ -20,7 +20,9 @@ DEFINITION = Definition(
         "(setuptools, coverage, editable installs); none runs programs, connects or reads secrets."
     ),
     severity=Severity.HIGH,
+    in_use=Severity.HIGH,
     technique="T1546.018",
+    techniques=("T03", "T03b", "T04"),
     needs=frozenset({EventKind.EXEC, EventKind.CONNECT, EventKind.NET, EventKind.DECOY}),
 )
 _KINDS = (EventKind.EXEC, EventKind.CONNECT, EventKind.NET, EventKind.DNS, EventKind.DECOY)
@@ -39,7 +41,9 @@ def detect(run: RunView) -> Iterator[Match]:
 def _act(event: Event) -> str:
     match event.kind:
         case EventKind.EXEC:
-            return "" if is_harmless_question(event.path, event.argv) else "exec"
+            return (
+                "" if is_harmless_question(event.path, event.argv, result=event.result) else "exec"
+            )
         case EventKind.DECOY:
             return "decoy"
         case EventKind.DNS:

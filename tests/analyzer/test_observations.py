@@ -187,3 +187,38 @@ def test_read_runner__tells_what_was_used_and_how_far() -> None:
     assert [line.ended for line in word.scripts] == ["timeout"]
     assert word.patched == ("ssl.SSLSocket.send",)
     assert word.lost == 0
+
+
+@pytest.mark.parametrize(
+    ("head", "http", "kept"),
+    [
+        (b'{"id":1,"method":"mining.subscribe"}\n', "", '{"id":1,"method":"mining.subscribe"}\\n'),
+        (b"\x16\x03\x01", "", "\\x16\\x03\\x01"),
+        (b"A" * 64, "", "A" * 59 + "…"),
+        (b"GET / HTTP/1.1\r\n", "GET /", ""),
+        (b"", "", ""),
+    ],
+)
+def test_read_sinkhole__keeps_the_beginning_of_what_is_no_http(
+    head: bytes, http: str, kept: str
+) -> None:
+    blob = lines({"kind": "tcp", "at_ns": 1, "http": http, "head_hex": head.hex()})
+
+    (event,) = read_sinkhole(blob, PHASES).events
+
+    assert event.path2 == kept
+
+
+@pytest.mark.parametrize("head", ["0", "zz", "00 11", "AB"])
+def test_read_sinkhole__a_beginning_that_is_no_hex_is_lost(head: str) -> None:
+    blob = lines({"kind": "tcp", "at_ns": 1, "head_hex": head})
+
+    assert read_sinkhole(blob, PHASES) == Outside(events=(), lost=1)
+
+
+def test_read_runner__names_what_imports_replaced_once_and_printable() -> None:
+    blob = lines(*({"kind": "patched", "name": name} for name in ("ssl.x", "a\n", "ssl.x")))
+
+    word = read_runner(blob)
+
+    assert (word.patched, word.lost) == (("ssl.x", "a\\n"), 0)

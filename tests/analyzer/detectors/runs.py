@@ -10,6 +10,7 @@ from models.phase import Phase
 from models.trace import Event, EventKind
 
 P1, P2, P3 = Phase.INSTALL, Phase.START, Phase.IMPORT
+P4, P5 = Phase.USE, Phase.WAIT
 PID = 100
 """The command of each phase: the artifact in P2 and P3, pip in P1 of an sdist."""
 BUILD = 110
@@ -21,7 +22,13 @@ PLANTED = (
     Planted(id="ssh", kind="ssh-key", path=f"{HOME}/.ssh/id_ed25519"),
     Planted(id="npm", kind="npm-token", path=f"{HOME}/.npmrc"),
     Planted(id="env", kind="dotenv-secret", path=f"{HOME}/project/.env"),
-    Planted(id="token", kind="env-token"),
+    Planted(id="token", kind="env-token", variable="GITHUB_TOKEN"),
+    Planted(id="openai", kind="env-token", variable="OPENAI_API_KEY"),
+    Planted(id="pypi", kind="pypi-token", path=f"{HOME}/.pypirc"),
+    Planted(id="kube", kind="kube-token", path=f"{HOME}/.kube/config"),
+    Planted(id="browser", kind="browser-store", path=f"{HOME}/.config/google-chrome/Login Data"),
+    Planted(id="role", kind="cloud-role"),
+    Planted(id="argument", kind="argument"),
 )
 WRITE = 0o1101  # O_WRONLY | O_CREAT | O_TRUNC
 
@@ -60,8 +67,8 @@ def writes(path: str, phase: Phase = P3, *, pid: int = 0, result: int = 3) -> Ev
     return event(EventKind.OPEN, phase, pid=pid, path=path, flags=WRITE, result=result)
 
 
-def reads(path: str, phase: Phase = P3) -> Event:
-    return event(EventKind.OPEN, phase, path=path, result=3)
+def reads(path: str, phase: Phase = P3, *, pid: int = 0, result: int = 3) -> Event:
+    return event(EventKind.OPEN, phase, pid=pid, path=path, result=result)
 
 
 def connects(address: str, port: int = 443, phase: Phase = P3, *, pid: int = 0) -> Event:
@@ -74,6 +81,7 @@ def talks(
     host: str = "",
     size: int = 10,
     phase: Phase = P3,
+    port: int = 80,
     **more: object,
 ) -> Event:
     return Event(
@@ -82,7 +90,7 @@ def talks(
         at_us=Clock.tick(),
         address=address,
         host=host,
-        port=80,
+        port=port,
         size_bytes=size,
         **more,  # type: ignore[arg-type]  # a test's shorthand
     )
@@ -110,13 +118,13 @@ def touches(planted: str, how: str = "access", phase: Phase = P3) -> Event:
     )
 
 
-def calls(name: str, *arguments: int, result: int = 0, pid: int = 0) -> Event:
+def calls(name: str, *arguments: int, result: int = 0, pid: int = 0, phase: Phase = P3) -> Event:
     detail = " ".join(f"{number:#x}" for number in arguments)
-    return event(EventKind.CALL, pid=pid, syscall=name, detail=detail, result=result)
+    return event(EventKind.CALL, phase, pid=pid, syscall=name, detail=detail, result=result)
 
 
-def denied(name: str) -> Event:
-    return event(EventKind.DENIED, syscall=name, result=-1)
+def denied(name: str, phase: Phase = P3) -> Event:
+    return event(EventKind.DENIED, phase, syscall=name, result=-1)
 
 
 def forks(child: int, phase: Phase = P3, *, pid: int = 0) -> Event:
@@ -125,17 +133,17 @@ def forks(child: int, phase: Phase = P3, *, pid: int = 0) -> Event:
 
 def begin(phase: Phase) -> list[Event]:
     """What stands before the artifact's own events in a phase."""
-    command = event(EventKind.EXEC, phase, pid=PID, path="/usr/bin/python3")
+    command = event(EventKind.EXEC, phase, pid=PID, path="/env/bin/python")
     if phase is not P1:
         return [command]
     hook = ("/env/bin/python", "/opt/pip/pip/_vendor/pyproject_hooks/_in_process/_in_process.py")
     return [command, forks(BUILD, P1, pid=PID), execs(hook[0], *hook, phase=P1, pid=BUILD)]
 
 
-def run_of(events: Sequence[Event]) -> RunView:
+def run_of(events: Sequence[Event], *, patched: Sequence[str] = ()) -> RunView:
     """A run of an sdist with these events, each phase begun as it would be."""
     phases = sorted({item.phase for item in events})
     Clock.now = 0
     whole = [item for phase in phases for item in begin(phase)] + list(events)
     whole.sort(key=lambda item: (item.phase, item.at_us))
-    return RunView(trace_lineage(whole, sdist=True), planted=PLANTED, sdist=True)
+    return RunView(trace_lineage(whole, sdist=True), planted=PLANTED, sdist=True, patched=patched)
