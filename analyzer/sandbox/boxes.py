@@ -166,7 +166,8 @@ def _mounts(box: Box) -> tuple[str, ...]:
 
 def _folders(mounts: tuple[Mount, ...]) -> tuple[str, ...]:
     """Folders above mounts that no mount brings along. bwrap makes them for root alone, and without
-    a user namespace the box's user is not root: it could not reach its home."""
+    a user namespace the box's user is not root: it could not reach its home.
+    """
     targets = {Path(mount.target) for mount in mounts}
     above = {folder for target in targets for folder in target.parents if folder.name}
     missing = (f for f in above if not targets & {f, *f.parents})

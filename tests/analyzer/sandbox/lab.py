@@ -53,6 +53,7 @@ class Lab:
             "uid_base": UID_BASE,
             **options,
         }
+        self._uid_base: int = chosen["uid_base"]
         argv = launch.daemon_argv(socket=self.socket, run_dir=run_dir, **chosen)
         self.process = subprocess.Popen(
             [*before, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -64,6 +65,11 @@ class Lab:
     def errors(self) -> str:
         """What the daemon said on its standard error; ends it."""
         return self._finish()
+
+    @property
+    def uid_base(self) -> int:
+        """Uid of the first slot."""
+        return self._uid_base
 
     def stop(self) -> tuple[int, str]:
         """SIGTERM; the exit code and what it said."""
