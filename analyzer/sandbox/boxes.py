@@ -165,8 +165,10 @@ def _mounts(box: Box) -> tuple[str, ...]:
 
 
 def _folders(mounts: tuple[Mount, ...]) -> tuple[str, ...]:
-    """Folders above mounts that no mount brings along. bwrap makes them for root alone, and without
-    a user namespace the box's user is not root: it could not reach its home.
+    """Folders above mounts that no mount brings along, all with mode 0755.
+
+    bwrap makes them for root alone, and without a user namespace the box's user is not root: it
+    could not reach its home.
     """
     targets = {Path(mount.target) for mount in mounts}
     above = {folder for target in targets for folder in target.parents if folder.name}

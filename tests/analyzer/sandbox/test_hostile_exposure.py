@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -151,16 +152,22 @@ if HARNESS:
 """
 
 
-async def test_box__is_told_no_name_of_the_host(either_way: Lab) -> None:
+@pytest.fixture
+def sleeper() -> Iterator[str]:
+    """A process of the host; what stands in its command line."""
     marker = "98765.4321"
     with subprocess.Popen(["/bin/sleep", marker]) as process:
-        words = (
-            *(either_way.run_dir.name, "pratique-", "sandbox.sock", "sandbox.daemon", marker),
-            *(str(Path(__file__).parents[3]), f"hostname={socket.gethostname()}"),
-        )
-        code = NAMES.replace("WORDS", repr(words)).replace("pratique-harness", "")
-        said = output(await either_way.run_code(code))
+        yield marker
         process.kill()
+
+
+async def test_box__is_told_no_name_of_the_host(either_way: Lab, sleeper: str) -> None:
+    words = (
+        *(either_way.run_dir.name, "pratique-", "sandbox.sock", "sandbox.daemon", sleeper),
+        *(str(Path(__file__).parents[3]), f"hostname={socket.gethostname()}"),
+    )
+    code = NAMES.replace("WORDS", repr(words)).replace("pratique-harness", "")
+    said = output(await either_way.run_code(code))
 
     told = re.findall(r"(?:told (\S+)|known) (\[.*\])", said)
     assert len(told) > 12

@@ -156,9 +156,7 @@ async def test_killed_box__leaves_no_dead_process_to_others(lab: Lab, code: str)
     """Its own first process is orphaned; process 1 of a container may never bury it."""
     await lab.run_code(code, budget_ms=2500)
 
-    end = time.monotonic() + 0.5
-    while _of_uid(UID_BASE) and time.monotonic() < end:
-        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)  # less than an init of the usual sort takes to look
     assert _of_uid(UID_BASE) == []
 
 
