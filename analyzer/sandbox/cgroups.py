@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -73,6 +73,13 @@ class Trees:
         """Whether the number of processes can be limited here."""
         return "pids" in self.v1 or self.v2_limits
 
+    @property
+    def limits_cpu(self) -> bool:
+        """Whether processor time can be limited here."""
+        if "cpu" in self.v1:
+            return True
+        return self.v2 is not None and "cpu" in _words(self.v2 / "cgroup.controllers")
+
 
 def find_trees(root: Path = ROOT, *, own: str | None = None) -> Trees:
     """The trees under `root`, as this process may use them; `own` is our v2 path, for tests.
@@ -80,9 +87,18 @@ def find_trees(root: Path = ROOT, *, own: str | None = None) -> Trees:
     On pure v2 this hands the controllers down to boxes; where our own group then may hold no
     processes, all that are in it (our own service) step into a leaf.
     """
+    trees = look(root, own=own)
+    if trees.v1 or trees.v2 is None or not (root / "cgroup.controllers").exists():
+        return trees
+    return replace(trees, v2_limits=hand_down(trees.v2))
+
+
+def look(root: Path = ROOT, *, own: str | None = None) -> Trees:
+    """The same without changing anything: `v2_limits` then says what handing down would give."""
     if (root / "cgroup.controllers").exists():
         base = _base(root, own if own is not None else _own_v2_path())
-        return Trees(v2=base, v1={}, v2_limits=hand_down(base))
+        offered = set(NEEDED) <= _words(base / "cgroup.controllers")
+        return Trees(v2=base, v1={}, v2_limits=offered)
     unified = root / "unified"
     v2 = unified if (unified / "cgroup.procs").exists() else None
     v1 = {name: root / name for name in CONTROLLERS if (root / name / "cgroup.procs").exists()}
@@ -124,11 +140,7 @@ def hand_down(base: Path, needed: tuple[str, ...] = NEEDED) -> bool:
             _enable(base, name)
         except OSError:
             continue
-    try:
-        enabled = (base / "cgroup.subtree_control").read_text().split()
-    except OSError:
-        return False
-    return set(needed) <= set(enabled)
+    return set(needed) <= _words(base / "cgroup.subtree_control")
 
 
 def _enable(base: Path, controller: str) -> None:
@@ -291,6 +303,13 @@ def _processes(path: Path) -> list[int]:
         return [int(line) for line in (path / "cgroup.procs").read_text().split()]
     except OSError:
         return []
+
+
+def _words(path: Path) -> set[str]:
+    try:
+        return set(path.read_text().split())
+    except OSError:
+        return set()
 
 
 def _number(path: Path) -> int:

@@ -206,3 +206,11 @@ def test_sweep__kills_and_removes_what_has_the_prefix() -> None:
     assert cgroups.sweep(trees, prefix) == 1
     until(lambda: process.poll() is not None)
     assert not Path(group.join_files[0]).exists()
+
+
+def test_look__changes_nothing(tmp_path: Path) -> None:
+    pure_v2(tmp_path, "cpu memory pids")
+    (tmp_path / "cgroup.subtree_control").unlink()
+
+    assert cgroups.look(tmp_path, own="/").v2_limits
+    assert not (tmp_path / "cgroup.subtree_control").exists()
