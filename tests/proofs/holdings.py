@@ -50,7 +50,7 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Bytes of two processes that nobody else shares: what others map moves the rest of a PSS."""
+    """Bytes of two processes' own memory, anonymous and shared; see `memory` for why not PSS."""
 
     daemon: int
     spawner: int
@@ -72,7 +72,11 @@ def holdings(lab: Lab, uid_base: int) -> Holdings:
 
 
 def memory(lab: Lab) -> Memory:
-    """The proportional share of anonymous and shared memory (PSS without mapped files)."""
+    """Resident anonymous memory and shared memory.
+
+    Not the PSS of all: files that others map too move it, and the spawner was forked from the
+    daemon, so a page that one of them writes to for the first time adds half a page to both.
+    """
     daemon = lab.process.pid
     return Memory(daemon=_own_bytes(daemon), spawner=_own_bytes(spawner_of(daemon)))
 
@@ -174,5 +178,5 @@ def _own_bytes(pid: int) -> int:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(
         int(kib) << 10
-        for kib in re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB$", text, re.MULTILINE)
+        for kib in re.findall(r"^(?:Anonymous|Pss_Shmem):\s+(\d+) kB$", text, re.MULTILINE)
     )
