@@ -155,11 +155,25 @@ def _mounts(box: Box) -> tuple[str, ...]:
     if box.tmpfs_bytes:
         for target in ("/tmp", "/dev/shm"):
             arguments += ["--perms", "1777", "--size", str(box.tmpfs_bytes), "--tmpfs", target]
+    for folder in _folders(box.mounts):
+        arguments += ["--perms", "0755", "--dir", folder]
     for mount in box.mounts:
         arguments += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.target]
     for number, data in enumerate(box.data, layout.DATA_FD):
         arguments += ["--ro-bind-data", str(number), data.target]
     return tuple(arguments)
+
+
+def _folders(mounts: tuple[Mount, ...]) -> tuple[str, ...]:
+    """Folders above mounts that no mount brings along, all with mode 0755.
+
+    bwrap makes them for root alone, and without a user namespace the box's user is not root: it
+    could not reach its home.
+    """
+    targets = {Path(mount.target) for mount in mounts}
+    above = {folder for target in targets for folder in target.parents if folder.name}
+    missing = (f for f in above if not targets & {f, *f.parents})
+    return tuple(sorted(str(folder) for folder in missing))
 
 
 def _hidden() -> tuple[str, ...]:

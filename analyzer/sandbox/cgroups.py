@@ -1,19 +1,25 @@
 """What a box may use, by control groups: pure v2, v1 beside an empty v2 tree (hybrid), v1, none.
 
-One `Cgroup` stands for a box in every tree that this machine has. The v2 directory's inode number
+One `Cgroup` stands for a box in every tree that this machine has, with whatever limits are to be
+had there: no mode is a case of its own. The v2 directory's inode number
 is the id that the tracer filters by, and its `cgroup.kill` ends everything in the box at once.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
+NEEDED = ("memory", "pids")
+"""Without these a v2 tree limits nothing that matters."""
+LEAF = "daemon"
+"""Where the processes of our own group go: a group that hands controllers down may hold none."""
 PERIOD_US = 100_000
 """Microseconds of a CPU bandwidth period: the kernel's default."""
 REMOVE_TRIES = 400
@@ -53,10 +59,8 @@ class Trees:
     @property
     def mode(self) -> str:
         """`v2`, `hybrid`, `v1` or `none`."""
-        if self.v2_limits:
-            return "v2"
-        if self.v2 is not None and self.v1:
-            return "hybrid"
+        if self.v2 is not None:
+            return "hybrid" if self.v1 else "v2"
         return "v1" if self.v1 else "none"
 
     @property
@@ -69,15 +73,32 @@ class Trees:
         """Whether the number of processes can be limited here."""
         return "pids" in self.v1 or self.v2_limits
 
+    @property
+    def limits_cpu(self) -> bool:
+        """Whether processor time can be limited here."""
+        if "cpu" in self.v1:
+            return True
+        return self.v2 is not None and "cpu" in _words(self.v2 / "cgroup.controllers")
+
 
 def find_trees(root: Path = ROOT, *, own: str | None = None) -> Trees:
     """The trees under `root`, as this process may use them; `own` is our v2 path, for tests.
 
-    On pure v2 this steps into a leaf of our own group and hands the controllers down.
+    On pure v2 this hands the controllers down to boxes; where our own group then may hold no
+    processes, all that are in it (our own service) step into a leaf.
     """
+    trees = look(root, own=own)
+    if trees.v1 or trees.v2 is None or not (root / "cgroup.controllers").exists():
+        return trees
+    return replace(trees, v2_limits=hand_down(trees.v2))
+
+
+def look(root: Path = ROOT, *, own: str | None = None) -> Trees:
+    """The same without changing anything: `v2_limits` then says what handing down would give."""
     if (root / "cgroup.controllers").exists():
-        base = _delegated(root, own if own is not None else _own_v2_path())
-        return Trees(v2=base, v1={}, v2_limits=base is not None and _enable(base))
+        base = _base(root, own if own is not None else _own_v2_path())
+        offered = set(NEEDED) <= _words(base / "cgroup.controllers")
+        return Trees(v2=base, v1={}, v2_limits=offered)
     unified = root / "unified"
     v2 = unified if (unified / "cgroup.procs").exists() else None
     v1 = {name: root / name for name in CONTROLLERS if (root / name / "cgroup.procs").exists()}
@@ -89,34 +110,59 @@ def _own_v2_path() -> str:
     return next((line[3:] for line in lines if line.startswith("0::")), "/")
 
 
-def _delegated(root: Path, own: str) -> Path | None:
-    """Our own part of a pure v2 tree; we step down into a leaf, for inner groups hold no processes."""
+def _base(root: Path, own: str) -> Path:
+    """Where boxes go in a pure v2 tree: below the service that systemd delegated to us, or the root.
+
+    A group that is not delegated (a login session, with `sudo pratique serve`) holds others'
+    processes, which are not ours to move; the root may hold processes and groups side by side.
+    """
     base = root / own.lstrip("/")
-    if base == root:
-        return root
-    if base.name == "daemon":  # stepped down already
-        return base.parent
-    try:
-        leaf = base / "daemon"
-        leaf.mkdir(exist_ok=True)
-        (leaf / "cgroup.procs").write_text("0")
-    except OSError:
-        return None
-    return base
+    if base.name == LEAF:  # stepped down already
+        base = base.parent
+    return base if base != root and _is_delegated(base) else root
 
 
-def _enable(base: Path) -> bool:
-    """Hand the controllers down; False where memory and pids cannot be had."""
-    for name in ("memory", "pids", "cpu"):
+def _is_delegated(path: Path) -> bool:
+    """Whether systemd marked the group so (systemd.resource-control(5), Delegate=)."""
+    for name in ("trusted.delegate", "user.delegate"):
         try:
-            (base / "cgroup.subtree_control").write_text(f"+{name}")
+            if os.getxattr(path, name) == b"1":
+                return True
         except OSError:
             continue
+    return False
+
+
+def hand_down(base: Path, needed: tuple[str, ...] = NEEDED) -> bool:
+    """Give the controllers to the groups below `base`; False where a needed one cannot be had."""
+    for name in (*needed, "cpu"):
+        try:
+            _enable(base, name)
+        except OSError:
+            continue
+    return set(needed) <= _words(base / "cgroup.subtree_control")
+
+
+def _enable(base: Path, controller: str) -> None:
     try:
-        enabled = (base / "cgroup.subtree_control").read_text().split()
-    except OSError:
-        return False
-    return {"memory", "pids"} <= set(enabled)
+        (base / "cgroup.subtree_control").write_text(f"+{controller}")
+    except OSError as error:
+        if error.errno != errno.EBUSY:  # "no internal processes", cgroup-v2.rst
+            raise
+        _step_down(base)
+        (base / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def _step_down(base: Path) -> None:
+    """Move every process of `base` into its leaf; some may fork meanwhile, so look again."""
+    leaf = base / LEAF
+    leaf.mkdir(exist_ok=True)
+    for _ in range(REMOVE_TRIES):
+        numbers = _processes(base)
+        if not numbers:
+            return
+        for number in numbers:
+            _write_if_there(leaf / "cgroup.procs", str(number))
 
 
 class Cgroup:
@@ -257,6 +303,13 @@ def _processes(path: Path) -> list[int]:
         return [int(line) for line in (path / "cgroup.procs").read_text().split()]
     except OSError:
         return []
+
+
+def _words(path: Path) -> set[str]:
+    try:
+        return set(path.read_text().split())
+    except OSError:
+        return set()
 
 
 def _number(path: Path) -> int:

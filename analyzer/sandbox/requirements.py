@@ -50,7 +50,7 @@ def _python() -> Missing | None:
 
 
 def _setpriv() -> Missing | None:
-    if os.access(boxes.SETPRIV, os.X_OK) or _can_unshare(0x10000000, drop=True):
+    if os.access(boxes.SETPRIV, os.X_OK) or can_unshare(kernelcalls.CLONE_NEWUSER, drop=True):
         return None
     return Missing(
         what="ordinary users may not make user namespaces, and setpriv is not there",
@@ -100,22 +100,8 @@ def _trees() -> Missing | None:
     return None
 
 
-def _memory() -> Missing | None:
-    try:
-        controllers = (cgroups.ROOT / "cgroup.controllers").read_text().split()
-    except OSError:
-        controllers = []
-    if "memory" in controllers or (cgroups.ROOT / "memory").is_dir():
-        return None
-    return Missing(
-        what="memory cannot be limited by control groups; RLIMIT_AS stands in",
-        needed_for="run",
-        mend="add cgroup_enable=memory to the kernel's command line (Raspberry Pi: cmdline.txt)",
-    )
-
-
 def _netns() -> Missing | None:
-    if os.geteuid() != 0 or _can_unshare(kernelcalls.CLONE_NEWNET, drop=False):
+    if os.geteuid() != 0 or can_unshare(kernelcalls.CLONE_NEWNET, drop=False):
         return None
     return Missing(
         what="network namespaces cannot be made",
@@ -132,7 +118,7 @@ def _code(root: Path) -> Missing | None:
     return None
 
 
-def _can_unshare(flags: int, *, drop: bool) -> bool:
+def can_unshare(flags: int, *, drop: bool) -> bool:
     """Whether a child, as `nobody` where `drop`, can make a namespace."""
     pid = os.fork()
     if pid == 0:
@@ -156,6 +142,5 @@ _CHECKS: tuple[Callable[[], Missing | None], ...] = (
     _root,
     _kernel,
     _trees,
-    _memory,
     _netns,
 )

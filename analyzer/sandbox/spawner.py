@@ -22,6 +22,7 @@ import resource
 import select
 import signal
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,10 @@ _FIRST_FREE_FD = 20
 """Descriptors that come in are moved up here, so that 0 to 5 can be laid out in the child."""
 _SET_UP_FAILED = 97
 CHILDREN_MAX = 64
+_WAKEUPS_BYTES = 4096
+_END_S = 5.0
+"""Seconds for the kernel to end what is left when the daemon goes."""
+_END_PAUSE_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +168,9 @@ def _serve(control: socket.socket, parent: int) -> None:
         keep_only(control.fileno())  # not the daemon's lock: it is to go with the daemon
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        # A box's own first process is orphaned when bwrap is killed. It is buried here: the process 1
+        # of a container may be our own supervisor, which does not look for other people's dead.
+        kernelcalls.prctl(kernelcalls.PR_SET_CHILD_SUBREAPER, 1)
         _Loop(control).run(parent)
     finally:
         os._exit(0)
@@ -174,6 +182,12 @@ class _Loop:
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         self._children: dict[int, tuple[int, socket.socket]] = {}
+        self._deaths, deaths = socket.socketpair()
+        self._deaths.setblocking(False)
+        deaths.setblocking(False)
+        self._poll.register(self._deaths, select.POLLIN)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(deaths.detach(), warn_on_full_buffer=False)
 
     def run(self, parent: int) -> None:
         while os.getppid() == parent:
@@ -183,7 +197,7 @@ class _Loop:
                         self._end()
                         return
                 else:
-                    self._bury(number)
+                    self._bury_dead()
         self._end()
 
     def _request(self) -> bool:
@@ -213,28 +227,47 @@ class _Loop:
             wire.send(reply, {"pid": pid}, [pidfd])
         except OSError:  # the daemon's thread gave up; the child ends with it
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        self._children[pidfd] = (pid, reply)
-        self._poll.register(pidfd, select.POLLIN)
+        self._children[pid] = (pidfd, reply)
 
-    def _bury(self, pidfd: int) -> None:
-        pid, reply = self._children.pop(pidfd)
-        self._poll.unregister(pidfd)
-        _, status = os.waitpid(pid, 0)
+    def _bury_dead(self) -> None:
+        """Wait for all that have ended, our own children and the orphans that became ours."""
+        with contextlib.suppress(BlockingIOError):
+            while self._deaths.recv(_WAKEUPS_BYTES):
+                pass
+        with contextlib.suppress(ChildProcessError):  # none is left
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            while pid:
+                if pid in self._children:
+                    self._tell(pid, status)
+                pid, status = os.waitpid(-1, os.WNOHANG)
+
+    def _tell(self, pid: int, status: int) -> None:
+        pidfd, reply = self._children.pop(pid)
         with contextlib.suppress(OSError):  # nobody may listen any more
             wire.send(reply, {"status": os.waitstatus_to_exitcode(status)})
         reply.close()
         os.close(pidfd)
 
     def _end(self) -> None:
-        for pidfd in list(self._children):
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            self._bury(pidfd)
+        for pidfd, _ in self._children.values():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        end = time.monotonic() + _END_S
+        with contextlib.suppress(ChildProcessError):
+            while time.monotonic() < end:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid in self._children:
+                    self._tell(pid, status)
+                elif not pid:
+                    time.sleep(_END_PAUSE_S)
 
 
 def _become(message: dict[str, Any], reply: socket.socket, descriptors: list[int]) -> None:
     """In the child: become what the message asks for. Never returns."""
     try:
         kernelcalls.prctl(kernelcalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if message["op"] == "sinkhole":
             keep_only(reply.fileno(), descriptors[0])
             sinkhole.serve(message["plan"], reply, log=descriptors[0])

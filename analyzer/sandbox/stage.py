@@ -36,8 +36,9 @@ REPORT_BYTES_MAX = 16 << 20
 FILE_BYTES_MAX = 2 << 30
 """RLIMIT_FSIZE: bytes of one file."""
 OPEN_FILES_MAX = 1024
-ADDRESS_BYTES_MAX = 2 << 30
-"""RLIMIT_AS where no control group limits memory; numpy and pandas load in a quarter of it."""
+ADDRESS_RATIO = 2
+"""RLIMIT_AS for each byte of the memory limit, where no control group can limit memory: a process
+maps more than it uses; numpy and pandas load in an eighth of what the usual limit then gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +220,8 @@ class Stage:
             (resource.RLIMIT_NOFILE, OPEN_FILES_MAX),
         ]
         if self.group is None or not self.station.trees.limits_memory:
-            limits.append((resource.RLIMIT_AS, ADDRESS_BYTES_MAX))
+            most = self.station.options.memory_bytes * ADDRESS_RATIO
+            limits.append((resource.RLIMIT_AS, most))
         if self.group is not None and not self.station.trees.limits_pids:
             limits.append((resource.RLIMIT_NPROC, self.station.options.pids))
         return Launch(

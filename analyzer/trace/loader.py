@@ -70,8 +70,7 @@ def _load(text: str, ring_bytes: int) -> tuple[dict[str, int], dict[str, int]]:
         def attach_tracepoint(self, *_arguments: object, **_options: object) -> None:
             """Does nothing."""
 
-    # Pages are counted in the kernel's own size: 16 KiB on a Raspberry Pi 5.
-    pages = ring_bytes // os.sysconf("SC_PAGE_SIZE")
+    pages = ring_pages(ring_bytes, os.sysconf("SC_PAGE_SIZE"))
     program = LoadedOnly(text=text, cflags=[f"-DRING_PAGES={pages}"])
     maps = {name: int(program[name].map_fd) for name in MAPS}
     programs = {
@@ -79,6 +78,11 @@ def _load(text: str, ring_bytes: int) -> tuple[dict[str, int], dict[str, int]]:
         for name, function in program.funcs.items()
     }
     return maps, programs
+
+
+def ring_pages(ring_bytes: int, page_bytes: int) -> int:
+    """BCC counts a ring in pages of the kernel's own size: 16 KiB on a Raspberry Pi 5."""
+    return ring_bytes // page_bytes
 
 
 def _missing(error: Exception) -> str:

@@ -6,6 +6,7 @@ Looks only: nothing is mounted, loaded or installed. Standard library only.
 from __future__ import annotations
 
 import gzip
+import mmap
 import platform
 import re
 import subprocess
@@ -31,6 +32,8 @@ TRACEPOINTS = (
 """What program.c hangs on; a test compares."""
 CONFIG_OPTIONS = ("CONFIG_BPF_SYSCALL", "CONFIG_BPF_EVENTS", "CONFIG_CGROUPS")
 """Kernel options without which nothing can be attached or told apart."""
+CONFIG_NOT_NEEDED = ("CONFIG_DEBUG_INFO_BTF", "CONFIG_KPROBES", "CONFIG_UPROBE_EVENTS")
+"""Options that other tracers ask for; Raspberry Pi OS has no BTF."""
 _CAP_SYS_ADMIN, _CAP_PERFMON, _CAP_BPF = 21, 38, 39
 
 
@@ -38,6 +41,26 @@ def missing_pieces() -> list[tuple[str, str]]:
     """(what is missing, the command or step that provides it), empty where tracing should work."""
     checks = (_machine, _kernel_version, _kernel_config, _tracefs, _cgroup2, _capability, _bcc)
     return [found for check in checks for found in check()]
+
+
+def facts() -> list[str]:
+    """What is good to know of a machine where tracing works, or should: one sentence each."""
+    return [
+        f"system calls are named by the table for {platform.machine()}",
+        config_fact(_read_config()),
+        f"memory comes in pages of {mmap.PAGESIZE >> 10} KiB",
+    ]
+
+
+def config_fact(text: str) -> str:
+    """What the kernel's configuration says; `text` empty: it is not to be found."""
+    if not text:
+        return "the kernel does not tell its configuration (try `modprobe configs`); attaching will"
+    names = (*CONFIG_OPTIONS, *CONFIG_NOT_NEEDED)
+    has = {name: bool(re.search(rf"^{name}=[ym]$", text, re.MULTILINE)) for name in names}
+    needed = ", ".join(f"{name} {'on' if has[name] else 'OFF'}" for name in CONFIG_OPTIONS)
+    rest = ", ".join(f"{name} {'on' if has[name] else 'off'}" for name in CONFIG_NOT_NEEDED)
+    return f"the kernel has {needed}; not needed: {rest}"
 
 
 def _machine() -> list[tuple[str, str]]:

@@ -19,16 +19,19 @@ _DISCARD = 1 << 30
 _LENGTH = _DISCARD - 1
 
 
-def ring_bytes_valid(size: int) -> bool:
+def ring_bytes_valid(size: int, page: int = mmap.PAGESIZE) -> bool:
     """Whether the kernel takes a ring of `size` bytes: a power of two, in whole pages."""
-    return size >= mmap.PAGESIZE and size & (size - 1) == 0
+    return size >= page and size & (size - 1) == 0
 
 
 class Ring:
-    """One consumer of one ring buffer. Not for several threads at a time."""
+    """One consumer of one ring buffer. Not for several threads at a time.
 
-    def __init__(self, fd: int, size: int) -> None:
-        page = mmap.PAGESIZE
+    `page`: bytes of the kernel's page, 16 KiB on a Raspberry Pi 5; another one than this machine's
+    only in tests.
+    """
+
+    def __init__(self, fd: int, size: int, page: int = mmap.PAGESIZE) -> None:
         self._mask = size - 1
         self._data_offset = page
         self._consumer_page = mmap.mmap(fd, page, mmap.MAP_SHARED)

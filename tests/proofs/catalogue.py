@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
+from tests.proofs.soak import SoakProof
 from tests.proofs.top import TopProof
 
 PROOFS: dict[str, Proof] = {
-    proof.name: proof for proof in (TopProof(), LatencyProof(), KillProof())
+    proof.name: proof for proof in (TopProof(), LatencyProof(), KillProof(), SoakProof())
 }

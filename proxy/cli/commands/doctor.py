@@ -6,13 +6,13 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from analyzer.sandbox import interpreters, variations
+from analyzer.sandbox import interpreters, standing
 from analyzer.sandbox import requirements as sandbox_requirements
 from analyzer.trace import requirements as trace_requirements
 from proxy.cli.options import settings_options
@@ -27,6 +27,15 @@ class Check:
     what: str
     met: bool
     mend: str = ""
+    stands_in: bool = False
+    """It is not met, but something weaker is in its place, as `what` says."""
+
+    @property
+    def word(self) -> str:
+        """How the line begins."""
+        if self.met:
+            return "ok"
+        return "STAND-IN" if self.stands_in else "MISSING"
 
 
 @click.command()
@@ -34,23 +43,21 @@ class Check:
 def doctor(settings: Settings) -> None:
     """Check everything Pratique needs on this machine, and print the command that mends each gap.
 
-    Exit code 0: all is in place. 1: something is missing.
+    A STAND-IN is weaker than what it stands for, and the line says how. Exit code 0: nothing is
+    missing. 1: something is.
     """
-    missing = 0
+    missing = stand_ins = 0
     for title, group in (
         ("The proxy", proxy_checks(settings)),
-        ("The boxes", _missing_as_checks(_box_pieces, "boxes can be made")),
-        ("What boxes run", interpreter_checks()),
-        (
-            "The trace",
-            _missing_as_checks(trace_requirements.missing_pieces, "the kernel can be traced"),
-        ),
+        ("The boxes", box_checks()),
+        ("The trace", trace_checks()),
     ):
         click.echo(f"{title}:")
         for check in group:
-            click.echo(f"  {'ok     ' if check.met else 'MISSING'}  {check.what}")
+            click.echo(f"  {check.word:8} {check.what}")
             if not check.met:
-                missing += 1
+                missing += not check.stands_in
+                stand_ins += check.stands_in
                 click.echo(f"           → {check.mend}")
     if missing:
         click.echo(
@@ -59,6 +66,8 @@ def doctor(settings: Settings) -> None:
         click.echo("packages are only read, not run: nothing scores above MONITOR.")
         sys.exit(1)
     click.echo("\nAll is in place: `pratique serve` runs with every layer.")
+    if stand_ins:
+        click.echo(f"{stand_ins} thing(s) stand in for better ones, see above.")
 
 
 def proxy_checks(settings: Settings) -> Iterator[Check]:
@@ -94,19 +103,6 @@ def proxy_checks(settings: Settings) -> Iterator[Check]:
     )
 
 
-def interpreter_checks() -> Iterator[Check]:
-    """The interpreters; one that is refused, and a clock that cannot be moved, stop nothing."""
-    found = interpreters.find()
-    for one in found.interpreters:
-        yield Check(what=f"Python {one.version}, {one.executable}", met=True)
-    for why_not in found.refused:
-        yield Check(what=f"not {why_not}", met=True)
-    jumps = (
-        "weeks ahead" if variations.clock_library() else "the machine's: apt install libfaketime"
-    )
-    yield Check(what=f"the clock of a package's second start is {jumps}", met=True)
-
-
 def readable_by_others(path: Path) -> bool:
     """Whether every folder above `path` may be passed, and `path` read, by any user."""
     resolved = path.resolve()
@@ -133,15 +129,26 @@ def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK | os.X_OK)
 
 
-def _box_pieces() -> list[tuple[str, str]]:
-    return [(piece.what, piece.mend) for piece in sandbox_requirements.missing_pieces()]
-
-
-def _missing_as_checks(
-    missing_pieces: Callable[[], list[tuple[str, str]]], all_well: str
-) -> Iterator[Check]:
-    missing = missing_pieces()
+def box_checks() -> Iterator[Check]:
+    """What boxes need, and how real their limits are."""
+    missing = sandbox_requirements.missing_pieces()
     if not missing:
-        yield Check(what=all_well, met=True)
+        yield Check(what="boxes can be made", met=True)
+    for piece in missing:
+        yield Check(what=piece.what, met=False, mend=piece.mend)
+    found = interpreters.find()
+    for fact in standing.standings(pythons=tuple(one.executable for one in found.interpreters)):
+        yield Check(what=fact.what, met=fact.real, mend=fact.mend, stands_in=not fact.real)
+    for why_not in found.refused:
+        yield Check(what=f"boxes do not run {why_not}", met=True)
+
+
+def trace_checks() -> Iterator[Check]:
+    """What the tracer needs, and what it finds."""
+    missing = trace_requirements.missing_pieces()
+    if not missing:
+        yield Check(what="the kernel can be traced", met=True)
+        for fact in trace_requirements.facts():
+            yield Check(what=fact, met=True)
     for what, command in missing:
-        yield Check(what=what, met=False, mend=command)
+        yield Check(what=f"not traced for lack of {what}", met=False, mend=command)

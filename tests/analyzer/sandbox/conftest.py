@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.analyzer.sandbox.lab import Lab, run_dir
+from tests.analyzer.sandbox.lab import UID_BASE, Lab, run_dir
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,27 @@ def lab() -> Iterator[Lab]:
     code, said = made.stop()
     shutil.rmtree(folder)
     assert (code, said) == (0, "")
+
+
+@pytest.fixture(scope="session")
+def setpriv_lab() -> Iterator[Lab]:
+    """The same where ordinary users may not make user namespaces."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root (and BPF); `sudo make test` runs it")
+    folder = run_dir()
+    made = Lab(folder, way="setpriv", uid_base=UID_BASE + 100)
+    yield made
+    code, said = made.stop()
+    shutil.rmtree(folder)
+    assert (code, said) == (0, "")
+
+
+@pytest.fixture(params=["userns", "setpriv"])
+def either_way(request: pytest.FixtureRequest) -> Lab:
+    """A daemon for each of the two ways into a box."""
+    name = "lab" if request.param == "userns" else "setpriv_lab"
+    found: Lab = request.getfixturevalue(name)
+    return found
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ PATIENCE_S = 20.0
 class Lab:
     """One daemon. `stop` ends it in order, `kill` as a crash would."""
 
-    def __init__(self, run_dir: Path, **options: Any) -> None:
+    def __init__(self, run_dir: Path, *, before: Sequence[str] = (), **options: Any) -> None:
+        """`before`: a command that becomes the daemon, to change the machine that it sees."""
         self.run_dir = run_dir
         self.socket = run_dir / "sandbox.sock"
         chosen: dict[str, Any] = {
@@ -52,9 +53,10 @@ class Lab:
             "uid_base": UID_BASE,
             **options,
         }
+        self._uid_base: int = chosen["uid_base"]
         argv = launch.daemon_argv(socket=self.socket, run_dir=run_dir, **chosen)
         self.process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*before, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n", self.errors()
@@ -63,6 +65,11 @@ class Lab:
     def errors(self) -> str:
         """What the daemon said on its standard error; ends it."""
         return self._finish()
+
+    @property
+    def uid_base(self) -> int:
+        """Uid of the first slot."""
+        return self._uid_base
 
     def stop(self) -> tuple[int, str]:
         """SIGTERM; the exit code and what it said."""

@@ -43,6 +43,20 @@ def test_arguments__only_named_mounts_are_writable() -> None:
     assert ends == ["/dev", "/"]
 
 
+def test_arguments__folders_above_mounts_are_for_everybody() -> None:
+    mounts = (
+        Mount(source="/run/a", target="/etc"),
+        Mount(source="/run/b", target="/etc/ssl/certs"),
+        Mount(source="/run/c", target="/home/dev"),
+    )
+    arguments = boxes.bwrap_arguments(replace(BOX, mounts=mounts))
+
+    at = arguments.index("--dir")
+    assert arguments[at - 2 : at + 2] == ("--perms", "0755", "--dir", "/home")
+    assert arguments.count("--dir") == 1  # /etc/ssl comes with /etc
+    assert at < arguments.index("/home/dev")
+
+
 def test_setpriv__bwrap_keeps_root_and_the_command_does_not() -> None:
     box = replace(BOX, way=Way.SETPRIV, uid=64_905)
 

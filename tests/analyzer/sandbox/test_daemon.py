@@ -198,6 +198,52 @@ async def test_wrong_hash__is_refused(lab: Lab) -> None:
 
 
 @pytest.mark.privileged
+async def test_input__that_is_no_memfd_is_refused(lab: Lab, tmp_path: Path) -> None:
+    described, sealed = wheel("reenact_case", {"reenact_case.py": ""})
+    place = tmp_path / "loose"
+    place.write_bytes(os.pread(sealed, described.size, 0))
+    os.close(sealed)
+
+    for kind in ("file", "pipe", "socket"):
+        if kind == "file":
+            descriptor = os.open(place, os.O_RDONLY)
+        elif kind == "pipe":
+            descriptor, writer = os.pipe()
+            os.close(writer)
+        else:
+            descriptor = socket.socket(socket.AF_UNIX).detach()
+        with pytest.raises(SandboxFailed, match="not a memfd"):
+            await lab.run((described, descriptor))
+
+
+@pytest.mark.privileged
+@pytest.mark.parametrize("size", [1, 1 << 40])
+async def test_input__of_another_size_is_refused(lab: Lab, size: int) -> None:
+    described, sealed = wheel("reenact_case", {"reenact_case.py": ""})
+    lie = InputFile(**{**to_json(described), "size": size})
+
+    with pytest.raises(SandboxFailed, match="announced size"):
+        await lab.run((lie, sealed))
+
+
+@pytest.mark.privileged
+async def test_input__cannot_be_changed_once_it_was_sent(lab: Lab) -> None:
+    code = "import time\ntime.sleep(0.5)\nprint('as it was')"
+    described, sealed = wheel("reenact_case", {"reenact_case.py": code})
+    kept = os.dup(sealed)
+    run = asyncio.create_task(lab.run((described, sealed), phases=("P1", "P3")))
+    await asyncio.sleep(0.05)
+    with pytest.raises(PermissionError):
+        os.pwrite(kept, b"changed", 0)
+    with pytest.raises(PermissionError):
+        os.ftruncate(kept, 0)
+    outcome = await run
+    os.close(kept)
+
+    assert "as it was" in output(outcome)
+
+
+@pytest.mark.privileged
 @pytest.mark.parametrize(
     ("messages", "says"),
     [

@@ -264,6 +264,25 @@ async def test_resolve__is_bounded_for_each_lease(house: House, worker: Worker) 
     assert answers == [200] * 8 + [429]
 
 
+async def test_capability__carries_nothing_out_by_names(house: House, worker: Worker) -> None:
+    """Who asks for what was not resolved is refused before anybody upstream hears of the name."""
+    await queued(house)
+    lease = await worker.lease()
+    base = f"/leases/{lease.lease_id}"
+    asked, fetched = house.upstream.asked, list(house.upstream.fetched)
+    secrets = [sha256_of(b"a secret, piece %d" % number) for number in range(20)]
+
+    for digest in secrets:
+        assert (await worker.get(f"{base}/files/{digest}"))[0] == 403
+    for name in ("..%2f..%2fsimple%2fdata", "data.invalid", "http:%2f%2fcollect.invalid", "%00"):
+        assert (await worker.get(f"{base}/files/{name}"))[0] == 422
+    for path in ("/simple/data-in-a-name/", f"/files/pypi/data/{secrets[0]}/data-1.0.tar.gz"):
+        assert (await worker.get(f"{base}{path}"))[0] == 404
+
+    assert (house.upstream.asked, house.upstream.fetched) == (asked, fetched)
+    assert house.resolver.asked == []
+
+
 # -- evidence ---------------------------------------------------------------------------------
 async def test_evidence__is_stored_under_the_tokens_name(house: House, worker: Worker) -> None:
     ref = await queued(house)
