@@ -11,6 +11,7 @@ import click
 
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
+from tests.proofs.catalogue import OWN_PAGES
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -26,7 +27,18 @@ def pages() -> dict[str, str]:
             "\n".join(bench_page(json.loads((DOCS / "bench.json").read_text()))) + "\n"
         )
     if any((DOCS / "proofs").glob("*.json")):
+        made |= _own_pages()
         made["proofs/README.md"] = "\n".join(proofs_page()) + "\n"
+    return made
+
+
+def _own_pages() -> dict[str, str]:
+    """Pages of the proofs that have more to show than a line in the table."""
+    made = {}
+    for name, page in OWN_PAGES.items():
+        file = DOCS / "proofs" / f"{name}.json"
+        if file.exists():
+            made[f"proofs/{name}.md"] = "\n".join(page(json.loads(file.read_text()))) + "\n"
     return made
 
 

@@ -57,6 +57,11 @@ class Verdict:
     seen: Seen
 
     @property
+    def served(self) -> bool:
+        """Whether an installer would get it."""
+        return self.decision.action is Action.SERVE
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """The artifact's own findings that weigh something."""
         return weighty(self.evidence)

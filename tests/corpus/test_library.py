@@ -30,6 +30,12 @@ def test_library__each_technique_of_ours_has_five_variants_or_a_reason() -> None
     assert set(counts) <= set(ODD)
 
 
+def test_library__each_technique_of_the_blind_half_that_is_there_has_five_variants() -> None:
+    counts = Counter(recipe.technique for recipe in halves()["blind"])
+    assert {technique: count for technique, count in counts.items() if count < VARIANTS_MIN} == {}
+    assert set(counts) <= set(TECHNIQUES) - set(ODD)
+
+
 def test_library__no_two_recipes_have_one_name() -> None:
     names = Counter(recipe.project for recipe in recipes())
     assert [name for name, count in names.items() if count > 1] == []

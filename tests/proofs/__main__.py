@@ -9,7 +9,7 @@ import sys
 import click
 
 from tests.proofs.catalogue import PROOFS
-from tests.proofs.proof import RECORDS, STATE, commit, run_proof, stale_records
+from tests.proofs.proof import RECORDS, STATE, commit, run_proof, stale_records, stands
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -45,8 +45,9 @@ def prove(name: str | None, budget: str, seed: int, limit: int | None, again: bo
     )
     RECORDS.mkdir(parents=True, exist_ok=True)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    click.echo(json.dumps({k: v for k, v in record.items() if k != "details"}, indent=1))
-    sys.exit(1 if record["failures"] else 0)
+    short = {key: value for key, value in record.items() if key not in ("details", "facts")}
+    click.echo(json.dumps(short, indent=1))
+    sys.exit(0 if stands(record) else 1)
 
 
 if __name__ == "__main__":
