@@ -19,6 +19,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from analyzer.interpreter import describe_interpreter
+from analyzer.job import ProxyPort
 from analyzer.sandbox.client import SandboxClient
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX
 from models.artifact import ArtifactKind, ArtifactRef, Sha256
@@ -29,7 +30,7 @@ from models.trust.findings import own_findings
 from proxy.candidates import Interpreter, Need, candidates_of, matching
 from proxy.index.default import default_upstream
 from proxy.policyfile import PolicyFile
-from proxy.scanning import Scanned, Scanner
+from proxy.scanning import Scanned, Scanner, _Capability
 from proxy.simple.page import IndexFile, ProjectPage
 from tests.corpus.lab import daemon
 from tests.proofs.proof import Outcome
@@ -83,7 +84,7 @@ class BenignProof:
         try:
             with (
                 daemon(harness=False, boxes=BOXES, uid_base=UID_BASE) as sandbox,
-                _loop() as loop,
+                running_loop() as loop,
                 BenignExperiment(self._kind, sandbox, scratch, loop) as experiment,
             ):
                 yield experiment
@@ -100,19 +101,35 @@ class Chooser(Scanner):
 
     async def scan_newest(self, project: str, kind: ArtifactKind) -> Scanned | None:
         """Analyse the newest file of that kind; None where the project has none for us."""
+        page, ref = await self.newest(project, kind)
+        if ref is None:
+            return None
+        data = await asyncio.to_thread(_read, await self.ensure(ref))
+        return await self._scan(ref, data, page)
+
+    async def newest(
+        self, project: str, kind: ArtifactKind
+    ) -> tuple[ProjectPage, ArtifactRef | None]:
+        """The project's page, and of its newest release with such a file the one that fits us."""
         page = await self._index.project(canonicalize_name(project))
         file = await _newest(page, kind)
         if file is None:
-            return None
+            return page, None
         ref = ArtifactRef(
             index=self._upstream.name,
             project=page.name,
             filename=file.filename,
             sha256=Sha256(str(file.sha256)),
         )
-        path = await self._fetcher.ensure(ref)
-        data = await asyncio.to_thread(_read, path)
-        return await self._scan(ref, data, page)
+        return page, ref
+
+    async def ensure(self, ref: ArtifactRef) -> Path:
+        """Fetch a file, unless it is here."""
+        return await self._fetcher.ensure(ref)
+
+    def capability(self) -> ProxyPort:
+        """What an analysis may ask of this scanner."""
+        return _Capability(self._resolver, self._fetcher)
 
     def forget_old(self) -> None:
         """Remove fetched files that nobody can need any more, where there are too many."""
@@ -173,7 +190,7 @@ class BenignExperiment:
 
 
 @contextmanager
-def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
     """An event loop in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

@@ -11,6 +11,7 @@ from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
 from tests.proofs.reenactments import ReenactmentsProof, reenactments_page
+from tests.proofs.speed import SpeedProof, speed_page
 from tests.proofs.top import TopProof
 
 PROOFS: dict[str, Proof] = {
@@ -22,6 +23,7 @@ PROOFS: dict[str, Proof] = {
         ReenactmentsProof(),
         BenignProof(ArtifactKind.WHEEL),
         BenignProof(ArtifactKind.SDIST),
+        SpeedProof(),
     )
 }
 
@@ -29,5 +31,6 @@ OWN_PAGES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "benign-sdists": benign_page,
     "benign-wheels": benign_page,
     "reenactments": reenactments_page,
+    "speed": speed_page,
 }
 """Proof → the page that is made from its record (`make docs`)."""
