@@ -6,8 +6,10 @@ import ast
 import base64
 import binascii
 import contextlib
+import gzip
 import ipaddress
 import re
+import zlib
 from collections.abc import Iterator
 
 from tests.corpus.building import ACTS, build, texts
@@ -50,6 +52,7 @@ _REAL_HOST = re.compile(
     rf"(?<![\w./@-])(?:[a-z0-9-]+\.)+(?:{'|'.join(REAL_ENDINGS)})(?![\w.-])", re.IGNORECASE
 )
 _ENCODED_CHARS_MIN = 12
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 
 
 def violations(recipe: Recipe) -> list[str]:
@@ -106,10 +109,10 @@ def _of_file(path: str, data: bytes) -> Iterator[str]:
             return
         yield from _unguarded(tree, text)
         constants = list(_constants(tree))
-        for hidden in filter(None, map(_hidden_code, constants)):
-            yield from _of_file("hidden.py", hidden.encode())
     else:
         constants = [text]
+    for hidden in filter(None, map(_hidden_code, constants)):
+        yield from _of_file("hidden.py", hidden.encode())
     for constant in constants:
         for form in (constant, *_decoded(constant)):
             yield from destinations(form)
@@ -153,13 +156,22 @@ def _constants(tree: ast.AST) -> Iterator[str]:
 
 
 def _decoded(text: str) -> Iterator[str]:
-    """What a text is once its encoding is taken off, where it has one."""
+    """What a text, or a long word in it, is once its encoding is taken off, where it has one."""
     if len(text) < _ENCODED_CHARS_MIN or not text.isascii():
         return
-    for take_off in (base64.b64decode, bytes.fromhex, base64.b32decode):
-        with contextlib.suppress(ValueError, binascii.Error):
-            yield take_off(text).decode("latin-1")
+    for word in (text, *_LONG_WORD.findall(text)):
+        for take_off in (base64.b64decode, bytes.fromhex, base64.b32decode):
+            with contextlib.suppress(ValueError, binascii.Error):
+                data = take_off(word)
+                yield data.decode("latin-1")
+                yield from _unpacked(data)
     yield text[::-1]
+
+
+def _unpacked(data: bytes) -> Iterator[str]:
+    for unpack in (zlib.decompress, gzip.decompress):
+        with contextlib.suppress(zlib.error, OSError, EOFError):
+            yield unpack(data).decode("latin-1")
 
 
 def _hidden_code(text: str) -> str:

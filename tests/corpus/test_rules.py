@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -45,6 +49,19 @@ def test_violations__a_good_recipe_has_none() -> None:
 def test_violations__each_of_these_is_one(code: str) -> None:
     recipe = replace(GOOD, files={"THE_MODULE/__init__.py": code})
     assert len(violations(recipe)) >= 1
+
+
+@pytest.mark.parametrize("pack", [lambda data: data, zlib.compress, gzip.compress])
+def test_violations__code_in_an_encoded_hook_is_held_to_the_rules(
+    pack: Callable[[bytes], bytes],
+) -> None:
+    code = GUARD + BOTH + "_reenact()\n" + "HOST = 'evil.com'\n"
+    text = base64.b64encode(pack(code.encode())).decode()
+    hook = f"import base64; exec(base64.b64decode('{text}'))\n"
+    recipe = replace(GOOD, files={**GOOD.files, "THE_MODULE.pth": hook})
+    said = violations(recipe)
+    assert any("outside of `if ACT:`" in problem for problem in said)
+    assert any("evil.com" in problem for problem in said)
 
 
 def test_violations__a_twin_that_lacks_a_string_is_told_apart() -> None:

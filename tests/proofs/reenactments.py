@@ -25,10 +25,11 @@ class ReenactmentsProof:
 
     name = "reenactments"
     claim = (
-        "At least 90 of 100 inert re-enactments are not served for what they did (or, where honest "
-        "packages do it too, are served under watch) and benign twins are served; no twin has a proof."
+        "At least 95 of 100 come out right: inert re-enactments are not served for what they did (or, "
+        "where honest packages do it too, are served under watch), their benign twins are served. No "
+        "twin has a proof."
     )
-    least_percent = 90
+    least_percent = 95
     sample = 5
     parallel = BOXES
 
