@@ -11,7 +11,7 @@ import click
 
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
-from tests.proofs.catalogue import OWN_PAGES
+from tests.proofs.pages import OWN_PAGES
 
 DOCS = Path(__file__).parent.parent / "docs"
 

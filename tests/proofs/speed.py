@@ -30,7 +30,7 @@ from models.work import AnalysisPlan, Lease, ResolvedSet, ResolveRequest
 from proxy.index.default import default_upstream
 from proxy.policyfile import PolicyFile
 from tests.corpus.lab import daemon
-from tests.proofs.benign import Chooser, running_loop
+from tests.proofs.choosing import Chooser, running_loop
 from tests.proofs.proof import Outcome
 
 Answered = TypeVar("Answered")
@@ -286,47 +286,3 @@ def _submodules(evidence: Evidence) -> str:
 
 def _sealed(path: Path, sha256: Sha256) -> int:
     return sealed(path.read_bytes(), sha256)
-
-
-def speed_page(record: dict[str, Any]) -> Iterator[str]:
-    """docs/proofs/speed.md: medians beside their targets."""
-    quantiles: dict[str, dict[str, float]] = record["quantiles"]
-    yield "# Speed\n"
-    yield f"{record['claim']}\n"
-    yield (
-        f"Commit {record['commit'][:12]}, {record['machine']}. Requirements are resolved and fetched "
-        "before; a worker asks for its interpreter once. The median counts, and other work on the "
-        "machine counts too. Submodules are imported up to the importer's own bounds (SUBMODULES_MAX, "
-        "MODULE_MS_MAX); how many there were stands below.\n"
-    )
-    yield "| Case | n | Median s | p90 s | Target s | By phase (median s) |"
-    yield "|---|---:|---:|---:|---:|---|"
-    for key, row in quantiles.items():
-        if key.endswith(" disk_to_evidence_s"):
-            yield _case_line(key.removesuffix(" disk_to_evidence_s"), row, quantiles)
-    yield "\n| Tracing | n pairs | Median | p90 | Target |"
-    yield "|---|---:|---:|---:|---:|"
-    for key, row in quantiles.items():
-        if key.endswith("cpu_percent"):
-            case = key.removeprefix("tracing ").removesuffix(" cpu_percent")
-            yield (
-                f"| {case} | {row['n']} | {row['median']:+.1f} % | {row['p90']:+.1f} % "
-                f"| ≤ {TRACING_TARGET_PERCENT} % |"
-            )
-    yield (
-        f"\nProcessor time of the boxes, median of {RUNS_PER_ARM - 1} runs with the tracer over that "
-        "without, in turns. The last run of each case:\n"
-    )
-    last = {" ".join(item.split()[:2]): detail for item, detail in record["details"].items()}
-    yield from (f"- {case}: {detail}" for case, detail in sorted(last.items()))
-
-
-def _case_line(label: str, row: dict[str, float], quantiles: dict[str, dict[str, float]]) -> str:
-    target = CASES[label.split(maxsplit=1)[0]].target_s
-    stated = "" if target is None or " " in label else f"{target:.1f}"
-    walls = "; ".join(
-        f"{phase.value} {quantiles[key]['median']:.2f}"
-        for phase in Phase
-        if (key := f"{label} {phase.value}_s") in quantiles
-    )
-    return f"| {label} | {row['n']} | {row['median']:.2f} | {row['p90']:.2f} | {stated} | {walls} |"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.corpus.lab import Seen
-from tests.proofs.benign import benign_page
-from tests.proofs.reenactments import TWIN, reenactments_page
-from tests.proofs.speed import speed_page
+from tests.proofs.pages import benign_page, reenactments_page, speed_page
+from tests.proofs.reenactments import TWIN
 
 
 def record(**more: Any) -> dict[str, Any]:
