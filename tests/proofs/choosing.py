@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -21,8 +22,10 @@ from proxy.candidates import Interpreter, Need, candidates_of, matching
 from proxy.scanning import Scanned, Scanner, _Capability
 from proxy.simple.page import IndexFile, ProjectPage
 
+SHA256_CHARS = 64
 SCRATCH_BYTES_MAX = 15 << 30
 """Bytes of fetched files kept; beyond, those that no analysis under way can need are removed."""
+
 SCRATCH_AGE_S = 900
 """Seconds after which a fetched file is in nobody's hands: an analysis takes 120, a queue a few."""
 
@@ -68,14 +71,17 @@ class Chooser(Scanner):
 
     def forget_old(self) -> None:
         """Remove fetched files that nobody can need any more, where there are too many."""
-        files = [path for path in self._scratch.rglob("*") if path.is_file()]
-        if sum(path.stat().st_size for path in files) < SCRATCH_BYTES_MAX:
-            return
-        oldest = time.time() - SCRATCH_AGE_S
-        for path in files:
-            digest = path.parent.name + path.name
-            if path.stat().st_mtime < oldest and len(digest) == 64:
-                self._artifacts.remove(Sha256(digest))
+        with contextlib.suppress(
+            FileNotFoundError
+        ):  # a download that ends meanwhile, or another thread
+            files = [(path, path.stat()) for path in self._scratch.rglob("*") if path.is_file()]
+            if sum(status.st_size for _, status in files) < SCRATCH_BYTES_MAX:
+                return
+            oldest = time.time() - SCRATCH_AGE_S
+            for path, status in files:
+                digest = path.parent.name + path.name
+                if status.st_mtime < oldest and len(digest) == SHA256_CHARS:
+                    self._artifacts.remove(Sha256(digest))
 
 
 @contextmanager
