@@ -111,6 +111,8 @@ def _of_file(path: str, data: bytes) -> Iterator[str]:
         constants = list(_constants(tree))
     else:
         constants = [text]
+        if any(act in text for act in ACTS.values()):
+            yield "the act is named outside of Python, where no guard is asked"
     for hidden in filter(None, map(_hidden_code, constants)):
         yield from _of_file("hidden.py", hidden.encode())
     for constant in constants:

@@ -64,6 +64,12 @@ def test_violations__code_in_an_encoded_hook_is_held_to_the_rules(
     assert any("evil.com" in problem for problem in said)
 
 
+def test_violations__an_entry_point_may_not_be_the_act_itself() -> None:
+    entry = "[console_scripts]\nreenact = THE_MODULE:THE_ACT\n"
+    files = {**GOOD.files, "THE_MODULE-1.0.dist-info/entry_points.txt": entry}
+    assert any("no guard" in problem for problem in violations(replace(GOOD, files=files)))
+
+
 def test_violations__a_twin_that_lacks_a_string_is_told_apart() -> None:
     path = "THE_MODULE/__init__.py"
     quiet = replace(GOOD, twin_files={path: GUARD + BOTH})

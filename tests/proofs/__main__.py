@@ -27,7 +27,7 @@ def prove(name: str | None, budget: str, seed: int, limit: int | None, again: bo
     if name not in PROOFS:
         click.echo("Proofs (make prove NAME=…):")
         for proof in PROOFS.values():
-            click.echo(f"  {proof.name:10} {proof.claim}")
+            click.echo(f"  {proof.name:14} {proof.claim}")
         click.echo(f"Stale records: {', '.join(stale_records()) or 'none'}")
         sys.exit(1 if name else 0)
     # A line for each item is enough; what the pipeline logs would bury it.
