@@ -13,6 +13,7 @@ from analyzer.detectors.catalog import DETECTORS
 from analyzer.detectors.techniques import NOT_SEEN, TECHNIQUES
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
+from tests.proofs.pages import OWN_PAGES
 from tests.traces_page import traces_page
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -31,7 +32,18 @@ def pages() -> dict[str, str]:
             "\n".join(bench_page(json.loads((DOCS / "bench.json").read_text()))) + "\n"
         )
     if any((DOCS / "proofs").glob("*.json")):
+        made |= _own_pages()
         made["proofs/README.md"] = "\n".join(proofs_page()) + "\n"
+    return made
+
+
+def _own_pages() -> dict[str, str]:
+    """Pages of the proofs that have more to show than a line in the table."""
+    made = {}
+    for name, page in OWN_PAGES.items():
+        file = DOCS / "proofs" / f"{name}.json"
+        if file.exists():
+            made[f"proofs/{name}.md"] = "\n".join(page(json.loads(file.read_text()))) + "\n"
     return made
 
 
@@ -121,14 +133,18 @@ def bench_page(record: dict[str, Any]) -> Iterator[str]:
 def proofs_page() -> Iterator[str]:
     """The records in docs/proofs/."""
     yield "# Proofs\n"
-    yield "Made by `make prove NAME=…`; `make test` runs each at n = 5 and reports stale records.\n"
+    yield "Made by `make prove NAME=…`; `make test` runs each at a small n and reports stale records.\n"
     yield "| Proof | Claim | Held | Commit | Median s |"
     yield "|---|---|---:|---|---|"
     for file in sorted((DOCS / "proofs").glob("*.json")):
         record = json.loads(file.read_text())
-        medians = "; ".join(
-            f"{name.removesuffix('_s').replace('_', ' ')} {q['median']} (p90 {q['p90']}, max {q['max']})"
-            for name, q in record["quantiles"].items()
+        medians = (
+            f"[page]({record['name']}.md)"
+            if record["name"] in OWN_PAGES
+            else "; ".join(
+                f"{name.removesuffix('_s').replace('_', ' ')} {q['median']} (p90 {q['p90']}, max {q['max']})"
+                for name, q in record["quantiles"].items()
+            )
         )
         yield (
             f"| [{record['name']}]({file.name}) | {record['claim']} | {record['held']} of "

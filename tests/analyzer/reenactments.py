@@ -6,11 +6,9 @@ Destinations are loopback and TEST-NET (RFC 5737), which a box's sinkhole answer
 
 from __future__ import annotations
 
-GUARD = """\
-import os, pathlib, socket, subprocess
-ACT = os.environ.get("PRATIQUE_HARNESS") == "1" and pathlib.Path("/run/pratique-harness").exists()
-HOME = pathlib.Path.home()
-"""
+from tests.corpus.guard import GUARD
+
+__all__ = ["ACTS", "GUARD", "STEALS_A_DECOY", "acting_modules"]
 
 STEALS_A_DECOY = """\
 if ACT:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from models.artifact import ArtifactKind
+from tests.proofs.benign import BenignProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
+from tests.proofs.reenactments import ReenactmentsProof
 from tests.proofs.soak import SoakProof
+from tests.proofs.speed import SpeedProof
 from tests.proofs.top import TopProof
 
 PROOFS: dict[str, Proof] = {
-    proof.name: proof for proof in (TopProof(), LatencyProof(), KillProof(), SoakProof())
+    proof.name: proof
+    for proof in (
+        TopProof(),
+        LatencyProof(),
+        KillProof(),
+        ReenactmentsProof(),
+        BenignProof(ArtifactKind.WHEEL),
+        BenignProof(ArtifactKind.SDIST),
+        SpeedProof(),
+        SoakProof(),
+    )
 }

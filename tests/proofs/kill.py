@@ -34,6 +34,9 @@ class KillProof:
         "After kill -9 of any one process in mid-analysis, the held request or its retry is answered, "
         "and every decision made before is still there."
     )
+    least_percent = 100
+    sample = 5
+    parallel = 1
 
     def items(self, seed: int) -> Sequence[str]:
         rng = random.Random(seed)  # noqa: S311 - an order, not a secret

@@ -21,6 +21,9 @@ class LatencyProof:
 
     name = "latency"
     claim = "Every unseen small wheel is analysed in a traced box and decided; the times are below."
+    least_percent = 100
+    sample = 5
+    parallel = 1
 
     def items(self, seed: int) -> Sequence[str]:
         numbers = list(range(WHEELS))

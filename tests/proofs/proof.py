@@ -8,7 +8,8 @@ import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +31,10 @@ class Outcome:
     holds: bool
     detail: str = ""
     measures: dict[str, float] = field(default_factory=dict)
+    grave: bool = False
+    """A failure that no share of good ones makes up for."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """Words that a proof's own page is made from."""
 
 
 class Experiment(Protocol):
@@ -44,6 +49,12 @@ class Proof(Protocol):
 
     name: str
     claim: str
+    least_percent: int
+    """The claim stands where at least so many items hold, and no failure is grave."""
+    sample: int
+    """Items that `make test` tries."""
+    parallel: int
+    """Items under way at a time."""
 
     def items(self, seed: int) -> Sequence[str]:
         """All items, in the order of `seed`."""
@@ -68,17 +79,40 @@ def run_proof(
     left = [item for item in items if item not in done]
     if left:
         with proof.set_up() as experiment:
-            for number, item in enumerate(left, start=len(items) - len(left) + 1):
-                if time.monotonic() > deadline:
-                    say(f"budget spent; {len(items) - number + 1} item(s) left for the next run")
-                    break
-                outcome = experiment.attempt(item)
-                done[item] = outcome
+            for outcome in _attempts(experiment, left, deadline, proof.parallel):
+                done[outcome.item] = outcome
                 _append(state, outcome)
-                say(
-                    f"{number}/{len(items)} {'ok  ' if outcome.holds else 'FAIL'} {item} {outcome.detail}"
-                )
+                mark = "ok  " if outcome.holds else "FAIL"
+                say(f"{len(done)}/{len(items)} {mark} {outcome.item} {outcome.detail}")
+    if len(done) < len(items):
+        say(f"budget spent; {len(items) - len(done)} item(s) left for the next run")
     return record_of(proof, [done[i] for i in items if i in done], seed=seed, asked=len(items))
+
+
+def _attempts(
+    experiment: Experiment, items: Sequence[str], deadline: float, parallel: int
+) -> Iterator[Outcome]:
+    """Try items, some at a time, and begin none after the deadline."""
+    todo = iter(items)
+    under_way: set[Future[Outcome]] = set()
+    with ThreadPoolExecutor(max_workers=parallel) as pool:
+        while True:
+            while len(under_way) < parallel and time.monotonic() <= deadline:
+                item = next(todo, None)
+                if item is None:
+                    break
+                under_way.add(pool.submit(experiment.attempt, item))
+            if not under_way:
+                return
+            ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield future.result()
+
+
+def stands(record: dict[str, Any]) -> bool:
+    """Whether a record's claim stands, as far as its items were tried."""
+    enough = record["held"] * 100 >= record["tried"] * record["least_percent"]
+    return bool(record["tried"]) and enough and not record["grave"]
 
 
 def record_of(
@@ -97,12 +131,15 @@ def record_of(
         "items": asked,
         "tried": len(outcomes),
         "held": len(outcomes) - len(failures),
+        "least_percent": proof.least_percent,
+        "grave": [outcome.item for outcome in outcomes if outcome.grave],
         "failures": failures,
         "quantiles": {
             name: quantiles([o.measures[name] for o in outcomes if name in o.measures])
             for name in names
         },
         "details": {outcome.item: outcome.detail for outcome in outcomes},
+        "facts": {outcome.item: outcome.facts for outcome in outcomes if outcome.facts},
     }
 
 

@@ -34,6 +34,9 @@ class TopProof:
         "The newest wheel that the analyzer's interpreter can run, of each of the 50 most downloaded "
         "projects, ends neither in QUARANTINE nor in BLOCK under the default policy."
     )
+    least_percent = 100
+    sample = 5
+    parallel = 1
 
     def items(self, seed: int) -> Sequence[str]:  # noqa: ARG002 - the list has one order
         return list(ranks())[:PROJECTS]

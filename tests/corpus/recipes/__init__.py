@@ -1,0 +1,1 @@
+"""Recipes of the odd techniques; `blind` has the even ones."""

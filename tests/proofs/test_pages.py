@@ -1,0 +1,73 @@
+"""The pages of proofs say what their records say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.corpus.lab import Seen
+from tests.proofs.pages import benign_page, reenactments_page, speed_page
+from tests.proofs.reenactments import TWIN
+
+
+def record(**more: Any) -> dict[str, Any]:
+    """A record with what every page needs."""
+    base = {"name": "n", "claim": "c", "commit": "0" * 40, "machine": "m", "items": 9, "tried": 9}
+    return base | {"failures": [], "details": {}, "facts": {}, "quantiles": {}} | more
+
+
+def row(technique: str, seen: Seen, **more: str) -> dict[str, str]:
+    base = {"technique": technique, "half": "own", "phase": "P3", "kind": "re-enactment"}
+    return base | {"weak": "", "proofs": "0", "seen": seen.value} | more
+
+
+def test_reenactments_page__counts_recall_by_technique_and_half() -> None:
+    rows = {
+        "a": row("T01", Seen.CAUGHT),
+        "b": row("T01", Seen.NOTICED),
+        "c": row("T02", Seen.NOTICED, weak="yes", half="blind", phase="P4"),
+        f"a{TWIN}": row("T01", Seen.CAUGHT, kind="twin", proofs="1"),
+        f"b{TWIN}": row("T01", Seen.NOTICED, kind="twin"),
+    }
+    failures = [{"item": "b", "detail": "x|y"}]
+    details = dict.fromkeys(rows, "why")
+
+    text = "\n".join(reenactments_page(record(facts=rows, failures=failures, details=details)))
+
+    assert "| T01 | 2 | 1 | 1 | 0 | 0 | 50 % | 50 % | – |" in text
+    assert "| T02 ≈ | 1 | 0 | 1 | 0 | 0 | 100 % | – | 100 % |" in text
+    assert "| all | 3 | 1 | 2 | 0 | 0 | 66 % | 50 % | 100 % |" in text
+    assert "2 twins, 1 with a proof. Not served:\n\n- `a (twin)`: why\n" in text
+    assert "- `b` (P3): x\\|y" in text
+
+
+def test_benign_page__lists_severe_findings_and_what_was_not_analysed() -> None:
+    quiet = {"group": "popular", "tier": "APPROVE", "proofs": "0", "severe": "", "short": ""}
+    rows = {
+        "popular a": quiet | {"why": ""},
+        "obscure b": quiet | {"group": "obscure", "severe": "P3:x:high()", "why": "", "short": "s"},
+        "obscure c": {"tier": "none"},
+    }
+
+    text = "\n".join(benign_page(record(facts=rows)))
+
+    assert "| popular | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 0 |" in text
+    assert "| obscure | 1 | 1 | 0 | 0 | 0 | 0 | 1 | 1 |" in text
+    assert "Not analysed: 1 none" in text
+    assert "- obscure b: P3:x:high()" in text
+
+
+def test_speed_page__sets_medians_beside_targets() -> None:
+    spread = {"n": 15, "min": 0.1, "median": 0.25, "p90": 0.3, "max": 0.4}
+    quantiles = {
+        "requests disk_to_evidence_s": spread,
+        "requests P3_s": spread,
+        "small-wheel with waiting disk_to_evidence_s": spread,
+        "tracing requests cpu_percent": spread,
+    }
+
+    text = "\n".join(speed_page(record(quantiles=quantiles, details={"analysis requests 3": "d"})))
+
+    assert "| requests | 15 | 0.25 | 0.30 | 1.0 | P3 0.25 |" in text
+    assert "| small-wheel with waiting | 15 | 0.25 | 0.30 |  |  |" in text
+    assert "| requests | 15 | +0.2 % | +0.3 % | ≤ 10 % |" in text
+    assert "- analysis requests: d" in text
