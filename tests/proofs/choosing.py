@@ -19,7 +19,7 @@ from analyzer.job import ProxyPort
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX
 from models.artifact import ArtifactKind, ArtifactRef, Sha256
 from proxy.candidates import Interpreter, Need, candidates_of, matching
-from proxy.scanning import Scanned, Scanner, _Capability
+from proxy.scanning import Found, Scanned, Scanner, _Capability
 from proxy.simple.page import IndexFile, ProjectPage
 
 SHA256_CHARS = 64
@@ -43,7 +43,7 @@ class Chooser(Scanner):
         if ref is None:
             return None
         data = await asyncio.to_thread(_read, await self.ensure(ref))
-        return await self._scan(ref, data, page)
+        return await self.scan(Found(ref=ref, data=data, page=page))
 
     async def newest(
         self, project: str, kind: ArtifactKind

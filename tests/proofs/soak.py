@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from analyzer.sandbox.client import RunOutcome
-from analyzer.sandbox.protocol import InputFile
+from analyzer.sandbox.protocol import PHASES, VARIATIONS, InputFile
 from models.errors import PratiqueError
 from tests.analyzer.sandbox.lab import GUARD, Lab, run_dir, sdist, wheel
 from tests.proofs.holdings import Holdings, holdings, memory, slope
@@ -119,6 +119,10 @@ class SoakProof:
         f"{SLOPE_BYTES_MAX} bytes a run once its heap is warm."
     )
 
+    least_percent = 100
+    sample = 5
+    parallel = 1
+
     def items(self, seed: int) -> Sequence[str]:
         twenty = [name for name, kind in KINDS.items() for _ in range(kind.share)]
         rng = random.Random(seed)  # noqa: S311 - an order, not a secret
@@ -161,7 +165,7 @@ class SoakExperiment:
             return Outcome(item=item, holds=False, detail=f"the run failed: {error}")
         wall = time.monotonic() - begun
         problems = [self._settled(self._before).beyond(self._before), self._memory()]
-        ended = outcome.result.phases[-1].ended
+        ended = next(phase.ended for phase in outcome.result.phases if phase.phase == "P3")
         if ended != kind.ended:
             problems.append(f"it ended by {ended}, not {kind.ended}")
         detail = "; ".join(problem for problem in problems if problem)
@@ -174,7 +178,9 @@ class SoakExperiment:
         return Outcome(item=item, holds=not detail, detail=detail, measures=measures)
 
     async def _run(self, kind: Kind) -> RunOutcome:
-        return await self._lab.run(*kind.make(), phases=("P1", "P2", "P3"), budget_ms=60_000)
+        return await self._lab.run(
+            *kind.make(), phases=PHASES, variations=VARIATIONS, budget_ms=60_000
+        )
 
     def _settled(self, wanted: Holdings | None = None) -> Holdings:
         """What is held as soon as it is what is wanted, or stays the same, or time is over."""

@@ -258,7 +258,7 @@ class SpeedExperiment:
                 proxy=self._port,
                 clock=utc_now,
                 worker_name="speed",
-                interpreter=self._port.interpreter,
+                interpreters=(self._port.interpreter,),
             )
         finally:
             os.close(descriptor)
