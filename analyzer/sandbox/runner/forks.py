@@ -82,8 +82,10 @@ def in_forks(
             os.close(mine)
             _work(items[len(outcomes) :], act, theirs, at_end)
         os.close(theirs)
-        begun, said, hung = _listen(mine, silent_s, end)
+        gone = os.pidfd_open(pid)
+        begun, said, hung = _listen(mine, gone, silent_s, end)
         os.close(mine)
+        os.close(gone)
         if hung:
             os.kill(pid, 9)
         os.waitpid(pid, 0)
@@ -111,19 +113,21 @@ def _work(
         os._exit(1)
 
 
-def _listen(source: int, silent_s: float, end: float) -> tuple[int, list[str], bool]:
-    """(items begun, what became of them, whether the fork hangs), once the fork has no more to say."""
+def _listen(source: int, gone: int, silent_s: float, end: float) -> tuple[int, list[str], bool]:
+    """(items begun, what became of them, whether the fork hangs), once the fork has no more to say.
+
+    `gone` is readable once it has ended, for a process that it left behind may hold its pipe open.
+    """
     import select  # noqa: PLC0415 - only packages with something to fork for pay for it
 
     begun = 0
     said: list[str] = []
     while True:
         wait_s = min(silent_s, end - time.monotonic())
-        if not select.select([source], [], [], max(0.0, wait_s))[0]:
-            return begun, said, True
-        words = os.read(source, 4096).decode("ascii", "replace")
+        ready = select.select([source, gone], [], [], max(0.0, wait_s))[0]
+        words = os.read(source, 4096).decode("ascii", "replace") if source in ready else ""
         if not words:
-            return begun, said, False
+            return begun, said, not ready
         begun += words.count(BEGUN)
         said += [word for word in words if word != BEGUN]
 

@@ -54,6 +54,25 @@ def test_in_forks__each_item_has_its_outcome(items: list[str], outcomes: list[st
     ]
 
 
+@pytest.mark.timeout(60)  # where it waits for the pipe's end, it waits ten minutes
+def test_in_forks__what_an_item_leaves_running_holds_nobody_up() -> None:
+    reader, writer = os.pipe()
+
+    def leave(item: str) -> str:
+        if os.fork() == 0:
+            os.close(writer)
+            os.read(reader, 1)  # until the test is over
+            os._exit(0)
+        return item
+
+    found = forks.in_forks(
+        ["o"], leave, silent_s=600, end=time.monotonic() + 600, lost=lambda *_: None
+    )
+    os.close(writer)
+    os.close(reader)
+    assert found == ["o"]
+
+
 def test_in_forks__stops_when_its_time_is_over() -> None:
     found = forks.in_forks(
         ["hangs"] * 5, act, silent_s=60, end=time.monotonic() + 0.2, lost=lambda *_: None
