@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from analyzer.sandbox import layout
 from analyzer.sandbox.belongings import belongings
-from analyzer.sandbox.planting import ALNUM, COMPANY, HEX, UPPER, URLSAFE, Planting
+from analyzer.sandbox.planting import ALNUM, COMPANY, HEX, LABEL, UPPER, URLSAFE, Planting
 from analyzer.sandbox.protocol import Canary
 from analyzer.sandbox.stores import plant_browsers, plant_chats, plant_wallets
 
@@ -77,7 +77,7 @@ def plant(source: random.Random) -> Decoys:
     planting = Planting(source=source)
     for make in _MAKERS:
         make(planting)
-    arguments = tuple(planting.text(ARGUMENT_CHARS) for _ in range(ARGUMENTS))
+    arguments = tuple(planting.text(ARGUMENT_CHARS, LABEL) for _ in range(ARGUMENTS))
     for value in arguments:
         planting.elsewhere(ARGUMENT, value)
     return Decoys(

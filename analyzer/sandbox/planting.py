@@ -11,6 +11,8 @@ from analyzer.sandbox import layout
 from analyzer.sandbox.protocol import Canary
 
 ALNUM = string.ascii_letters + string.digits
+LABEL = string.ascii_lowercase + string.digits
+"""What a DNS label keeps as it is."""
 UPPER = string.ascii_uppercase + "234567"
 HEX = "0123456789abcdef"
 URLSAFE = ALNUM + "-_"
