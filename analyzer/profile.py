@@ -56,8 +56,9 @@ _LOOPBACK = ("127.", "::1", "::ffff:127.")
 _OF_PIP = re.compile(r"/tmp/(?:pip-|tmp[a-z0-9_]{8}/output\.json\Z)")  # noqa: S108 - names in a box
 """Where pip unpacks and builds an sdist, and where a back end puts its answer (pyproject_hooks)."""
 _HOOKS = (".pth", ".start", "sitecustomize.py", "usercustomize.py")
-_OF_CLOCK = re.compile(r"/dev/shm/(?:sem\.)?faketime_\w+\Z")  # noqa: S108 - names in a box
-"""What the library that moves P5's clock keeps for itself, in the package's own process."""
+_OF_CLOCK = re.compile(r"/dev/shm/(?:(?:sem\.)?faketime_\w+|sem\.\w{6})\Z")  # noqa: S108 - names in a box
+"""What the library that moves P5's clock keeps for itself, in the package's own process; sem_open
+gives a semaphore such a name of six characters before its own."""
 _NOT_FILES = ("/proc/self", "/proc/thread-self")
 
 
