@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from analyzer.detectors.commands import is_shell
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.view import RunView
+from analyzer.lineage import is_python
 from models.evidence import Severity
 from models.phase import Phase
 from models.trace import Event, EventKind
@@ -43,7 +45,16 @@ def detect(run: RunView) -> Iterator[Match]:
         elif by_descriptor:
             severity = None if _made_by_family(event, run, made) else Severity.MEDIUM
             yield Match.of(event, run, severity=severity)
+        elif _reads_memory(event, run) and _made_by_family(event, run, made):
+            yield Match.of(event, run, severity=Severity.HIGH)
     yield from _reopened(run, made)
+
+
+def _reads_memory(event: Event, run: RunView) -> bool:
+    """Whether an interpreter or a shell is given a script in memory."""
+    if not (is_python(event.path) or is_shell(event.path, event.argv)):
+        return False
+    return any(_DESCRIPTOR.match(run.absolute(argument)) for argument in event.argv[1:])
 
 
 def _reopened(run: RunView, made: set[tuple[Phase, int]]) -> Iterator[Match]:
@@ -57,7 +68,7 @@ def _reopened(run: RunView, made: set[tuple[Phase, int]]) -> Iterator[Match]:
         if named and event.phase not in seen and _made_by_family(event, run, made):
             seen.add(event.phase)
             used = event.phase is Phase.USE
-            yield Match.of(event, run, severity=Severity.LOW if used else Severity.MEDIUM)
+            yield Match.of(event, run, severity=Severity.LOW if used else Severity.HIGH)
 
 
 def _made_by_family(event: Event, run: RunView, made: set[tuple[Phase, int]]) -> bool:

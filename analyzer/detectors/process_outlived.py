@@ -18,9 +18,9 @@ DEFINITION = Definition(
     rationale=(
         "Payloads detach so that the installer's end does not end them (T21). Helpers of the "
         "standard library (resource trackers) begin no session of their own; they, and what a shell "
-        "left in the background, weigh little."
+        "left in the background, weigh little. Build tools keep servers, so P1 weighs less."
     ),
-    severity=Severity.MEDIUM,
+    severity=Severity.HIGH,
     in_use=Severity.LOW,
     technique="T1543",
     techniques=("T21",),
@@ -43,8 +43,14 @@ def detect(run: RunView) -> Iterator[Match]:
                 phase=process.phase,
                 at_us=process.started_us,
                 place=Place(path=printable(process.program), process=printable(process.command)),
-                severity=None if process.detached else Severity.LOW,
+                severity=_severity(process),
             )
+
+
+def _severity(process: Process) -> Severity | None:
+    if not process.detached:
+        return Severity.LOW
+    return Severity.MEDIUM if process.phase is Phase.INSTALL else None
 
 
 def _orphaned(process: Process, run: RunView, ends: dict[Phase, int]) -> bool:

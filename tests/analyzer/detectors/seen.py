@@ -162,7 +162,7 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
             renames(f"{SCRATCH}/python", "/env/bin/python3"),
         )
     ),
-    ("process-outlived", detached(setsid=True, ends=False), Severity.MEDIUM),
+    ("process-outlived", detached(setsid=True, ends=False), Severity.HIGH),
     ("writes-outside", [writes(f"{HOME}/.config/demo.ini")], Severity.LOW),
     # P4: what is damning on import is somebody's trade in use
     ("canary-left", [talks(canaries=("aws",), phase=P4, host="c2.test")], Severity.CRITICAL),
@@ -308,7 +308,15 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
             event(EventKind.MEMFD, path="x"),
             reads("/proc/self/fd/5"),
         ],
-        Severity.MEDIUM,
+        Severity.HIGH,
+    ),
+    (
+        "exec-memory",
+        [
+            event(EventKind.MEMFD, path="x"),
+            execs("/usr/bin/python3", "python3", "/proc/self/fd/5"),
+        ],
+        Severity.HIGH,
     ),
     ("exec-memory", [execs("/dev/fd/5")], Severity.MEDIUM),
     (

@@ -108,9 +108,15 @@ def test_members__a_link_becomes_a_file_that_holds_its_target(tmp_path: Path, ta
 
 
 def test_members__bombs_are_refused(tmp_path: Path) -> None:
-    path = make(lambda archive: archive.writestr("x.py", b"\0" * (8 << 20)), tmp_path)
+    path = make(lambda archive: archive.writestr("x.py", b"\0" * (65 << 20)), tmp_path)
     with pytest.raises(Refused, match="too tightly"):
         unpack.unpack(path, str(tmp_path), str(tmp_path / "site"))
+
+
+def test_members__a_small_one_may_be_padded_with_zeros(tmp_path: Path) -> None:
+    path = make(lambda archive: archive.writestr("x.so", b"\0" * (2 << 20)), tmp_path)
+
+    assert unpack.unpack(path, str(tmp_path), str(tmp_path / "site")) == (1, 2 << 20)
 
 
 def test_members__too_many_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
