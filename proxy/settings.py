@@ -71,6 +71,7 @@ class Settings:
     public_url: str
     anonymous: bool
     boxes: int
+    interpreters: tuple[Path, ...]
     without_behaviour: bool
     hold_s: int
     upstream_timeout_s: int
@@ -178,6 +179,17 @@ def parse_boxes(text: str) -> int:
     return int(text)
 
 
+def parse_interpreters(text: str) -> tuple[Path, ...]:
+    """`auto` (none is named), or absolute paths with commas between them. Raises ValueError."""
+    if text == "auto":
+        return ()
+    paths = tuple(Path(part.strip()) for part in text.split(","))
+    for path in paths:
+        if not path.is_absolute():
+            raise ValueError("write auto, or absolute paths with commas between them")
+    return paths
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -279,6 +291,14 @@ TABLE: tuple[Setting, ...] = (
         metavar="auto|N",
         help="Boxes that the embedded worker runs at once; auto: one a core, as far as memory goes; "
         "0: workers run elsewhere (`pratique worker`).",
+    ),
+    Setting(
+        name="interpreters",
+        parse=parse_interpreters,
+        default="auto",
+        metavar="auto|PATHS",
+        help="Pythons that boxes may run beside /usr/bin/python3, with commas between them; auto: every "
+        "python3.N of /usr/bin, /usr/local/bin and /opt/python/*/bin. Each must be root's own.",
     ),
     Setting(
         name="without_behaviour",

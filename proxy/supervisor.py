@@ -260,6 +260,7 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
                 run_dir=settings.run_dir / "boxes",
                 harness=settings.harness,
                 trace=not settings.without_behaviour,
+                interpreters=settings.interpreters,
             ),
             uid=None,
             needed=False,

@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,12 @@ FOLDERS_MAX = 16
 
 @contextmanager
 def sandbox_daemon(
-    *, uid_base: int, boxes: int, harness: bool = False, trace: bool = True
+    *,
+    uid_base: int,
+    boxes: int,
+    harness: bool = False,
+    trace: bool = True,
+    interpreters: Sequence[Path] = (),
 ) -> Iterator[Path]:
     """Start a daemon and give its socket; as root, the block runs in a child with the worker's uid.
 
@@ -38,6 +43,7 @@ def sandbox_daemon(
             run_dir=run_dir,
             harness=harness,
             trace=trace,
+            interpreters=interpreters,
         ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import SettingsInvalid
-from proxy.settings import Address, Settings, read_settings
+from proxy.settings import Address, Settings, parse_interpreters, read_settings
 
 
 def read(
@@ -138,3 +138,12 @@ def test_upstream__is_never_ourselves(flags: dict[str, str]) -> None:
 )
 def test_upstream__beside_us_is_another(flags: dict[str, str]) -> None:
     assert read(flags=flags).upstream
+
+
+def test_interpreters__are_absolute_paths_or_found() -> None:
+    assert parse_interpreters("auto") == ()
+    paths = (Path("/opt/a/bin/python3.12"), Path("/b/python3.13"))
+    assert parse_interpreters("/opt/a/bin/python3.12, /b/python3.13") == paths
+    for wrong in ("", "python3.12", "/a,,/b"):
+        with pytest.raises(ValueError, match="absolute"):
+            parse_interpreters(wrong)

@@ -49,7 +49,7 @@ def doctor(settings: Settings) -> None:
     missing = stand_ins = 0
     for title, group in (
         ("The proxy", proxy_checks(settings)),
-        ("The boxes", box_checks()),
+        ("The boxes", box_checks(settings)),
         ("The trace", trace_checks()),
     ):
         click.echo(f"{title}:")
@@ -129,14 +129,14 @@ def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK | os.X_OK)
 
 
-def box_checks() -> Iterator[Check]:
+def box_checks(settings: Settings) -> Iterator[Check]:
     """What boxes need, and how real their limits are."""
     missing = sandbox_requirements.missing_pieces()
     if not missing:
         yield Check(what="boxes can be made", met=True)
     for piece in missing:
         yield Check(what=piece.what, met=False, mend=piece.mend)
-    found = interpreters.find()
+    found = interpreters.find(settings.interpreters)
     for fact in standing.standings(pythons=tuple(one.executable for one in found.interpreters)):
         yield Check(what=fact.what, met=fact.real, mend=fact.mend, stands_in=not fact.real)
     for why_not in found.refused:

@@ -50,7 +50,7 @@ PHASES = {
     metavar="FILE|REQUIREMENT|previous",
     help="An older release to analyse first and compare with; `previous`: the newest before it.",
 )
-@settings_options("upstream", "index_name", "policy", "uid_base", "harness")
+@settings_options("upstream", "index_name", "policy", "uid_base", "interpreters", "harness")
 def scan(settings: Settings, target: str, as_json: bool, since: str | None) -> None:
     """Analyse one wheel, sdist or requirement once, and say what would be done with it.
 
@@ -64,7 +64,12 @@ def scan(settings: Settings, target: str, as_json: bool, since: str | None) -> N
     older = _read_local(Path(since)) if since and since != PREVIOUS else None
     console = Console(stderr=True)
     with (
-        sandbox_daemon(uid_base=settings.uid_base, boxes=1, harness=settings.harness) as socket,
+        sandbox_daemon(
+            uid_base=settings.uid_base,
+            boxes=1,
+            harness=settings.harness,
+            interpreters=settings.interpreters,
+        ) as socket,
         tempfile.TemporaryDirectory(prefix="pratique-scan-", dir="/tmp") as scratch,
         console.status(f"{target}: starting") as status,
     ):

@@ -16,7 +16,7 @@ from analyzer.worker import Worker
 from models.errors import SandboxUnavailable, ValueInvalid
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.log import configure_log
-from proxy.settings import parse_boxes
+from proxy.settings import parse_boxes, parse_interpreters
 
 LOG = structlog.get_logger()
 
@@ -32,6 +32,15 @@ def _boxes(context: click.Context, parameter: click.Parameter, text: str) -> int
     if number == 0:
         raise click.BadParameter("a worker needs a box", context, parameter)
     return number
+
+
+def _interpreters(
+    context: click.Context, parameter: click.Parameter, text: str
+) -> tuple[Path, ...]:
+    try:
+        return parse_interpreters(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from error
 
 
 @click.command()
@@ -57,8 +66,18 @@ def _boxes(context: click.Context, parameter: click.Parameter, text: str) -> int
     metavar="auto|N",
     help="Boxes at once; auto: one a core, as far as memory goes.",
 )
+@click.option(
+    "--interpreters",
+    callback=_interpreters,
+    default="auto",
+    show_default=True,
+    metavar="auto|PATHS",
+    help="Pythons that boxes may run beside /usr/bin/python3, with commas between them.",
+)
 @click.option("--uid-base", type=click.IntRange(1000, 65000), default=64800, show_default=True)
-def worker(server: str, token_file: Path, boxes: int, uid_base: int) -> None:
+def worker(
+    server: str, token_file: Path, boxes: int, interpreters: tuple[Path, ...], uid_base: int
+) -> None:
     """Analyse for a firewall elsewhere: lease jobs, run boxes, post evidence.
 
     Start it as root; it keeps a sandbox daemon and drops its own privileges. Nothing has to be
@@ -72,7 +91,7 @@ def worker(server: str, token_file: Path, boxes: int, uid_base: int) -> None:
             next_step="Write the secret of `pratique token add worker` into it.",
         )
     configure_log(format_="json", file=None, process="worker")
-    with sandbox_daemon(uid_base=uid_base, boxes=boxes) as socket:
+    with sandbox_daemon(uid_base=uid_base, boxes=boxes, interpreters=interpreters) as socket:
         asyncio.run(run_worker(server=server, token=token, socket=socket, boxes=boxes))
 
 
