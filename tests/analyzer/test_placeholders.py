@@ -78,7 +78,7 @@ def test_path__a_version_bump_makes_no_difference(old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("host", "expected"),
     [
-        ("Files.PythonHosted.org.", "files.pythonhosted.org"),
+        ("Files.Example.ORG.", "files.example.org"),
         ("s3-eu-west-1.amazonaws.com", "s3-eu-west-1.amazonaws.com"),
         (f"{uuid.UUID(int=5)}.example.test", "<random>.example.test"),
         ("nbswy3dpeb3w64tmmqqhi2djmqwaufrg.mfxgkids.sink.test", "<data>.mfxgkids.sink.test"),
