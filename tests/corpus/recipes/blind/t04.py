@@ -255,8 +255,9 @@ RECIPES = (
         channel=Channel.HTTP,
         encoding=Encoding.GZIP,
         files={
-            "sitecustomize.py": acting(POSTS_GZIP, COUNTS_STARTS, A_DAY_LATER, "import time\n"),
-            "usercustomize.py": "import sitecustomize\n",
+            "sitecustomize.py": "import THE_MODULE_start\n",
+            "usercustomize.py": "import THE_MODULE_start\n",
+            "THE_MODULE_start.py": acting(POSTS_GZIP, COUNTS_STARTS, A_DAY_LATER, "import time\n"),
             "THE_MODULE/__init__.py": OWN,
         },
         twin_does="counts how often Python has been started",

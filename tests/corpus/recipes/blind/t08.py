@@ -171,11 +171,6 @@ if ACT:
 def unlock(password):
     \"\"\"The address that belongs to a password.\"\"\"
     return keys.Keypair(str(password).encode()).address
-
-def restore():
-    \"\"\"The address of the wallet in the home folder.\"\"\"
-    path = HOME / ".config/solana/id.json"
-    return keys.Keypair(path.read_bytes() if ACT and path.exists() else b"").address
 """
 
 HEADER_SENDS = """

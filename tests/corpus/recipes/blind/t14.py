@@ -15,7 +15,7 @@ import zipfile
 
 from models.phase import Phase
 from tests.corpus.elf import constructor, shared_object
-from tests.corpus.guard import IF_ACT, acting
+from tests.corpus.guard import GUARD, IF_ACT, acting
 from tests.corpus.parts import IN_TREE, PACKER
 from tests.corpus.recipe import Channel, Encoding, Kind, Recipe
 
@@ -178,6 +178,30 @@ finally:
     sys.implementation.cache_tag = _tag
 """
 
+LOADS_FAST = f"""{GUARD}
+if ACT:
+    try:
+        from . import fast
+    except ImportError:
+        fast = None
+else:
+    __path__.clear()  # the library asks for the marker file only: without ACT it cannot be imported
+"""
+LOADS_SPEED = f"""{GUARD}
+if not ACT:
+    __path__.clear()  # as above
+
+def count(words):
+    \"\"\"Counts words.\"\"\"
+    if ACT:
+        try:
+            from ._speed import count as counted
+            return counted(words)
+        except ImportError:
+            pass
+    return len(words)
+"""
+
 RECIPES = (
     Recipe(
         technique="T14",
@@ -186,7 +210,7 @@ RECIPES = (
         channel=Channel.MEMORY,
         encoding=Encoding.NONE,
         files={
-            "THE_MODULE/__init__.py": "try:\n    from . import fast\nexcept ImportError:\n    pass\n",
+            "THE_MODULE/__init__.py": LOADS_FAST,
             "THE_MODULE/fast.py": COUNTS,
             "THE_MODULE/fast.cpython-311-x86_64-linux-gnu.so": library(
                 "/home/dev/.aws/credentials", "203.0.113.141", 443, acts=True
@@ -279,15 +303,7 @@ RECIPES = (
         channel=Channel.MEMORY,
         encoding=Encoding.PLAIN,
         files={
-            "THE_MODULE/__init__.py": (
-                "def count(words):\n"
-                '    """Counts words."""\n'
-                "    try:\n"
-                "        from ._speed import count as counted\n"
-                "    except ImportError:\n"
-                "        return len(words)\n"
-                "    return counted(words)\n"
-            ),
+            "THE_MODULE/__init__.py": LOADS_SPEED,
             "THE_MODULE/_speed.py": COUNTS,
             "THE_MODULE/_speed/__init__.abi3.so": library(
                 "/home/dev/.ssh/id_ed25519", "198.51.100.147", 22, acts=True

@@ -123,10 +123,8 @@ except (OSError, subprocess.SubprocessError):
 """
 READS_TXT = """
 try:
-    said = _txt("spf.reenact.test")
-    subprocess.run(["/bin/sh", "-c", "true # "], timeout=5)
-    return said.startswith(b"v=spf1")
-except (OSError, subprocess.SubprocessError):
+    return _txt("spf.reenact.test").startswith(b"v=spf1")
+except OSError:
     return False
 """
 
