@@ -222,7 +222,7 @@ def _signals(
     yield signal("callables_timed_out", sum(line.timeouts for line in runner.used), Phase.USE)
     yield signal("callables_left", sum(line.left for line in runner.used), Phase.USE)
     yield signal("scripts_started", len(runner.scripts), Phase.USE)
-    failed = {line.name for line in runner.again if not line.ok}
+    failed = {line.name for line in runner.again if not line.ok and "." not in line.name}
     yield signal("modules_failed", len(failed), Phase.WAIT)
     yield signal("attributes_replaced", len(runner.patched), Phase.IMPORT)
     for phase in phases:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from analyzer.boxpaths import CACHE_DIR, WRITE_FLAGS, in_site, within
 from analyzer.detectors.decoy_written import CHANGES
 from analyzer.detectors.definition import Definition, Match
-from analyzer.detectors.view import AFTER_INSTALL, RunView
+from analyzer.detectors.view import RunView
 from analyzer.sandbox.layout import HOME
 from models.evidence import Severity
 from models.phase import Phase
@@ -54,7 +54,7 @@ def _changes(run: RunView) -> Iterator[tuple[Event, str]]:
     """
     own: set[str] = set()
     read: set[str] = set()
-    for event in run.events(*_KINDS, phases=AFTER_INSTALL):
+    for event in run.events(*_KINDS):
         if event.kind is EventKind.DECOY:
             if event.detail in CHANGES:
                 yield event, event.path

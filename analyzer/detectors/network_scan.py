@@ -16,6 +16,8 @@ ADDRESSES_MIN = 8
 """Private addresses of one phase; a client knows a database, a cache and a broker."""
 PORTS_MIN = 12
 """Ports of one address in one phase; a search for a free port binds and does not connect."""
+PORTS_MANY = 20
+"""Ports of one address that no client has a reason for."""
 DEFINITION = Definition(
     id="network-scan",
     title="The network around was searched",
@@ -35,7 +37,7 @@ def detect(run: RunView) -> Iterator[Match]:
     """One match for each phase that goes through addresses, and each host whose ports it goes through."""
     addresses: dict[Phase, set[str]] = defaultdict(set)
     ports: dict[tuple[Phase, str], set[int]] = defaultdict(set)
-    told = set()
+    told: set[tuple[str, ...]] = set()
     for event in run.events(EventKind.CONNECT, EventKind.SEND):
         if not event.address or event.port in (0, DNS_PORT):
             continue
@@ -51,6 +53,9 @@ def detect(run: RunView) -> Iterator[Match]:
         elif len(ports[place]) >= PORTS_MIN and place not in told:
             told.add(place)
             yield Match.of(event, run, what="ports", severity=Severity.MEDIUM)
+        elif len(ports[place]) == PORTS_MANY and (*place, "many") not in told:
+            told.add((*place, "many"))
+            yield Match.of(event, run, what="ports")
 
 
 def _is_neighbour(event: Event) -> bool:

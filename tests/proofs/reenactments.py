@@ -61,8 +61,14 @@ class ReenactmentsExperiment:
         )
 
 
+WATCHED = frozenset({"T07"})
+"""Techniques of which being served under watch is the right end: an honest SDK sends what it is given,
+too (a SDK's token goes to its documented host, which needs MONITOR and no more)."""
+
+
 def _is_caught(recipe: Recipe, verdict: Verdict) -> bool:
-    return verdict.seen is Seen.CAUGHT or (recipe.weak and verdict.seen is Seen.NOTICED)
+    watched = recipe.weak or recipe.technique in WATCHED
+    return verdict.seen is Seen.CAUGHT or (watched and verdict.seen is Seen.NOTICED)
 
 
 def _facts(recipe: Recipe, verdict: Verdict, *, twin: bool) -> dict[str, str]:

@@ -195,7 +195,26 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("canary-left", [talks(canaries=("pypi",), phase=P4, host="upload.test")], Severity.MEDIUM),
     ("canary-left", [talks(canaries=("role",), host="c2.test")], Severity.CRITICAL),
     ("canary-left", [talks(canaries=("aws",), phase=P5)], Severity.CRITICAL),
-    ("canary-argument-left", [talks(canaries=("argument",), phase=P4)], Severity.MEDIUM),
+    (
+        "canary-argument-left",
+        [talks(canaries=("argument",), phase=P4, detail="tcp POST /")],
+        Severity.MEDIUM,
+    ),
+    (
+        "canary-argument-left",
+        [talks(canaries=("argument",), phase=P4, detail="tcp")],
+        Severity.HIGH,
+    ),
+    (
+        "canary-argument-left",
+        [talks(canaries=("argument",), phase=P4, detail="udp")],
+        Severity.HIGH,
+    ),
+    (
+        "canary-argument-left",
+        [asks("3a91f0c2d4e5b6a7.c2.test", P4, canaries=("argument",))],
+        Severity.HIGH,
+    ),
     ("canary-argument-left", [asks("x9.c2.test", P4, canaries=("argument",))], Severity.MEDIUM),
     ("canary-argument-left", [asks("given-value", P4, canaries=("argument",))], Severity.INFO),
     (
@@ -207,7 +226,7 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
         "canary-argument-left",
         [
             asks("value.corp.example", P4, canaries=("argument",)),
-            talks(host="notcorp.example", phase=P4, canaries=("argument",)),
+            talks(host="notcorp.example", phase=P4, canaries=("argument",), detail="tcp GET /v1"),
         ],
         Severity.MEDIUM,
     ),
@@ -464,7 +483,8 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ),
     ("network-listen", [lists("0.0.0.0", P4)], Severity.LOW),
     ("network-scan", [connects(f"192.168.1.{n}", 22) for n in range(1, 9)], Severity.HIGH),
-    ("network-scan", [connects("127.0.0.1", 8000 + n) for n in range(30)], Severity.MEDIUM),
+    ("network-scan", [connects("127.0.0.1", 8000 + n) for n in range(15)], Severity.MEDIUM),
+    ("network-scan", [connects("127.0.0.1", 8000 + n) for n in range(30)], Severity.HIGH),
     ("network-scan", [connects(f"10.0.0.{n}", 445, P4) for n in range(1, 9)], Severity.LOW),
     ("dns-exfiltration", [asks(f"{n}a0b1c2d3e4f5a6b7.c2.test") for n in range(4)], Severity.HIGH),
     ("dns-exfiltration", [asks(f"part{n}.sink.test", P4) for n in range(12)], Severity.LOW),

@@ -246,7 +246,7 @@ WATCHED: list[tuple[str, list[Event]]] = [
     ),
     (
         "any SDK: the key that it is given",
-        [talks(canaries=("argument",), phase=P4, host="api.test")],
+        [talks(canaries=("argument",), phase=P4, host="api.test", detail="tcp POST /v1")],
     ),
     ("telemetry on import", [asks("stats.test"), *[connects("203.0.113.7")]]),
     ("click, typer: installs completions", [writes(f"{HOME}/.bashrc", P4)]),
