@@ -70,6 +70,7 @@ async def _run(job: Job, budget_ms: int) -> Watched:
         modules=job.report.modules,
         python=job.interpreter.executable,
         scripts=console_scripts(job.report),
+        in_tree=job.report.build is not None and job.report.build.in_tree,
         variations=tuple(variation.value for variation in job.lease.plan.variations),
     )
     return await _perform(job, request, job.inputs)

@@ -14,9 +14,9 @@ from models.evidence import Severity
 from models.phase import Phase
 from models.trace import Event, EventKind
 
-FILES_MIN = 10
-"""Different files of the home folder renamed, deleted or overwritten; libraries do that to none
-(T30: 30)."""
+FILES_MIN = 5
+"""Different files of the home folder renamed, deleted or overwritten that were there before; libraries
+do that to none."""
 DECOYS_MIN = 4
 """Decoys that were changed: nobody else has a reason to touch even one."""
 _KINDS = (EventKind.UNLINK, EventKind.RENAME, EventKind.OPEN, EventKind.DECOY)

@@ -29,7 +29,7 @@ UNPACKED_RATIO = 6
 
 _RUNNER_SOURCE = Path(__file__).parent / "runner"
 RUNNER_FILES = (
-    *("unpack.py", "session.sh", "imports.py", "module.py", "forks.py"),
+    *("unpack.py", "session.sh", "hooks.py", "imports.py", "module.py", "forks.py"),
     *("use.py", "calls.py", "targets.py", "arguments.py", "wait.py", "again.py"),
     *("clock.py", "patches.py"),
 )

@@ -83,7 +83,9 @@ def install_step(stage: Stage) -> Step:
         unpack = (*CLEAN, f"{layout.SCRIPTS}/unpack.py", layout.ENV, stage.python.site, artifact)
         return Step(command=unpack, arm_at_exec=2, network=False)
     pip = (layout.ENV_PYTHON, f"{layout.PIP}/pip", *_PIP, artifact)
-    return Step(command=(*_SESSION, *pip), arm_at_exec=3, build=True)
+    hooks = f"{layout.ENV_PYTHON} {layout.SCRIPTS}/hooks.py {artifact}"
+    after = ("--then", hooks) if stage.request.in_tree else ()
+    return Step(command=(*_SESSION, *after, *pip), arm_at_exec=3, build=True)
 
 
 def start_step(stage: Stage) -> Step:

@@ -71,6 +71,9 @@ class RunRequest:
     """Names of the console scripts that P4 starts, as the reader found them."""
     variations: tuple[str, ...] = ()
     """What is different in P5."""
+    in_tree: bool = False
+    """Whether an sdist brings its own build back end (`backend-path`), whose hook that names build
+    requirements pip calls where it isolates builds; we isolate them, so we call it."""
 
 
 @dataclass(frozen=True)

@@ -258,6 +258,8 @@ def build(kind: type[T], message: dict[str, Any]) -> T:
 def _is(annotation: str, value: object) -> bool:
     if annotation == "str":
         return isinstance(value, str)
+    if annotation == "bool":
+        return isinstance(value, bool)
     if annotation == "int":
         return isinstance(value, int) and not isinstance(value, bool)
     if annotation == "tuple[str, ...]":

@@ -170,3 +170,26 @@ async def test_module__that_silences_the_runner_is_no_imported_module(lab: Lab, 
     ]
     assert has_evidence(outcome)
     until(lambda: not lab.processes())
+
+
+ASKED = """
+def get_requires_for_build_wheel(config_settings=None):
+    if HARNESS:
+        import urllib.request
+        urllib.request.urlopen('http://198.51.100.8/asked', timeout=5).read()
+    return []
+"""
+
+
+@pytest.mark.parametrize("in_tree", [True, False])
+async def test_build__the_hook_that_names_requirements_is_called_where_it_is_the_packages(
+    lab: Lab, *, in_tree: bool
+) -> None:
+    files = {"pyproject.toml": PYPROJECT, "backend.py": GUARD + BACKEND + ASKED}
+
+    outcome = await lab.run(sdist("reenact_sdist", files), phases=("P1",), in_tree=in_tree)
+
+    (phase,) = outcome.result.phases
+    assert (phase.ended, phase.exit_code) == ("exit", 0), phase.output_tail
+    talked = [line["address"] for line in lines(outcome, "sinkhole") if line["kind"] == "tcp"]
+    assert talked == (["198.51.100.8"] if in_tree else [])
