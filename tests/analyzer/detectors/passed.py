@@ -321,7 +321,7 @@ NEAR_MISSES: list[tuple[str, list[Event]]] = [
     ("agent-config-write", [writes(f"{HOME}/project/claude.py"), writes(f"{HOME}/.claudette")]),
     (
         "mass-file-change",
-        [act for n in range(9) for act in encrypts(n)],
+        [act for n in range(4) for act in encrypts(n)],
     ),
     (
         "mass-file-change",

@@ -147,7 +147,7 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("denied-calls", [denied("keyctl")], Severity.LOW),
     (
         "mass-file-change",
-        [renames(f"{HOME}/doc{n}", f"{HOME}/doc{n}.locked") for n in range(10)],
+        [renames(f"{HOME}/doc{n}", f"{HOME}/doc{n}.locked") for n in range(5)],
         Severity.HIGH,
     ),
     ("own-files-deleted", [deletes(f"{SITE}/demo/loader.py")], Severity.MEDIUM),
@@ -578,7 +578,7 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("denied-calls", [denied("keyctl", P4)], Severity.INFO),
     ("decoy-written", [touches("ssh", "modify", phase=P4)], Severity.MEDIUM),
     ("decoy-written", [touches("pypi", "modify", phase=P4)], Severity.LOW),  # a client logs in
-    ("mass-file-change", [act for n in range(10) for act in encrypts(n)], Severity.HIGH),
+    ("mass-file-change", [act for n in range(5) for act in encrypts(n)], Severity.HIGH),
     ("mass-file-change", [act for n in range(10) for act in encrypts(n, P4)], Severity.MEDIUM),
     (
         "mass-file-change",
