@@ -44,3 +44,17 @@ def test_patched__is_bounded(modules: dict[str, types.ModuleType]) -> None:
     vars(modules["stranger"]).update({f"name{number}": own for number in range(500)})
 
     assert len(patched("reenact_a")) == PATCHES_MAX
+
+
+class _Lazy:
+    """As lazy settings are: even its class is asked of what it stands for."""
+
+    @property
+    def __class__(self) -> type:  # type: ignore[misc]
+        raise RuntimeError("not configured")
+
+
+def test_patched__asks_nothing_of_the_things_it_looks_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("string.lazy", _Lazy(), raising=False)
+
+    assert patched("reenact_nothing") == []
