@@ -41,8 +41,10 @@ def patched(package: str) -> list[str]:
 
 
 def defined(thing: object) -> bool:
-    """Whether it is a function or a class. `isinstance` would ask the thing itself, and a lazy one
-    (Django's settings) then does what it was lazy about, or raises.
+    """Whether it is a function or a class.
+
+    `isinstance` would ask the thing itself, and a lazy one (Django's settings) then does what it was
+    lazy about, or raises.
     """
     return issubclass(type(thing), (type, types.FunctionType))
 

@@ -49,9 +49,8 @@ def test_patched__is_bounded(modules: dict[str, types.ModuleType]) -> None:
 class _Lazy:
     """As lazy settings are: even its class is asked of what it stands for."""
 
-    @property
-    def __class__(self) -> type:  # type: ignore[misc]
-        raise RuntimeError("not configured")
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(f"not configured: {name}")
 
 
 def test_patched__asks_nothing_of_the_things_it_looks_at(monkeypatch: pytest.MonkeyPatch) -> None:
