@@ -40,6 +40,8 @@ CLIENTS: Mapping[str, tuple[str, ...]] = {
     "azure-token": ("azure",),
 }
 """Kind of decoy → the packages whose trade it is to read it."""
+BUILD_TOOLS = frozenset({"netrc-password"})
+"""Decoys that build tools read on their own: meson looks for logins in ~/.netrc before each build."""
 PERSONAL = frozenset({"browser-store", "wallet", "chat-session", "shell-history"})
 """Decoys that only a person's own programs read, in use too (T31)."""
 
@@ -62,7 +64,11 @@ def detect(run: RunView) -> Iterator[Match]:
     kinds = {kind for event, kind in read if event.phase is not Phase.USE} - EVERYDAY
     sent = any(event.size_bytes > 0 for event in run.events(EventKind.NET, phases=UNASKED))
     for event, kind in read:
-        own = len(kinds) == 1 and not sent and _by_client(run, event, kind)
+        alone = len(kinds) == 1 and not sent
+        if alone and event.phase is Phase.INSTALL and kind in BUILD_TOOLS:
+            yield Match.of(event, run, what=kind, severity=Severity.LOW)
+            continue
+        own = alone and _by_client(run, event, kind)
         yield Match.of(event, run, what=kind, severity=_severity(event, kind, own=own))
 
 

@@ -21,6 +21,7 @@ PLANTED = (
     Planted(id="aws", kind="aws-key", path=f"{HOME}/.aws/credentials"),
     Planted(id="ssh", kind="ssh-key", path=f"{HOME}/.ssh/id_ed25519"),
     Planted(id="npm", kind="npm-token", path=f"{HOME}/.npmrc"),
+    Planted(id="netrc", kind="netrc-password", path=f"{HOME}/.netrc"),
     Planted(id="env", kind="dotenv-secret", path=f"{HOME}/project/.env"),
     Planted(id="token", kind="env-token", variable="GITHUB_TOKEN"),
     Planted(id="openai", kind="env-token", variable="OPENAI_API_KEY"),

@@ -195,6 +195,9 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("canary-left", [talks(canaries=("pypi",), phase=P4, host="upload.test")], Severity.MEDIUM),
     ("canary-left", [talks(canaries=("role",), host="c2.test")], Severity.CRITICAL),
     ("canary-left", [talks(canaries=("aws",), phase=P5)], Severity.CRITICAL),
+    ("decoy-read", [touches("netrc", phase=P1)], Severity.LOW),
+    ("decoy-read", [touches("netrc", phase=P1), touches("aws", phase=P1)], Severity.HIGH),
+    ("decoy-read", [touches("netrc")], Severity.HIGH),
     (
         "canary-argument-left",
         [talks(canaries=("argument",), phase=P4, detail="tcp POST /")],
