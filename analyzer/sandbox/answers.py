@@ -166,7 +166,10 @@ def written(reply: Reply, request: Request) -> bytes:
 
 def _members(stem: str) -> tuple[str, ...]:
     """Names under which a downloader looks for what an archive holds: `bun-linux-x64/bun`."""
-    safe = "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in stem).strip(".")
+    safe = (
+        "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in stem).strip(".")
+        or "file"
+    )
     first = safe.partition("-")[0]
     return tuple(dict.fromkeys(("README.txt", f"{safe}/{safe}", f"{safe}/{first or 'run'}")))
 

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analyzer.sandbox import decoys, metadata
@@ -79,6 +79,7 @@ def test_content__head_gets_no_body() -> None:
 @given(
     st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters=" "), max_size=60)
 )
+@example(".")
 def test_content__no_path_raises_or_climbs(path: str) -> None:
     for suffix in ("", ".zip", ".tar.gz"):
         request = Request()

@@ -71,7 +71,7 @@ def test_kernel__stays_small_and_needs_only_the_standard_library() -> None:
         f"import sys; sys.path.append({str(ROOT)!r});"
         "from analyzer.trace.kernel import Tracer; tracer = Tracer.load();"
         "assert not {'bcc', 'models', 'packaging'} & set(sys.modules);"
-        "maps = open('/proc/self/maps').read(); assert 'LLVM' not in maps and 'bcc' not in maps;"
+        "maps = open('/proc/self/maps').read(); assert 'LLVM' not in maps and 'libbcc' not in maps;"
         "import re; status = open('/proc/self/status').read();"
         "print(re.search(r'VmRSS:\\s*(\\d+)', status)[1]); tracer.close()"
     )
