@@ -67,8 +67,12 @@ too (a SDK's token goes to its documented host, which needs MONITOR and no more)
 
 
 def _is_caught(recipe: Recipe, verdict: Verdict) -> bool:
-    watched = recipe.weak or recipe.technique in WATCHED
-    return verdict.seen is Seen.CAUGHT or (watched and verdict.seen is Seen.NOTICED)
+    return verdict.seen is Seen.CAUGHT or (_is_weak(recipe) and verdict.seen is Seen.NOTICED)
+
+
+def _is_weak(recipe: Recipe) -> bool:
+    """Whether being served under watch is enough."""
+    return recipe.weak or recipe.technique in WATCHED
 
 
 def _facts(recipe: Recipe, verdict: Verdict, *, twin: bool) -> dict[str, str]:
@@ -77,7 +81,7 @@ def _facts(recipe: Recipe, verdict: Verdict, *, twin: bool) -> dict[str, str]:
         "half": next(half for half, some in halves().items() if recipe in some),
         "phase": recipe.phase.value,
         "kind": "twin" if twin else "re-enactment",
-        "weak": "yes" if recipe.weak else "",
+        "weak": "yes" if _is_weak(recipe) else "",
         "seen": verdict.seen.value,
         "proofs": str(len(verdict.evidence.proofs)),
     }
