@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.metadata_service import NAMES
+from analyzer.detectors.trade import was_given
 from analyzer.detectors.view import RunView
 from models.evidence import Severity
 from models.phase import Phase
@@ -37,10 +38,11 @@ def lookups(run: RunView) -> Iterator[Event]:
 
 
 def detect(run: RunView) -> Iterator[Match]:
-    """One match for each phase and name."""
+    """One match for each phase and name; one in all for names that P4 gave itself."""
     seen = set()
     for event in lookups(run):
-        key = (event.phase, event.host.lower())
+        given = event.phase is Phase.USE and was_given(event)
+        key = (event.phase, "" if given else event.host.lower())
         if key not in seen:
             seen.add(key)
             mild = event.phase in (Phase.IMPORT, Phase.WAIT) and event.detail not in CARRIERS

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.metadata_service import is_metadata_service
+from analyzer.detectors.trade import was_given
 from analyzer.detectors.view import RunView, is_remote
 from models.evidence import Severity
 from models.phase import Phase
@@ -27,10 +28,14 @@ DEFINITION = Definition(
     needs=frozenset({EventKind.CONNECT, EventKind.SEND, EventKind.NET, EventKind.TCP}),
 )
 DNS_PORT = 53
+_GIVEN = (Phase.USE, "", 0)
 
 
 def detect(run: RunView) -> Iterator[Match]:
-    """One match for each phase and destination; on import, without bytes sent, a mild one."""
+    """One match for each phase and destination; on import, without bytes sent, a mild one.
+
+    Hosts that P4 gave itself make one match in all.
+    """
     sent_to = {
         (event.phase, event.address, event.port)
         for event in run.events(EventKind.NET)
@@ -47,14 +52,18 @@ def detect(run: RunView) -> Iterator[Match]:
         if key in seen or not counts(event):
             continue
         seen.add(key)
+        host = event.host or names.get(event.address, "")
+        if event.phase is Phase.USE and was_given(replace(event, host=host)):
+            if _GIVEN in seen:
+                continue
+            seen.add(_GIVEN)
         severity = None
         if key not in sent_to:
             if event.kind is EventKind.CONNECT and event.result == 0 and key not in streams:
                 severity = Severity.LOW  # nothing went out: a datagram socket's route was asked for
             elif event.phase in (Phase.IMPORT, Phase.WAIT):
                 severity = Severity.MEDIUM
-        match = Match.of(event, run, severity=severity)
-        yield match if event.host else _named(match, names.get(event.address, ""))
+        yield _named(Match.of(event, run, severity=severity), host)
 
 
 def counts(event: Event) -> bool:

@@ -46,6 +46,15 @@ def found(detector: str, events: list[Event]) -> list[Severity]:
     return [finding.severity for finding in findings]
 
 
+def test_detect__hosts_that_use_gave_are_one_fact() -> None:
+    hosts = [f"value{n}.corp.example" for n in range(5)]
+
+    assert len(found("dns-lookup", [asks(host, P4) for host in hosts])) == 1
+    talked = [talks(f"203.0.113.{n}", host=host, phase=P4) for n, host in enumerate(hosts)]
+    assert len(found("network-connect", talked)) == 1
+    assert len(found("network-connect", [*talked, talks("198.51.100.7", phase=P4)])) == 2
+
+
 def names(table: Sequence[tuple[object, ...]]) -> list[str]:
     return [f"{number}-{row[0]}" for number, row in enumerate(table)]
 
