@@ -59,6 +59,8 @@ def _changes(run: RunView) -> Iterator[tuple[Event, str]]:
             if event.detail in CHANGES:
                 yield event, event.path
             continue
+        if event.phase is Phase.INSTALL and not event.path.startswith("/"):
+            continue  # of a build tree, whose folder the trace has lost sight of
         path = run.real(event.path)
         theirs = within(path, HOME) and not within(path, CACHE_DIR) and not in_site(path)
         if not theirs or event.result < 0:

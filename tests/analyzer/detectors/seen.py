@@ -582,6 +582,7 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("decoy-written", [touches("ssh", "modify", phase=P4)], Severity.MEDIUM),
     ("decoy-written", [touches("pypi", "modify", phase=P4)], Severity.LOW),  # a client logs in
     ("mass-file-change", [act for n in range(5) for act in encrypts(n)], Severity.HIGH),
+    ("mass-file-change", [deletes(f"{HOME}/doc{n}", P1) for n in range(5)], Severity.HIGH),
     ("mass-file-change", [act for n in range(10) for act in encrypts(n, P4)], Severity.MEDIUM),
     (
         "mass-file-change",
