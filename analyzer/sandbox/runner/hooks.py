@@ -28,7 +28,7 @@ def build_system(source: str) -> dict[str, Any]:
 
 
 def _table(source: str, toml: Any) -> dict[str, Any]:
-    with open(os.path.join(source, "pyproject.toml"), "rb") as file:  # noqa: PTH118, PTH123
+    with open(f"{source}/pyproject.toml", "rb") as file:  # noqa: PTH123
         table: dict[str, Any] = toml.load(file)["build-system"]
         return table
 
@@ -38,16 +38,18 @@ def main(sdist: str) -> None:
     sys.path.insert(0, PIP)
     from pip._vendor.pyproject_hooks import BuildBackendHookCaller  # noqa: PLC0415 - from there
 
-    with tempfile.TemporaryDirectory(prefix="pip-hooks-") as folder:
-        shutil.unpack_archive(sdist, folder)
-        source = os.path.join(folder, os.listdir(folder)[0])  # noqa: PTH118, PTH208
-        table = build_system(source)
-        caller = BuildBackendHookCaller(
-            source,
-            table.get("build-backend", "setuptools.build_meta:__legacy__"),
-            table.get("backend-path"),
-        )
-        print(caller.get_requires_for_build_wheel())
+    # The one folder that our files lie in, so that none of them is taken for the package's.
+    folder = tempfile.tempdir = tempfile.mkdtemp(prefix="pip-hooks-", dir="/tmp")
+    shutil.unpack_archive(sdist, f"{folder}/source")
+    (top,) = os.listdir(f"{folder}/source")  # noqa: PTH208
+    source = f"{folder}/source/{top}"
+    table = build_system(source)
+    caller = BuildBackendHookCaller(
+        source,
+        table.get("build-backend", "setuptools.build_meta:__legacy__"),
+        table.get("backend-path"),
+    )
+    print(caller.get_requires_for_build_wheel())
 
 
 if __name__ == "__main__":
