@@ -52,6 +52,13 @@ class Report:
             view = view[os.write(self.descriptor, view) :]
         self.size += len(kept)
 
+    def append_whole(self, line: bytes) -> None:
+        """Add a line, or nothing of it where there is no room for all."""
+        if self.size + len(line) > self.limit:
+            self.truncated = True
+        else:
+            self.append(line)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:

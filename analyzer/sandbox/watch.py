@@ -10,6 +10,7 @@ import json
 import os
 import struct
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from analyzer.sandbox import kernelcalls, layout
@@ -18,7 +19,9 @@ from analyzer.sandbox.protocol import Canary
 from analyzer.sandbox.supervise import Report
 
 LOG_BYTES_MAX = 2 << 20
-"""Bytes of JSON lines of one run; about 20,000 events."""
+"""Bytes of JSON lines of one run; about 20,000 events. Only whole lines are kept."""
+SAME_EVENTS_MAX = 100
+"""Lines of one decoy and one event in a run: a loop over one decoy leaves room for all the others."""
 _READ_BYTES = 1 << 16
 _HEADER = struct.Struct("iIII")
 _OVERFLOW = 0x4000
@@ -33,7 +36,7 @@ class DecoyWatch:
         self.descriptor = kernelcalls.inotify_init()
         self.report = Report(limit=LOG_BYTES_MAX)
         self._watched: dict[int, Canary] = {}
-        self._last = b""
+        self._told: Counter[tuple[int, str]] = Counter()
         for canary in canaries:
             if canary.path:
                 inside = canary.path.removeprefix(f"{layout.HOME}/")
@@ -67,10 +70,13 @@ class DecoyWatch:
         if canary is None:
             return
         for bit, event in _EVENTS.items():
-            if mask & bit:
+            if not mask & bit:
+                continue
+            self._told[number, event] += 1
+            if self._told[number, event] <= SAME_EVENTS_MAX:
                 line = {"path": canary.path, "id": canary.id, "event": event}
                 text = json.dumps({"at_ns": at_ns, **line}, separators=(",", ":"))
-                self.report.append(text.encode() + b"\n")
+                self.report.append_whole(text.encode() + b"\n")
 
     def close(self) -> None:
         """Take in the rest and stop."""

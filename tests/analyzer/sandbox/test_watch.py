@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from analyzer.sandbox.client import RunOutcome
+from analyzer.sandbox.watch import SAME_EVENTS_MAX
 from tests.analyzer.sandbox.lab import Lab, lines, output
 
 pytestmark = pytest.mark.privileged
@@ -107,3 +108,17 @@ for folder, _, files in os.walk('/home/dev'):
     planted = {canary.path for canary in outcome.result.canaries if canary.path}
     assert {path for path, event in touched(outcome) if event == "access"} == planted
     assert len(planted) >= 40
+
+
+async def test_decoy__a_loop_over_one_leaves_room_for_another(lab: Lab) -> None:
+    code = """
+for _ in range(20_000):
+    with open('/home/dev/.netrc', 'rb', buffering=0) as source:
+        source.read(1)
+open('/home/dev/.pypirc').read()
+"""
+    outcome = await run(lab, code, budget_ms=60_000)
+
+    told = [(line["path"], line["event"]) for line in lines(outcome, "decoys")]
+    assert told.count(("/home/dev/.netrc", "open")) == SAME_EVENTS_MAX
+    assert ("/home/dev/.pypirc", "access") in told
