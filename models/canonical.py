@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields, is_dataclass
-from typing import Any, NewType
+from functools import cache
+from typing import Any, NewType, get_args, get_type_hints
 
 import msgspec
 import rfc8785
@@ -20,28 +21,59 @@ def canonical_json(value: Any) -> bytes:
     """The RFC 8785 bytes of `value` (a dataclass, or anything msgspec turns into builtins).
 
     A value of an older schema version is written without the fields that came later (`added_in`),
-    so that it keeps its digest for ever.
+    its own and those of the values inside it, so that it keeps its digest for ever.
 
     Raises TypeError where the value holds a float: a digest that depends on how a platform
     rounds could not be derived again (DESIGN.md, invariant 4).
     """
     builtins = msgspec.to_builtins(value, str_keys=True)
-    for name in _later_fields(value):
-        builtins.pop(name, None)
+    version = getattr(value, "schema_version", None)
+    if version is not None and version < _newest(type(value)):  # type: ignore[arg-type]
+        _leave_out_later(value, builtins, version)
     _refuse_floats(builtins)
     return rfc8785.dumps(builtins)
 
 
 def added_in(version: int) -> dict[str, int]:
-    """Metadata of a dataclass field that values of a `schema_version` below `version` do not have."""
+    """Metadata of a dataclass field that values of a `schema_version` below `version` do not have.
+
+    In a value without a `schema_version` of its own, the version is that of the value it is part of;
+    so one class must not be part of two that are versioned apart and both had it before `version`.
+    """
     return {_ADDED_IN: version}
 
 
-def _later_fields(value: Any) -> list[str]:
-    version = getattr(value, "schema_version", None)
-    if version is None or not is_dataclass(value):
-        return []
-    return [one.name for one in fields(value) if one.metadata.get(_ADDED_IN, 0) > version]
+@cache
+def _newest(kind: type[Any]) -> int:
+    """The highest version that a field of `kind`, or of what it may hold, was added in."""
+    if not is_dataclass(kind):
+        return 0
+    own = max((one.metadata.get(_ADDED_IN, 0) for one in fields(kind)), default=0)
+    inner = (
+        _newest(held)
+        for hint in get_type_hints(kind).values()
+        for held in _dataclasses_in(hint)
+        if held is not kind
+    )
+    return max((own, *inner))
+
+
+def _dataclasses_in(hint: Any) -> list[type]:
+    if isinstance(hint, type) and is_dataclass(hint):
+        return [hint]
+    return [held for part in get_args(hint) for held in _dataclasses_in(part)]
+
+
+def _leave_out_later(value: Any, builtins: Any, version: int) -> None:
+    if is_dataclass(value):
+        for one in fields(value):
+            if one.metadata.get(_ADDED_IN, 0) > version:
+                builtins.pop(one.name, None)
+            else:
+                _leave_out_later(getattr(value, one.name), builtins[one.name], version)
+    elif isinstance(value, tuple | list):
+        for item, written in zip(value, builtins, strict=True):
+            _leave_out_later(item, written, version)
 
 
 def digest_of(value: Any) -> Digest:

@@ -16,9 +16,10 @@ from msgspec import Meta
 from models.artifact import Sha256
 from models.behaviour import BehaviourProfile, Changes
 from models.canonical import Digest, added_in
+from models.contents import Contents, ContentsChanges
 from models.phase import LongText, Phase, Text
 
-EVIDENCE_SCHEMA_VERSION = 2
+EVIDENCE_SCHEMA_VERSION = 3
 EVIDENCE_BYTES_MAX = 256 * 1024
 """Bytes of one evidence document as posted (DESIGN.md, Bounds)."""
 TRACE_BYTES_MAX = 8 * 1024 * 1024
@@ -94,6 +95,10 @@ class Place:
     port: int = 0
     process: Text = ""
     """The command line of the acting process, cut."""
+    line: int = field(default=0, metadata=added_in(3))
+    """Line of `path`, from 1; 0: the whole file."""
+    excerpt: Text = field(default="", metadata=added_in(3))
+    """That line as it stands, cut: what a person would look up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +215,10 @@ class Evidence:
     code_digest: Digest | None = field(default=None, metadata=added_in(2))
     """The digest of all Python files, start hooks and entry points of a wheel, without its native
     parts: equal in wheels of one release that differ by platform alone. None for sdists."""
+    contents: Contents | None = field(default=None, metadata=added_in(3))
+    """What reading found in its files, for comparison with other releases; None: it was not read."""
+    contents_changes: ContentsChanges | None = field(default=None, metadata=added_in(3))
+    """What its files hold that those of the release before do not; None: nothing to compare with."""
 
     @property
     def complete(self) -> bool:

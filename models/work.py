@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from models.artifact import ArtifactRef, Sha256
 from models.behaviour import Baseline
+from models.contents import ContentsBaseline
 from models.evidence import Evidence, ResolvedFile
 from models.facts import Facts
 from models.phase import Phase
@@ -115,6 +116,8 @@ class Lease:
     plan: AnalysisPlan = AnalysisPlan()
     baseline: Baseline | None = None
     """The last approved release of the project; None: there is none yet."""
+    contents: ContentsBaseline | None = None
+    """The contents of the last approved, or else of the last read, release; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
-"""The reasons that a decision states, made from evidence; package text is vetted here already."""
+"""The reasons that a decision states, made from evidence and facts; package text is vetted here."""
 
 from __future__ import annotations
 
 import re
 
 from models.decision import Reason, ReasonCode, reason
-from models.evidence import Evidence, Finding, ProofKind, Severity, Shortfall
+from models.evidence import Finding, ProofKind, Severity, Shortfall
 from models.reason import address_word, host_word
 from models.trust.findings import SEVERITY_RANK, distinct, own_findings, worst_first
+from policies.case import Case
 
 FINDINGS_STATED_MAX = 8
 """Findings that a decision states; the rest stand in the evidence it names."""
@@ -22,11 +23,9 @@ _PROOFS = {
 _WORD = re.compile(r"[A-Za-z0-9-]{1,40}\Z")
 
 
-def proof_reasons(evidence: Evidence | None) -> tuple[Reason, ...]:
-    """The proofs against the artifact itself, worst first."""
-    if evidence is None:
-        return ()
-    proofs = [f for f in own_findings(evidence) if f.proof is not None]
+def proof_reasons(case: Case) -> tuple[Reason, ...]:
+    """The proofs against the artifact itself, worst first; facts alone may hold one."""
+    proofs = [f for f in own_findings(case.evidence, case.facts) if f.proof is not None]
     return tuple(
         _of_finding(_PROOFS[finding.proof], finding)
         for finding in _stated(tuple(proofs))
@@ -34,26 +33,27 @@ def proof_reasons(evidence: Evidence | None) -> tuple[Reason, ...]:
     )
 
 
-def finding_reasons(evidence: Evidence) -> tuple[Reason, ...]:
+def finding_reasons(case: Case) -> tuple[Reason, ...]:
     """The findings that move a score, worst first."""
     return tuple(
         _of_finding(ReasonCode.FINDING, finding)
-        for finding in _stated(own_findings(evidence))
+        for finding in _stated(own_findings(case.evidence, case.facts))
         if finding.severity is not Severity.INFO
     )
 
 
-def finding_reason(evidence: Evidence, ids: frozenset[str]) -> Reason | None:
+def finding_reason(case: Case, ids: frozenset[str]) -> Reason | None:
     """The worst finding whose id is one of `ids`."""
-    found = next((f for f in worst_first(own_findings(evidence)) if f.id in ids), None)
+    own = own_findings(case.evidence, case.facts)
+    found = next((f for f in worst_first(own) if f.id in ids), None)
     return None if found is None else _of_finding(ReasonCode.FINDING, found)
 
 
-def has_severe(evidence: Evidence) -> bool:
+def has_severe(case: Case) -> bool:
     """Whether the artifact itself has a finding that caps its score inside QUARANTINE."""
     return any(
         SEVERITY_RANK[finding.severity] >= SEVERITY_RANK[Severity.HIGH]
-        for finding in own_findings(evidence)
+        for finding in own_findings(case.evidence, case.facts)
     )
 
 

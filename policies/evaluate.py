@@ -70,7 +70,7 @@ def _check(case: Case) -> None:
 def _judge(case: Case, policy: Policy) -> Verdict:
     deny = speaking(case.overrides, OverrideAction.DENY, case.ref, policy, case.as_of)
     allow = speaking(case.overrides, OverrideAction.ALLOW, case.ref, policy, case.as_of)
-    proofs = proof_reasons(case.evidence)
+    proofs = proof_reasons(case)
     if proofs:
         above = allow is not None and allow.above_proof and policy.override_above_proof
         if allow is None or not above or deny is not None:

@@ -29,7 +29,7 @@ class Cap:
 def by_tier(case: Case, evidence: Evidence, policy: Policy) -> Verdict:
     """What the lowest of all caps leads to; the reasons begin with what binds."""
     binding = [cap for cap in _caps(case, evidence, policy) if cap.tier is not TrustTier.APPROVE]
-    caps = sorted((_band(case, evidence, policy), *binding), key=lambda c: (c.tier.rank, c.order))
+    caps = sorted((_band(case, policy), *binding), key=lambda c: (c.tier.rank, c.order))
     tier = caps[0].tier
     reasons = tuple(dict.fromkeys(stated for cap in caps for stated in cap.reasons))
     outcome = policy.outcome(tier)
@@ -69,7 +69,7 @@ def _caps(case: Case, evidence: Evidence, policy: Policy) -> list[Cap]:
         for layer in Layer
         if layer in case.layers_off
     ]
-    direct = finding_reason(evidence, DIRECT_URL_FINDINGS)
+    direct = finding_reason(case, DIRECT_URL_FINDINGS)
     if direct is not None:
         caps.append(Cap(tier=policy.direct_url, reasons=(direct,), order=0))
     return caps
@@ -86,9 +86,9 @@ def _by_sibling(case: Case, evidence: Evidence, policy: Policy) -> bool:
     )
 
 
-def _band(case: Case, evidence: Evidence, policy: Policy) -> Cap:
+def _band(case: Case, policy: Policy) -> Cap:
     """The score's own tier: never BLOCK by the score alone, unless policy says so."""
-    findings = finding_reasons(evidence)
+    findings = finding_reasons(case)
     if case.score is None:
         stated = reason(ReasonCode.SCORE)
         return Cap(tier=TrustTier.QUARANTINE, reasons=(*findings, stated), order=2)
@@ -96,7 +96,7 @@ def _band(case: Case, evidence: Evidence, policy: Policy) -> Cap:
     if tier is TrustTier.BLOCK and not policy.block_on_score:
         tier = TrustTier.QUARANTINE
     stated = reason(ReasonCode.SCORE, score=str(case.score.value))
-    order = 0 if has_severe(evidence) else 2
+    order = 0 if has_severe(case) else 2
     return Cap(tier=tier, reasons=(*findings, stated), order=order)
 
 

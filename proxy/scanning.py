@@ -38,9 +38,9 @@ from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.candidates import Interpreter as TargetInterpreter
 from proxy.candidates import Need, candidates_of, matching
-from proxy.facts import gather
 from proxy.index.cached import CachedIndex
 from proxy.index.upstream import UpstreamIndex
+from proxy.inquiry import Inquiry
 from proxy.judge.core import LocalJudge
 from proxy.resolve import Resolver
 from proxy.simple.page import IndexFile, ProjectPage
@@ -93,6 +93,7 @@ class Scanner:
         self._artifacts = FolderArtifacts(scratch / "artifacts")
         self._fetcher = Fetcher(self._index, self._upstream.client, self._artifacts)
         self._resolver = Resolver(self._index, self._fetcher)
+        self._inquiry = Inquiry()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -192,7 +193,7 @@ class Scanner:
     ) -> tuple[Facts | None, Evidence]:
         now, ref, page = self._clock(), found.ref, found.page
         listed = page is not None and page.file(ref.filename, ref.sha256) is not None
-        facts = gather(page, ref, now) if page and listed else None
+        facts = await self._inquiry.facts(ref, page, now) if page and listed else None
         lease = Lease(
             lease_id=secrets.token_hex(8),
             job_id=1,

@@ -6,6 +6,7 @@ from packaging.utils import canonicalize_name
 
 from models.artifact import project_of
 from models.evidence import Evidence, Finding, Layer, Severity
+from models.facts import Facts
 
 SEVERITY_RANK = {
     Severity.INFO: 0,
@@ -16,14 +17,21 @@ SEVERITY_RANK = {
 }
 
 
-def own_findings(evidence: Evidence) -> tuple[Finding, ...]:
-    """The findings of the artifact itself: what pip or a dependency did is never charged to it."""
+def own_findings(evidence: Evidence | None, facts: Facts | None = None) -> tuple[Finding, ...]:
+    """The findings of the artifact itself: what pip or a dependency did is never charged to it.
+
+    Those of evidence first, then those of `facts`, which are about this very file and its project.
+    """
+    told = facts.findings if facts else ()
+    if evidence is None:
+        return told
     own = project_of(evidence.filename)
-    return tuple(
+    seen = tuple(
         finding
         for finding in evidence.findings
         if not finding.owner or own is None or canonicalize_name(finding.owner) == own
     )
+    return seen + told
 
 
 def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

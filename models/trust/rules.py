@@ -44,7 +44,7 @@ class RulesScorer:
         self, evidence: Evidence, facts: Facts | None, *, layers_off: tuple[Layer, ...] = ()
     ) -> TrustScore:
         """The score of one artifact."""
-        own = tuple(f for f in own_findings(evidence) if f.layer not in layers_off)
+        own = tuple(f for f in own_findings(evidence, facts) if f.layer not in layers_off)
         findings = distinct(own, objects_max=self.numbers.objects_counted)
         layers = (
             metadata_layer(evidence, findings, self.numbers),

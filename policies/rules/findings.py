@@ -25,15 +25,14 @@ class ByFinding:
 
     def matches(self, case: Case) -> Match:
         """Whether there is one; unknown while nobody has looked."""
-        if case.evidence is None:
-            return Match.UNKNOWN
-        return Match.of(
-            matches=any(
-                (not self.ids or finding.id in self.ids)
-                and SEVERITY_RANK[finding.severity] >= SEVERITY_RANK[self.severity]
-                for finding in own_findings(case.evidence)
-            )
+        matches = any(
+            (not self.ids or finding.id in self.ids)
+            and SEVERITY_RANK[finding.severity] >= SEVERITY_RANK[self.severity]
+            for finding in own_findings(case.evidence, case.facts)
         )
+        if case.evidence is None and not matches:
+            return Match.UNKNOWN
+        return Match.of(matches=matches)
 
     def ends_at(self, case: Case) -> datetime | None:  # noqa: ARG002 - evidence does not end
         """Never."""

@@ -25,19 +25,20 @@ from models.trust.rules import RulesScorer
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
-from proxy.facts import gather
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import LocalHolds
 from proxy.index.cached import CachedIndex
 from proxy.index.client import UpstreamBounds
 from proxy.index.upstream import UpstreamIndex
+from proxy.inquiry import Inquiry
 from proxy.judge.client import JudgeClient
 from proxy.judge.desk import Desk
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
 from proxy.resolve import Resolver
 from proxy.settings import Settings
+from proxy.simple.page import ProjectPage
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.supervisor import ChildConfig, decode_config
@@ -188,12 +189,15 @@ async def _rooms(
         gate.put(decision)
         holds.wake(decision.ref)
 
+    inquiry = Inquiry()
+
     async def facts(ref: ArtifactRef) -> Facts:
+        page: ProjectPage | None
         try:
             page = await index.project(ref.project)
         except UpstreamNotFound:
-            return Facts(ref=ref, as_of=clock(), missing=("page",))
-        return gather(page, ref, clock())
+            page = None  # it has none; what else is known may still be said
+        return await inquiry.facts(ref, page, clock())
 
     desk = Desk(
         store=store,
@@ -221,7 +225,7 @@ async def _rooms(
         artifacts=artifacts,
         fetcher=fetcher,
         resolver=resolver,
-        gather=gather,
+        facts=facts,
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -169,7 +168,7 @@ class Door:
     artifacts: ArtifactsPort
     fetcher: FetcherPort
     resolver: ResolverPort
-    gather: Callable[[ProjectPage, ArtifactRef, datetime], Facts]
+    facts: Callable[[ArtifactRef], Awaitable[Facts]]
     clients: TokensPort
     workers: TokensPort
     clock: Clock

@@ -129,7 +129,7 @@ class Intake:
     async def _enqueue(self, ref: ArtifactRef, underway: _Underway, *, size_bytes: int) -> None:
         door = self._door
         now = door.clock()
-        facts = door.gather(await door.index.project(ref.project), ref, now)
+        facts = await door.facts(ref)
         stored = door.gate.stored(ref)
         queued: Priority | None = None
         if stored is not None and stored.evidence_digest is None:

@@ -48,3 +48,24 @@ class _Grown:
 def test_canonical_json__an_older_value_keeps_its_digest_when_fields_are_added() -> None:
     assert canonical_json(_Grown(schema_version=1)) == b'{"first":1,"schema_version":1}'
     assert canonical_json(_Grown()) == b'{"first":1,"later":null,"schema_version":2}'
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A value inside another, which grew with it."""
+
+    old: int = 1
+    new: int = field(default=0, metadata=added_in(3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Whole:
+    schema_version: int = 3
+    parts: tuple[_Part, ...] = (_Part(),)
+    one: _Part | None = None
+
+
+def test_canonical_json__fields_added_to_values_inside_are_left_out_as_well() -> None:
+    older = _Whole(schema_version=2, one=_Part())
+    assert canonical_json(older) == b'{"one":{"old":1},"parts":[{"old":1}],"schema_version":2}'
+    assert b'"new":0' in canonical_json(_Whole())

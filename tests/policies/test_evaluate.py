@@ -607,3 +607,24 @@ def test_evaluate__what_rests_on_no_sibling_or_has_more_against_it_is_held(
 def test_evaluate__a_proof_outranks_a_sibling() -> None:
     seen = replace(FOREIGN, findings=(proof(),))
     assert outcome(ACCEPT, seen=seen, facts=RESTING) == DENY
+
+
+def test_evaluate__a_proof_among_the_facts_denies_what_nobody_analysed() -> None:
+    known = Finding(
+        id="known-malicious",
+        title="t",
+        severity=Severity.CRITICAL,
+        layer=Layer.REPUTATION,
+        what="MAL-2025-1",
+        proof=ProofKind.KNOWN_MALICIOUS,
+    )
+    decision = judged(seen=None, facts=replace(facts(), findings=(known,)))
+
+    assert (decision.action, decision.tier) == (Action.DENY, TrustTier.BLOCK)
+    assert decision.reasons[0].code is ReasonCode.PROOF_KNOWN_MALICIOUS
+    assert decision.evidence_digest is None
+
+
+def test_evaluate__a_severe_finding_among_the_facts_caps_as_one_of_evidence_does() -> None:
+    found = replace(finding(severity=Severity.HIGH), layer=Layer.REPUTATION)
+    assert outcome(facts=replace(facts(), findings=(found,))) == REVIEW

@@ -23,13 +23,14 @@ from models.errors import (
     UpstreamNotFound,
     UpstreamUnavailable,
 )
+from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
 from proxy.artifacts.folder import FolderArtifacts
-from proxy.facts import gather
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import LocalHolds
+from proxy.inquiry import Inquiry
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Change, Fetch, Token, TokenKind
@@ -289,6 +290,11 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
     worker_secret, worker = mint(TokenKind.WORKER, "box-1", clock=clock)
     for token in (client, worker):
         await store.add_token(token, actor="test")
+    inquiry = Inquiry()
+
+    async def facts(ref: ArtifactRef) -> Facts:
+        return await inquiry.facts(ref, await upstream.project(ref.project), clock())
+
     door = Door(
         settings=DoorSettings(
             public_url=PUBLIC_URL,
@@ -303,7 +309,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         artifacts=folder,
         fetcher=upstream,
         resolver=resolver,
-        gather=gather,
+        facts=facts,
         clients=TokenBook(store, TokenKind.CLIENT, clock),
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
