@@ -1,0 +1,1 @@
+"""What the source says, read and never run: what reaches which sink, what is hidden, what lies about."""
