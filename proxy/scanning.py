@@ -44,6 +44,7 @@ from proxy.inquiry import Inquiry
 from proxy.judge.core import LocalJudge
 from proxy.resolve import Resolver
 from proxy.simple.page import IndexFile, ProjectPage
+from proxy.sources.composition import Means, sources_of
 from proxy.store.memory import MemoryStore
 
 LEASE = timedelta(hours=1)
@@ -89,11 +90,19 @@ class Scanner:
         self._sandbox = sandbox
         self._on_progress = on_progress
         self._upstream = UpstreamIndex(parse_index_name(index_name), upstream)
-        self._index = CachedIndex(self._upstream, MemoryStore(clock=clock), clock=clock)
+        store = MemoryStore(clock=clock)
+        self._index = CachedIndex(self._upstream, store, clock=clock)
         self._artifacts = FolderArtifacts(scratch / "artifacts")
         self._fetcher = Fetcher(self._index, self._upstream.client, self._artifacts)
         self._resolver = Resolver(self._index, self._fetcher)
-        self._inquiry = Inquiry()
+        means = Means(
+            index=self._index,
+            client=self._upstream.client,
+            store=store,
+            policy=lambda: policy,
+            clock=clock,
+        )
+        self._inquiry = Inquiry(sources_of(means))
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -39,6 +39,7 @@ from proxy.policyfile import PolicyFile
 from proxy.resolve import Resolver
 from proxy.settings import Settings
 from proxy.simple.page import ProjectPage
+from proxy.sources.composition import Means, sources_of
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.supervisor import ChildConfig, decode_config
@@ -156,22 +157,24 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         stack.callback(resolver.close)
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
-        yield await _rooms(config, store, index, artifacts, fetcher, resolver, judge, clock=clock)
+        policy = PolicyFile(settings.policy)
+        means = Means(
+            index=index, client=upstream.client, store=store, policy=policy.current, clock=clock
+        )
+        yield await _rooms(config, policy, means, index, artifacts, fetcher, resolver, judge)
 
 
 async def _rooms(
     config: ChildConfig,
-    store: Store,
+    policy: PolicyFile,
+    means: Means,
     index: CachedIndex,
     artifacts: FolderArtifacts,
     fetcher: Fetcher,
     resolver: Resolver,
     judge: JudgeClient,
-    *,
-    clock: Clock,
 ) -> Rooms:
-    settings = config.settings
-    policy = PolicyFile(settings.policy)
+    settings, store, clock = config.settings, means.store, means.clock
     off = layers_off(config)
     clients = TokenBook(store, TokenKind.CLIENT, clock)
     await clients.refresh()
@@ -189,7 +192,7 @@ async def _rooms(
         gate.put(decision)
         holds.wake(decision.ref)
 
-    inquiry = Inquiry()
+    inquiry = Inquiry(sources_of(means))
 
     async def facts(ref: ArtifactRef) -> Facts:
         page: ProjectPage | None

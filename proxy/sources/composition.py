@@ -1,0 +1,33 @@
+"""Which sources of facts are asked: the one place where they are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models.clock import Clock
+from policies.policy import Policy
+from proxy.index.client import UpstreamClient
+from proxy.index.port import Index
+from proxy.inquiry import FactSource
+from proxy.store.port import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What sources may draw on. A scan has a store in memory; the door has the one on disk."""
+
+    index: Index
+    """Project pages, cached, as upstream gave them."""
+    client: UpstreamClient
+    """The one way out to the network; started and closed by whoever made it."""
+    store: Store
+    policy: Callable[[], Policy]
+    """The policy in force at the moment of asking."""
+    clock: Clock
+
+
+def sources_of(means: Means) -> tuple[FactSource, ...]:
+    """Every source there is, in no particular order: an inquiry sorts what they say."""
+    del means
+    return ()
