@@ -39,6 +39,15 @@ async def baseline_of(store: Store, ref: ArtifactRef) -> Baseline | None:
     return None
 
 
+async def served_before(store: Store, ref: ArtifactRef) -> Served | None:
+    """The newest release below `ref`'s version that is served on evidence; None: there is none.
+
+    Raises StoreError.
+    """
+    older = _older_releases(await store.served_files(ref.index, ref.project), ref)
+    return older[0] if older else None
+
+
 async def approved_sibling(store: Store, ref: ArtifactRef, evidence: Evidence | None) -> str:
     """The approved file of the same release whose Python files equal those of `ref`, as facts tell it.
 

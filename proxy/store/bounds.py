@@ -33,6 +33,9 @@ ERROR_CHARS_MAX = 1_000
 AUDIT_DETAIL_CHARS_MAX = 64 * 1024
 """Characters of one audit row's detail; ours have a few hundred and a justification."""
 
+DEPENDENCIES_MAX = 400
+"""Dependencies kept of one file; a resolution looks at no more projects."""
+
 INDEXES_SEEN_MAX = 64
 """Index names that a process remembers having been asked about; operators have a handful."""
 

@@ -17,7 +17,17 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
-from proxy.store.port import AuditRow, Change, Fetch, Served, Store, StoredPage, Token, TokenKind
+from proxy.store.port import (
+    AuditRow,
+    Change,
+    Dependency,
+    Fetch,
+    Served,
+    Store,
+    StoredPage,
+    Token,
+    TokenKind,
+)
 from proxy.store.sql import (
     audit,
     changes,
@@ -30,6 +40,7 @@ from proxy.store.sql import (
     traffic,
     workers,
 )
+from proxy.store.sql import dependencies as sql_dependencies
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
 
@@ -120,6 +131,18 @@ class SqliteStore(Store):
 
     async def blob(self, digest: Digest) -> bytes | None:
         return await self._on.read(evidence.blob, digest)
+
+    # -- what hangs on what ------------------------------------------------------------------
+    async def put_dependencies(self, ref: ArtifactRef, dependencies: Sequence[Dependency]) -> None:
+        await self._on.write(sql_dependencies.put, ref, dependencies)
+
+    async def dependencies_of(self, ref: ArtifactRef) -> tuple[Dependency, ...]:
+        return await self._on.read(sql_dependencies.of, ref)
+
+    async def dependants_of(
+        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+    ) -> tuple[ArtifactRef, ...]:
+        return await self._on.read(sql_dependencies.dependants, index, project, files, limit=limit)
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:
