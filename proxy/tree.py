@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -79,6 +79,18 @@ def rooted(tree: Tree, root: Release) -> Tree:
         direct_urls=tuple(replace(url, source=named(url.source)) for url in tree.direct_urls),
         unmet=tuple(replace(unmet, source=named(unmet.source)) for unmet in tree.unmet),
     )
+
+
+def below(tree: Tree, project: str) -> Tree:
+    """The tree below one of its releases that was asked for, with that on top.
+
+    Raises ValueError where it is not among them.
+    """
+    root = tree.release(project)
+    if root is None:
+        raise ValueError(f"{project} is not in the tree")
+    asked = replace(tree, links=tuple(link for link in tree.links if link.source != ROOT))
+    return rooted(asked, root)
 
 
 def release_on(page: ProjectPage | None, filename: str, *, project: str, version: str) -> Release:
@@ -185,8 +197,3 @@ def _unique(links: Iterable[Link]) -> tuple[Link, ...]:
     for link in links:
         kept.setdefault((link.source, link.target, link.line), link)
     return tuple(kept[key] for key in sorted(kept))
-
-
-def names_in(lines: Sequence[Link], source: str) -> tuple[str, ...]:
-    """The projects that `source` requires by itself, sorted."""
-    return tuple(sorted({link.target for link in lines if link.source == source}))

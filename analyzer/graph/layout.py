@@ -81,8 +81,7 @@ def lay_out(
     for column in columns:
         ordered = sorted(column, key=lambda name: (heights.get(parents.get(name, ""), 0.0), name))
         wanted = [heights.get(parents.get(name, ""), 0.0) for name in ordered]
-        for name, y in zip(ordered, _spread(wanted), strict=True):
-            heights[name] = y
+        heights |= dict(zip(ordered, _spread(wanted), strict=True))
         out = x + round(MARK + max(chars[name] for name in ordered) * CHAR)
         for name in ordered:
             spots[name] = Spot(

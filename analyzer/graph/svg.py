@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from html import escape
+from itertools import pairwise
 
 from analyzer.graph.findings import path_words
 from analyzer.graph.joined import Joined, Known, Standing
@@ -25,26 +26,36 @@ WIDTH_MIN = 820
 SAID_MAX = 6
 """Bad releases that the description names."""
 
-STYLE = """
-svg{--paper:#fbfaf7;--ink:#1d2328;--quiet:#5c666f;--line:#b9b4a9;--good:#1a6b3c;--watch:#7a5b00;--held:#9a4a00;--bad:#a3162a;--none:#5c666f}
-@media (prefers-color-scheme:dark){svg{--paper:#15191d;--ink:#e6e4df;--quiet:#9aa4ad;--line:#4b555e;--good:#6fcf97;--watch:#e3c04b;--held:#f0a25a;--bad:#ff8a94;--none:#9aa4ad}}
-.paper{fill:var(--paper)}
-text{font:12px ui-monospace,"DejaVu Sans Mono",monospace;fill:var(--ink);stroke:var(--paper);stroke-width:3px;paint-order:stroke}
-.quiet{fill:var(--quiet)}
-.title{font-size:16px;font-weight:700}
-.way{fill:none;stroke:var(--line);stroke-width:1.3}
-.other{fill:none;stroke:var(--line);stroke-width:1;opacity:.3}
-.back{stroke-dasharray:3 3;opacity:.6}
-.toward{fill:none;stroke-width:2.2;opacity:.85}
-.mark{stroke-width:2}
-.good{stroke:var(--good);fill:var(--good)}
-.watch{stroke:var(--watch);fill:var(--watch)}
-.held{stroke:var(--held);fill:var(--held)}
-.bad{stroke:var(--bad);fill:var(--bad)}
-.none{stroke:var(--none);fill:var(--paper)}
-path.toward.held{fill:none}path.toward.bad{fill:none}
-text.watch,text.held,text.bad{stroke:var(--paper);font-weight:700}
-tspan.watch,tspan.held{stroke:var(--paper);font-weight:700}
+LIGHT = (
+    "--paper:#fbfaf7;--ink:#1d2328;--quiet:#5c666f;--line:#b9b4a9;--good:#1a6b3c;"
+    "--watch:#7a5b00;--held:#9a4a00;--bad:#a3162a;--none:#5c666f"
+)
+DARK = (
+    "--paper:#15191d;--ink:#e6e4df;--quiet:#9aa4ad;--line:#4b555e;--good:#6fcf97;"
+    "--watch:#e3c04b;--held:#f0a25a;--bad:#ff8a94;--none:#9aa4ad"
+)
+"""The colours of the pages (`proxy/web/static/pratique.css`), so that both are of one piece."""
+STYLE = f"""
+svg{{{LIGHT}}}
+@media (prefers-color-scheme:dark){{svg{{{DARK}}}}}
+.paper{{fill:var(--paper)}}
+text{{font:12px ui-monospace,"DejaVu Sans Mono",monospace;fill:var(--ink)}}
+text{{stroke:var(--paper);stroke-width:3px;paint-order:stroke}}
+.quiet{{fill:var(--quiet)}}
+.title{{font-size:16px;font-weight:700}}
+.way{{fill:none;stroke:var(--line);stroke-width:1.3}}
+.other{{fill:none;stroke:var(--line);stroke-width:1;opacity:.3}}
+.back{{stroke-dasharray:3 3;opacity:.6}}
+.toward{{fill:none;stroke-width:2.2;opacity:.85}}
+.mark{{stroke-width:2}}
+.good{{stroke:var(--good);fill:var(--good)}}
+.watch{{stroke:var(--watch);fill:var(--watch)}}
+.held{{stroke:var(--held);fill:var(--held)}}
+.bad{{stroke:var(--bad);fill:var(--bad)}}
+.none{{stroke:var(--none);fill:var(--paper)}}
+path.toward.held{{fill:none}}path.toward.bad{{fill:none}}
+text.watch,text.held,text.bad{{stroke:var(--paper);font-weight:700}}
+tspan.watch,tspan.held{{stroke:var(--paper);font-weight:700}}
 """
 STYLE_HASH = "sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 """What a Content-Security-Policy names to allow this one style and no other."""
@@ -84,8 +95,7 @@ def picture(joined: Joined, *, title: str = "") -> str:
     width, height = max(layout.width, WIDTH_MIN), layout.height + HEAD
     shown = title or label_of(network, network.root)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="title desc">',
+        _open(width, height),
         f'<title id="title">What {escape(shown)} depends on</title>',
         f'<desc id="desc">{escape(described(network, marks))}</desc>',
         f"<style>{STYLE}</style>",
@@ -98,6 +108,13 @@ def picture(joined: Joined, *, title: str = "") -> str:
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _open(width: int, height: int) -> str:
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">'
+    )
 
 
 def mark_of(known: Known, risk: Risk | None) -> Mark:
@@ -159,9 +176,7 @@ def _head(network: Network, shown: str) -> Iterator[str]:
         x += 40 + round(len(words) * 7.3)
 
 
-def _edges(
-    network: Network, spots: Mapping[str, Spot], marks: Mapping[str, Mark]
-) -> Iterator[str]:
+def _edges(network: Network, spots: Mapping[str, Spot], marks: Mapping[str, Mark]) -> Iterator[str]:
     toward = _toward_bad(network, marks)
     strong: list[str] = []
     for source, target in sorted(network.graph.edges):
@@ -188,7 +203,7 @@ def _toward_bad(network: Network, marks: Mapping[str, Mark]) -> dict[tuple[str, 
         for name in network.releases:
             if marks[name] is mark:
                 path = network.path(name)
-                found |= {(a, b): mark for a, b in zip(path, path[1:], strict=False)}
+                found |= dict.fromkeys(pairwise(path), mark)
     return found
 
 
@@ -262,4 +277,3 @@ def _shape(mark: Mark, x: int, y: int) -> str:
         case _:
             radius = 6 if mark is Mark.ROOT else 4
             return f'<circle class="mark none" cx="{x}" cy="{y}" r="{radius}"/>'
-

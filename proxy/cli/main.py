@@ -11,6 +11,7 @@ from proxy.cli.commands.config import config
 from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
 from proxy.cli.commands.doctor import doctor
+from proxy.cli.commands.graph import graph
 from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
 from proxy.cli.commands.scan import scan
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 for command in (
-    *(serve, worker, scan, decisions, trace),
+    *(serve, worker, scan, graph, decisions, trace),
     *(override, token, policy, doctor, config, demo),
 ):
     main.add_command(command)
