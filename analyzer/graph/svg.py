@@ -13,6 +13,7 @@ from enum import StrEnum
 from html import escape
 from itertools import pairwise
 
+from analyzer.clean import printable
 from analyzer.graph.findings import path_words
 from analyzer.graph.joined import Joined, Known, Standing
 from analyzer.graph.layout import MARK, Leaf, Spot, lay_out
@@ -23,6 +24,8 @@ HEAD = 76
 """Pixels above the tree: title, counts and key."""
 WIDTH_MIN = 820
 """Pixels that title and key need."""
+DESCRIPTION_CHARS_MAX = 5_000
+"""Characters of any one text of the picture."""
 SAID_MAX = 6
 """Bad releases that the description names."""
 
@@ -96,8 +99,8 @@ def picture(joined: Joined, *, title: str = "") -> str:
     shown = title or label_of(network, network.root)
     parts = [
         _open(width, height),
-        f'<title id="title">What {escape(shown)} depends on</title>',
-        f'<desc id="desc">{escape(described(network, marks))}</desc>',
+        f'<title id="title">What {_text(shown)} depends on</title>',
+        f'<desc id="desc">{_text(described(network, marks))}</desc>',
         f"<style>{STYLE}</style>",
         f'<rect class="paper" width="{width}" height="{height}"/>',
         *_head(network, shown),
@@ -157,6 +160,11 @@ def _leaves(network: Network) -> Iterator[Leaf]:
             yield Leaf(name=f"\0unmet{number}", label=label, parent=unmet.source)
 
 
+def _text(text: str) -> str:
+    """Text for XML, which has no way to write control characters at all."""
+    return escape(printable(text, DESCRIPTION_CHARS_MAX))
+
+
 def _head(network: Network, shown: str) -> Iterator[str]:
     tree = network.joined.tree
     counts = [f"{len(network.releases)} releases", f"{max(network.hops.values())} deep"]
@@ -166,9 +174,9 @@ def _head(network: Network, shown: str) -> Iterator[str]:
         counts.append(f"{len(network.joined.added)} new since {network.joined.since}")
     if tree.cut or tree.stopped:
         counts.append("not all of it")
-    yield f'<text class="title" x="{MARK}" y="26">{escape(shown)}</text>'
+    yield f'<text class="title" x="{MARK}" y="26">{_text(shown)}</text>'
     counted = f"{' · '.join(counts)} · as of {network.joined.as_of:%Y-%m-%d %H:%M} UTC"
-    yield f'<text class="quiet" x="{MARK}" y="46">{escape(counted)}</text>'
+    yield f'<text class="quiet" x="{MARK}" y="46">{_text(counted)}</text>'
     x = MARK + 6
     for mark, words in KEY:
         yield _shape(mark, x, 64)
@@ -221,16 +229,16 @@ def _curve(start: Spot, end: Spot) -> str:
 
 def _spot(network: Network, spot: Spot, mark: Mark) -> str:
     x = spot.x + 12
-    title = escape(_title(network, spot))
+    title = _text(_title(network, spot))
     words = "".join(
-        f'<tspan class="{kind}" dx="7">{escape(word)}</tspan>'
+        f'<tspan class="{kind}" dx="7">{_text(word)}</tspan>'
         for kind, word in _words(network, spot.name)
     )
     name, _, version = spot.label.partition(" ")
     if spot.name.startswith("\0"):
-        label = escape(spot.label)
+        label = _text(spot.label)
     else:
-        label = f'{escape(name)} <tspan class="quiet">{escape(version)}</tspan>'
+        label = f'{_text(name)} <tspan class="quiet">{_text(version)}</tspan>'
     kind = f' class="{mark}"' if mark in {Mark.BAD, Mark.HELD, Mark.WATCH} else ""
     return (
         f"<g><title>{title}</title>{_shape(mark, spot.x, spot.y)}"
