@@ -67,11 +67,13 @@ def _grow(
     """Add what `name` requires; a release is opened below the first that brings it in alone."""
     children = sorted(network.graph.successors(name))
     if depth is not None and len(path) > depth:
-        if children:
-            branch.add(Text(f"… {len(children)} more below", style="dim"))
+        below = sum(network.parents.get(child) == name for child in children)
+        if below:
+            branch.add(Text(f"… {below} more below", style="dim"))
         return
     for child in children:
-        line = _line(network, child, name, risks)
+        top = child == network.root
+        line = Text(child, style="bold") if top else _line(network, child, name, risks)
         if child in path:
             line.append("  ↺ circle", style="magenta")
             branch.add(line)
