@@ -127,6 +127,13 @@ def _notes(network: Network, graphed: Graphed) -> Iterator[Text]:
         yield Text.assemble(
             ("not met  ", "yellow"), f"{unmet.line}  (of {unmet.source}): {unmet.why}"
         )
+    unread = [one for one in tree.releases if not one.described]
+    for release in unread[:NOTES_SHOWN_MAX]:
+        yield Text.assemble(
+            ("unknown  ", "yellow"),
+            f"{release.project} {release.version}: the index has no metadata of it; what it requires "
+            "is taken from an older release, or left out",
+        )
     if tree.stopped or tree.cut:
         yield Text(f"This is not all of it. {tree.stopped}".strip(), style="yellow")
     for name, risk in sorted(own_risks(network).items(), key=lambda pair: -pair[1].milli)[:3]:
