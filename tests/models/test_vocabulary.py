@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.advisories.meaning import FINDING_IDS as ADVISED
 from analyzer.changes import FINDING_ID as CHANGED
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
@@ -20,7 +21,7 @@ from models.vocabulary import (
     finding_words,
 )
 
-REPORTED = sorted({*FLAWS, CHANGED, *(detector.definition.id for detector in DETECTORS)})
+REPORTED = sorted({*FLAWS, *ADVISED, CHANGED, *(detector.definition.id for detector in DETECTORS)})
 
 
 @pytest.mark.parametrize("finding_id", REPORTED)
