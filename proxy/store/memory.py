@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -381,6 +381,9 @@ class MemoryStore(Store):
         if outcome.any:
             self._append_audit("feeds", "feed_imported", feed.name, import_detail(outcome))
         return outcome
+
+    async def advisory_times(self, feed: str) -> Mapping[str, datetime]:
+        return self._advisories.times(feed)
 
     async def advisories_about(
         self, project: NormalizedName, sha256: Sha256 | None = None

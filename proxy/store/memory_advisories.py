@@ -79,8 +79,12 @@ class MemoryAdvisories:
             added=len(fresh) - len(replaced),
             changed=len(replaced),
             removed=len(gone),
-            unchanged=len(advisories) - len(fresh),
+            unchanged=len(known) - len(fresh),
         )
+
+    def times(self, feed: str) -> dict[str, datetime]:
+        """When each record of a feed was modified, by id."""
+        return {one.id: one.modified for one in self._records.get(feed, {}).values()}
 
     def about(self, project: NormalizedName, sha256: Sha256 | None) -> tuple[Advisory, ...]:
         """What all feeds say of a project or a file's bytes; of an id in several, the newest."""

@@ -7,7 +7,7 @@ are aware and UTC. A method that returns has made its write durable against a ki
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -132,7 +132,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedImport:
-    """What reading a feed changed."""
+    """What reading a feed changed; `unchanged` records stay as they were."""
 
     added: int = 0
     changed: int = 0
@@ -409,9 +409,12 @@ class Store(Protocol):
 
         A known record is replaced by one that was modified later (or that was read by an older
         parser), and stays otherwise. One that is not among `advisories` goes, but for ids in
-        `keep`: those were there and could not be read. Every subject of what came, went or changed
+        `keep`: those were there unchanged, or could not be read. Every subject of what came, went or changed
         is a change. The feed's counts are made here, and audited where anything changed.
         """
+
+    async def advisory_times(self, feed: str) -> Mapping[str, datetime]:
+        """When each record of a feed was modified, by id, but for those of an older parser."""
 
     async def advisories_about(
         self, project: NormalizedName, sha256: Sha256 | None = None

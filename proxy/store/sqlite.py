@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -275,6 +275,9 @@ class SqliteStore(Store):
         now: datetime,
     ) -> FeedImport:
         return await self._on.write(records.import_all, feed, advisories, keep=keep, now=now)
+
+    async def advisory_times(self, feed: str) -> Mapping[str, datetime]:
+        return await self._on.read(records.times, feed)
 
     async def advisories_about(
         self, project: NormalizedName, sha256: Sha256 | None = None

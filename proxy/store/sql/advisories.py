@@ -133,7 +133,7 @@ def import_all(
         added=sum(one.id not in known for one in fresh),
         changed=sum(one.id in known for one in fresh),
         removed=len(gone),
-        unchanged=len(advisories) - len(fresh),
+        unchanged=len(known) - len(gone) - sum(one.id in known for one in fresh),
     )
     session.run(
         PUT_FEED,
@@ -145,6 +145,15 @@ def import_all(
             session, actor="feeds", action="feed_imported", subject=feed.name, detail=detail
         )
     return outcome
+
+
+def times(session: Session, feed: str) -> dict[str, datetime]:
+    """When each record of a feed was modified, by id, but for those of an older parser."""
+    return {
+        row["id"]: moment(row["modified"])
+        for row in session.rows(KNOWN, {"feed": feed})
+        if row["schema_version"] >= ADVISORY_SCHEMA_VERSION
+    }
 
 
 def about(session: Session, project: NormalizedName, sha256: Sha256 | None) -> tuple[Advisory, ...]:
