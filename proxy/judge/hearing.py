@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from analyzer.confusion.findings import OWNED_SIGNAL
 from models.artifact import ArtifactRef
 from models.canonical import Digest
 from models.clock import Clock
@@ -65,7 +66,8 @@ class Hearings:
     async def hear(self, ref: ArtifactRef, *, fresh: bool, given_up: bool = False) -> Decision:
         """The decision about `ref`, stored if it says anything new.
 
-        `fresh` asks the index for facts again; else those of the last decision are used.
+        `fresh` asks the index for facts again; else those of the last decision are used, unless its
+        name was compared with other owned names than are in force.
         `given_up` leaves out evidence that the judge cannot read. Raises JudgeUnavailable,
         JudgeRefused and StoreError; nothing is changed then.
         """
@@ -88,7 +90,7 @@ class Hearings:
         return True
 
     def wanting_facts(self) -> tuple[ArtifactRef, ...]:
-        """Refs judged without facts, for which it is time to ask again."""
+        """Refs judged without facts, or with those of other owned names, for which it is time to ask again."""
         now = self._clock()
         return tuple(
             ref
@@ -164,13 +166,15 @@ class Hearings:
         stored = None
         if before is not None and before.facts_digest is not None:
             stored = await self._store.facts(before.facts_digest)
-        facts = stored if stored is not None and not fresh else await self._fresh_facts(ref)
+        policy = self._policy()
+        fresh = fresh or stored is None or _compared_with_others(stored, policy)
+        facts = await self._fresh_facts(ref) if fresh else stored
         if facts is None:
             facts = stored
-        if facts is None and len(self._wanting) < WANTING_MAX:
-            self._wanting[ref] = self._clock()
-        elif facts is not None:
+        if facts is not None and not _compared_with_others(facts, policy):
             self._wanting.pop(ref, None)
+        elif len(self._wanting) < WANTING_MAX:
+            self._wanting[ref] = self._clock()
         return facts
 
     async def _fresh_facts(self, ref: ArtifactRef) -> Facts | None:
@@ -225,6 +229,11 @@ def failures_in(decision: Decision | None) -> int:
         return 0
     tries = (stated.word("tries") for stated in decision.reasons)
     return max((int(text) for text in tries if text.isdecimal()), default=0)
+
+
+def _compared_with_others(facts: Facts, policy: Policy) -> bool:
+    """Whether the name in `facts` was compared with other owned names than those of `policy`."""
+    return (facts.signal(OWNED_SIGNAL) or "") != policy.owned.digest
 
 
 def with_sibling(facts: Facts, sibling: str) -> Facts:

@@ -10,6 +10,8 @@ from policies.policy import Policy
 from proxy.index.client import UpstreamClient
 from proxy.index.port import Index
 from proxy.inquiry import FactSource
+from proxy.sources.background import DocumentBackgrounds
+from proxy.sources.confusion import ConfusionSource
 from proxy.store.port import Store
 
 
@@ -29,5 +31,5 @@ class Means:
 
 def sources_of(means: Means) -> tuple[FactSource, ...]:
     """Every source there is, in no particular order: an inquiry sorts what they say."""
-    del means
-    return ()
+    backgrounds = DocumentBackgrounds(means.client)
+    return (ConfusionSource(backgrounds=backgrounds, owned=lambda: means.policy().owned),)

@@ -6,6 +6,7 @@ import pytest
 
 from analyzer.advisories.meaning import FINDING_IDS as ADVISED
 from analyzer.changes import FINDING_ID as CHANGED
+from analyzer.confusion.findings import NAME_CONFUSION, OWNED_CONFUSION
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.sandbox.decoys import KINDS
@@ -21,7 +22,10 @@ from models.vocabulary import (
     finding_words,
 )
 
-REPORTED = sorted({*FLAWS, *ADVISED, CHANGED, *(detector.definition.id for detector in DETECTORS)})
+CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION}
+REPORTED = sorted(
+    {*FLAWS, *ADVISED, *CONFUSIONS, CHANGED, *(detector.definition.id for detector in DETECTORS)}
+)
 
 
 @pytest.mark.parametrize("finding_id", REPORTED)
