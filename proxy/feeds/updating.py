@@ -62,10 +62,13 @@ class FeedUpdater:
         self._clock = clock
         self._progress = progress
 
-    async def update(self, source: FeedSource, *, accept_shrink: bool = False) -> Updated:
+    async def update(
+        self, source: FeedSource, *, accept_shrink: bool = False, remember: bool = True
+    ) -> Updated:
         """Bring one feed up to date. Raises FeedError and StoreError; the records stay as they were.
 
-        How it failed is kept in the feed's state.
+        How it failed is kept in the feed's state. `remember` false: not of a feed that nobody knows
+        yet, so that a slip of the pen does not count as a feed that is missing.
         """
         known = next((one for one in await self._store.feeds() if one.name == source.name), None)
         before = known or Feed(name=source.name, source=source.shown)
@@ -79,8 +82,9 @@ class FeedUpdater:
         except (PratiqueError, OSError) as error:
             told = error.message if isinstance(error, PratiqueError) else str(error)
             LOG.warning("feed_failed", feed=source.name, error=told)
-            failed = replace(before, tried_at=self._clock(), error=told)
-            await self._store.put_feed(failed)
+            if remember or known is not None:
+                failed = replace(before, tried_at=self._clock(), error=told)
+                await self._store.put_feed(failed)
             if isinstance(error, PratiqueError):
                 raise
             raise FeedError(f"The feed {source.name} cannot be read: {error}.") from error

@@ -390,8 +390,8 @@ class MemoryStore(Store):
     ) -> tuple[Advisory, ...]:
         return self._advisories.about(project, sha256)
 
-    async def advisory_changes(self, *, limit: int) -> tuple[AdvisoryChange, ...]:
-        return self._advisories.changes(limit=limit)
+    async def advisory_changes(self, *, after: int = 0, limit: int) -> tuple[AdvisoryChange, ...]:
+        return self._advisories.changes(after=after, limit=limit)
 
     async def refs_changed(self, change: AdvisoryChange) -> tuple[ArtifactRef, ...]:
         return self._advisories.refs(change)

@@ -98,10 +98,11 @@ class MemoryAdvisories:
                         newest[one.id] = one
         return tuple(newest[id_] for id_ in sorted(newest))
 
-    def changes(self, *, limit: int) -> tuple[AdvisoryChange, ...]:
+    def changes(self, *, after: int, limit: int) -> tuple[AdvisoryChange, ...]:
         """Changed subjects that a decision or an open job is about, oldest first."""
         ordered = sorted(self._changes.values(), key=lambda change: change.number)
-        return tuple(change for change in ordered if self.refs(change))[: row_limit(limit)]
+        concerning = (c for c in ordered if c.number > after and self.refs(c))
+        return tuple(concerning)[: row_limit(limit)]
 
     def refs(self, change: AdvisoryChange) -> tuple[ArtifactRef, ...]:
         """Every ref with a decision or an open job that a changed subject is about."""

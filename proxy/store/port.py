@@ -424,8 +424,11 @@ class Store(Protocol):
         Of one id in several feeds the one modified last counts.
         """
 
-    async def advisory_changes(self, *, limit: int) -> tuple[AdvisoryChange, ...]:
-        """Changed subjects that a current decision or an open job is about, oldest first."""
+    async def advisory_changes(self, *, after: int = 0, limit: int) -> tuple[AdvisoryChange, ...]:
+        """Changed subjects that a current decision or an open job is about, oldest first.
+
+        Only those with a number above `after`.
+        """
 
     async def refs_changed(self, change: AdvisoryChange) -> tuple[ArtifactRef, ...]:
         """Every ref with a current decision or an open job that the change is about."""

@@ -284,8 +284,8 @@ class SqliteStore(Store):
     ) -> tuple[Advisory, ...]:
         return await self._on.read(records.about, project, sha256)
 
-    async def advisory_changes(self, *, limit: int) -> tuple[AdvisoryChange, ...]:
-        return await self._on.read(records.changes, limit=limit)
+    async def advisory_changes(self, *, after: int = 0, limit: int) -> tuple[AdvisoryChange, ...]:
+        return await self._on.read(records.changes, after=after, limit=limit)
 
     async def refs_changed(self, change: AdvisoryChange) -> tuple[ArtifactRef, ...]:
         return await self._on.read(records.refs, change)

@@ -68,11 +68,11 @@ _CONCERNS = """
     AND (j.project = a.project OR j.sha256 = a.sha256))
 """
 CHANGES = f"""
-SELECT * FROM advisory_changes a WHERE {_CONCERNS} ORDER BY a.number LIMIT :limit
+SELECT * FROM advisory_changes a WHERE a.number > :after AND ({_CONCERNS}) ORDER BY a.number LIMIT :limit
 """  # noqa: S608 - of our own text
 CHANGE_DONE = "DELETE FROM advisory_changes WHERE number = :number"
 FORGET = f"DELETE FROM advisory_changes AS a WHERE a.at < :before AND NOT ({_CONCERNS})"  # noqa: S608
-ANY_CHANGE = "SELECT 1 FROM advisory_changes LIMIT 1"
+ANY_CHANGE = "SELECT 1 FROM advisory_changes WHERE number > :after LIMIT 1"
 REFS = """
 SELECT index_name, project, sha256, filename FROM current_decisions
   WHERE (:project <> '' AND project = :project) OR (:sha256 <> '' AND sha256 = :sha256)
@@ -165,9 +165,9 @@ def about(session: Session, project: NormalizedName, sha256: Sha256 | None) -> t
     return tuple(value_of(Advisory, row) for row in newest.values())
 
 
-def changes(session: Session, *, limit: int) -> tuple[AdvisoryChange, ...]:
+def changes(session: Session, *, after: int, limit: int) -> tuple[AdvisoryChange, ...]:
     """Changed subjects that a decision or an open job is about, oldest first."""
-    if session.row(ANY_CHANGE) is None:
+    if session.row(ANY_CHANGE, {"after": after}) is None:
         return ()
     return tuple(
         AdvisoryChange(
@@ -176,7 +176,7 @@ def changes(session: Session, *, limit: int) -> tuple[AdvisoryChange, ...]:
             project=NormalizedName(row["project"]),
             sha256=Sha256(row["sha256"]),
         )
-        for row in session.rows(CHANGES, {"limit": row_limit(limit)})
+        for row in session.rows(CHANGES, {"after": after, "limit": row_limit(limit)})
     )
 
 
@@ -194,7 +194,7 @@ def let_go(session: Session, numbers: Sequence[int], forget_before: datetime) ->
 
 def any_change(session: Session) -> bool:
     """Whether there is one at all."""
-    return session.row(ANY_CHANGE) is not None
+    return session.row(ANY_CHANGE, {"after": 0}) is not None
 
 
 def _is_newer(one: Advisory, known: Row | None) -> bool:
