@@ -6,6 +6,7 @@ import pytest
 
 from analyzer.changes import FINDING_ID as CHANGED
 from analyzer.confusion.findings import NAME_CONFUSION, OWNED_CONFUSION
+from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.sandbox.decoys import KINDS
@@ -21,7 +22,7 @@ from models.vocabulary import (
     finding_words,
 )
 
-CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION}
+CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION, MODULE_TAKEN}
 REPORTED = sorted(
     {*FLAWS, *CONFUSIONS, CHANGED, *(detector.definition.id for detector in DETECTORS)}
 )
