@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer.confusion.classes import Confusion
-from analyzer.confusion.index import TargetKind
+from analyzer.confusion.lookalike import TargetKind
 from analyzer.confusion.weighing import Weighed
 from models.canonical import Digest
 from models.evidence import Finding, Layer, Severity

@@ -13,7 +13,6 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 
 from packaging.utils import NormalizedName
@@ -30,6 +29,7 @@ from analyzer.confusion.classes import (
     slip_targets,
 )
 from analyzer.confusion.forms import Forms, forms_of
+from analyzer.confusion.lookalike import Lookalike, TargetKind, gravest_of
 from analyzer.confusion.words import (
     COMBO_WORDS,
     OTHER_ECOSYSTEMS,
@@ -38,8 +38,6 @@ from analyzer.confusion.words import (
 )
 from models.popularity import ranks
 
-LOOKALIKES_MAX = 5
-"""Look-alikes told of one name, the gravest first."""
 CANDIDATES_MAX = 400
 """Targets classified for one query, in the order of their rank; ordinary names meet fewer than 30."""
 COMBO_RANK_MAX = 1_000
@@ -69,40 +67,6 @@ _TELLING = frozenset(
     }
 )
 _HASH_MASK = (1 << 64) - 1
-
-
-class TargetKind(StrEnum):
-    """Where a target is known from."""
-
-    OWNED = "owned"
-    """It belongs to the operator's organisation: nothing is more popular."""
-    POPULAR = "popular"
-    STANDARD_LIBRARY = "standard-library"
-    OTHER_ECOSYSTEM = "other-ecosystem"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookalike:
-    """One name that another is taken for."""
-
-    target: str
-    """Normalised; a namespace for `Confusion.NAMESPACE`."""
-    kind: TargetKind
-    rank: int
-    """1 is the most popular; 0: owned."""
-    how: Confusion
-    family: bool = False
-    """Newcomers under the target's first word are usual."""
-
-    @property
-    def near(self) -> bool:
-        """Whether a slip leads there."""
-        return self.how.near and self.kind is not TargetKind.STANDARD_LIBRARY
-
-    @property
-    def is_project(self) -> bool:
-        """Whether `target` is the name of one listed project, and no namespace."""
-        return self.kind is TargetKind.POPULAR and self.how is not Confusion.NAMESPACE
 
 
 @cache
@@ -161,7 +125,7 @@ class NameIndex:
             if _far_more_popular(target.rank, own) and (how := _how(name, target))
         ]
         found += self._combined(name, own)
-        return _gravest_of(found)
+        return gravest_of(found)
 
     def _met(self, name: Forms) -> list[_Target]:
         places: set[int] = set()
@@ -217,38 +181,6 @@ def _combining(targets: Iterable[_Target]) -> dict[str, _Target]:
     return found
 
 
-def owned_lookalikes(project: str, owned: Iterable[str]) -> tuple[Lookalike, ...]:
-    """What of the organisation's own names (or patterns with one `*` at the end) `project` is taken for.
-
-    A project that matches a pattern is not taken for it: whether it may come in is policy's word.
-    """
-    found = []
-    for pattern in owned:
-        stem = pattern.rstrip("*")
-        how = (
-            _how_owned_prefix(project, stem)
-            if stem != pattern
-            else classify(forms_of(project), forms_of(pattern))
-        )
-        if how is not None:
-            found.append(Lookalike(target=stem.strip("-"), kind=TargetKind.OWNED, rank=0, how=how))
-    return _gravest_of(found)
-
-
-def _how_owned_prefix(project: str, stem: str) -> Confusion | None:
-    """How the beginning of `project` is taken for the namespace `stem` (`acme-`), if it is."""
-    name, owned = forms_of(project), forms_of(stem)
-    if not owned.joined or name.name.startswith(stem):
-        return None
-    beginning = "-".join(name.tokens[: len(owned.tokens)])
-    if beginning == owned.name:
-        return None
-    how = classify(forms_of(beginning), owned)
-    if how is not None and (how.near or how is Confusion.PHONETIC):
-        return how
-    return Confusion.NAMESPACE if name.joined.startswith(owned.joined) else None
-
-
 def _targets(popular: Mapping[NormalizedName, int], *, elsewhere: bool) -> Iterator[_Target]:
     for name, rank in popular.items():
         yield _Target(forms_of(name), TargetKind.POPULAR, rank)
@@ -286,18 +218,6 @@ def _how(name: Forms, target: _Target) -> Confusion | None:
 def _far_more_popular(rank: int, own: int | None) -> bool:
     """Whether a target of `rank` is out of the league of a name of rank `own` (None: unlisted)."""
     return own is None or rank * LEAGUE <= own
-
-
-def _gravest_of(found: Iterable[Lookalike]) -> tuple[Lookalike, ...]:
-    """One for each target, the gravest first, bounded."""
-    kept: dict[str, Lookalike] = {}
-    for one in sorted(found, key=_gravest):
-        kept.setdefault(one.target, one)
-    return tuple(kept.values())[:LOOKALIKES_MAX]
-
-
-def _gravest(found: Lookalike) -> tuple[bool, bool, int, str]:
-    return (found.kind is not TargetKind.OWNED, not found.near, found.rank, found.target)
 
 
 def _splits(tokens: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

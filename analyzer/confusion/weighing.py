@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from analyzer.confusion.classes import Confusion
-from analyzer.confusion.index import Lookalike, TargetKind
+from analyzer.confusion.lookalike import Lookalike, TargetKind
 from models.evidence import Severity
 
 YOUNG_DAYS = 90

@@ -8,12 +8,9 @@ from collections.abc import Callable
 from packaging.utils import canonicalize_name
 
 from analyzer.confusion.findings import SOURCE, findings_of, signals_of
-from analyzer.confusion.index import (
-    Lookalike,
-    NameIndex,
-    owned_lookalikes,
-    popular_names,
-)
+from analyzer.confusion.index import NameIndex, popular_names
+from analyzer.confusion.lookalike import Lookalike
+from analyzer.confusion.owned import owned_lookalikes
 from analyzer.confusion.weighing import About, Weighed, weigh
 from models.evidence import Layer
 from models.facts import Answer, Source, SourceState

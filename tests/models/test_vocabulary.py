@@ -7,6 +7,7 @@ import pytest
 from analyzer.advisories.meaning import FINDING_IDS as ADVISED
 from analyzer.changes import FINDING_ID as CHANGED
 from analyzer.confusion.findings import NAME_CONFUSION, OWNED_CONFUSION
+from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.sandbox.decoys import KINDS
@@ -22,7 +23,7 @@ from models.vocabulary import (
     finding_words,
 )
 
-CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION}
+CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION, MODULE_TAKEN}
 REPORTED = sorted(
     {*FLAWS, *ADVISED, *CONFUSIONS, CHANGED, *(detector.definition.id for detector in DETECTORS)}
 )

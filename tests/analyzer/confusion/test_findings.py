@@ -12,7 +12,7 @@ from analyzer.confusion.findings import (
     signals_of,
     title,
 )
-from analyzer.confusion.index import Lookalike, TargetKind
+from analyzer.confusion.lookalike import Lookalike, TargetKind
 from analyzer.confusion.weighing import Sign, Weighed
 from models.evidence import Severity
 

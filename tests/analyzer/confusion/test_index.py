@@ -9,15 +9,8 @@ from packaging.utils import canonicalize_name
 
 from analyzer.confusion.classes import Confusion, classify
 from analyzer.confusion.forms import forms_of
-from analyzer.confusion.index import (
-    LOOKALIKES_MAX,
-    TWICE_RANK_MAX,
-    Lookalike,
-    NameIndex,
-    TargetKind,
-    owned_lookalikes,
-    popular_names,
-)
+from analyzer.confusion.index import TWICE_RANK_MAX, NameIndex, popular_names
+from analyzer.confusion.lookalike import LOOKALIKES_MAX, Lookalike
 from models.popularity import ranks
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -103,26 +96,3 @@ def test_lookalikes__whatever_one_slip_leads_to_is_found(name: str, data: st.Dat
         return
     met = {one.forms.name for one in popular_names()._met(typed)}
     assert target.name in met
-
-
-@pytest.mark.parametrize(
-    ("name", "owned", "how"),
-    [
-        ("acmee-billing", "acme-*", Confusion.REPETITION),
-        ("amce-billing", "acme-*", Confusion.TRANSPOSITION),
-        ("acmebilling", "acme-*", Confusion.NAMESPACE),
-        ("billing-acme", "acme-billing", Confusion.WORD_ORDER),
-        ("acme-biling", "acme-billing", Confusion.OMISSION),
-        ("acme-billing", "acme-*", None),
-        ("acme-billing", "acme-billing", None),
-        ("other-billing", "acme-*", None),
-        ("acme-billing-x", "*", None),
-        ("axme-billing", "a*e-*", None),
-    ],
-)
-def test_owned_lookalikes__by_name_and_by_the_beginning_of_a_pattern(
-    name: str, owned: str, how: Confusion | None
-) -> None:
-    found = owned_lookalikes(name, [owned])
-    assert [one.how for one in found] == ([how] if how else [])
-    assert all(one.kind is TargetKind.OWNED and one.rank == 0 for one in found)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analyzer.confusion.classes import Confusion
-from analyzer.confusion.index import Lookalike, TargetKind
+from analyzer.confusion.lookalike import Lookalike, TargetKind
 from analyzer.confusion.weighing import (
     About,
     Excuse,
