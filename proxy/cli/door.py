@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from models.artifact import ArtifactRef
+from models.artifact import ArtifactRef, Sha256
 from models.clock import Clock, utc_now
 from models.decision import Action, Decision, HoldKind
 from models.errors import PratiqueError, UpstreamNotFound
@@ -33,6 +33,7 @@ from proxy.gate import Gate
 from proxy.holds import LocalHolds
 from proxy.index.cached import CachedIndex
 from proxy.index.client import UpstreamBounds
+from proxy.index.known import WithoutKnown
 from proxy.index.upstream import UpstreamIndex
 from proxy.inquiry import Inquiry
 from proxy.judge.client import JudgeClient
@@ -158,8 +159,6 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         )
         fetcher = Fetcher(index, upstream.client, artifacts)
         stack.push_async_callback(fetcher.close)
-        resolver = Resolver(index, fetcher)
-        stack.callback(resolver.close)
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
@@ -172,6 +171,13 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             feeds=tuple(source.name for source in settings.feeds),
             feeds_stale=timedelta(hours=settings.feeds_stale_h),
         )
+        advisories = advisories_of(means)
+
+        async def known(page: ProjectPage) -> frozenset[Sha256]:
+            return await advisories.known_files(page, settings.index_name, clock())
+
+        resolver = Resolver(WithoutKnown(index, known), fetcher)
+        stack.callback(resolver.close)
         yield await _rooms(config, policy, means, index, artifacts, fetcher, resolver, judge)
 
 

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from packaging.utils import canonicalize_version
+
 from analyzer.advisories.meaning import FINDING_IDS, SOURCE, findings_of, signals_of
-from models.artifact import ArtifactRef
+from models.artifact import ArtifactRef, IndexName, Sha256
 from models.evidence import Finding, Layer
 from models.facts import (
     FACT_FINDINGS_MAX,
@@ -25,6 +27,7 @@ from models.facts import (
 )
 from models.trust.findings import worst_first
 from proxy.inquiry import Question
+from proxy.simple.page import ProjectPage
 from proxy.store.port import Feed, Store
 
 STALE_AFTER = timedelta(days=7)
@@ -76,6 +79,29 @@ class AdvisorySource:
         """Whether a record proves `ref` malicious. Raises StoreError."""
         advisories = await self._store.advisories_about(ref.project, ref.sha256)
         return has_proof(findings_of(advisories, ref, as_of))
+
+    async def known_files(
+        self, page: ProjectPage, index: IndexName, as_of: datetime
+    ) -> frozenset[Sha256]:
+        """The files of a page that records of its project prove malicious. Raises StoreError.
+
+        By name, so that one question is enough for a page: bytes that are known from another
+        project are found when the file itself is asked for.
+        """
+        advisories = await self._store.advisories_about(page.name)
+        if not advisories:
+            return frozenset()
+        versions = {v for one in advisories for own in one.affected for v in own.versions}
+        digests = {d for one in advisories for own in one.affected for d in own.sha256s}
+        suspects = [
+            ArtifactRef(index=index, project=page.name, filename=file.filename, sha256=file.sha256)
+            for file in page.files
+            if file.sha256 is not None
+            and (file.sha256 in digests or canonicalize_version(file.version) in versions)
+        ]
+        return frozenset(
+            ref.sha256 for ref in suspects if has_proof(findings_of(advisories, ref, as_of))
+        )
 
     def _source(self, state: SourceState, reason: str = "") -> Source:
         return Source(name=self.name, layer=self.layer, state=state, reason=reason[:300])
