@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 import msgspec
@@ -17,6 +19,7 @@ from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.feeds.source import FeedSource, parse_source
 from proxy.feeds.updating import FeedUpdater, Updated
+from proxy.log import configure_log
 from proxy.settings import Settings
 from proxy.store.port import Feed, Store
 
@@ -59,6 +62,8 @@ def update(
     pratique feeds update https://feeds.example/PyPI/all.zip
     pratique feeds update --feed ossf
     """
+    # Log lines would stand between what is said here.
+    configure_log(format_="json", file=Path(os.devnull), process="feeds")
     console = Console(stderr=True)
     known = {source.name for source in settings.feeds}
     failed: list[str] = []
