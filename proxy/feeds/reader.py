@@ -22,6 +22,8 @@ READ_S = 1_800.0
 """Seconds that reading a feed may take, as `proxy.feeds.child.CPU_S_MAX`."""
 RECORDS_MAX = 300_000
 """Records about PyPI in one feed; all databases together have some 30,000 (ours, June 2025)."""
+LINES_AT_ONCE = 100
+"""Lines read before other work of the proxy gets its turn; they take some 5 ms."""
 STDERR_BYTES_MAX = 4_096
 """Bytes of what the child says beside its lines that are logged."""
 
@@ -80,9 +82,12 @@ async def _tell(child: asyncio.subprocess.Process, known: Known) -> None:
 
 
 async def _hear(child: asyncio.subprocess.Process, read: Read) -> None:
-    ended = False
+    ended, lines = False, 0
     while child.stdout is not None and (data := await child.stdout.readline()):
         line = _LINES.decode(data)
+        lines += 1
+        if lines % LINES_AT_ONCE == 0:
+            await asyncio.sleep(0)  # what is buffered already would not give way by itself
         if line.advisory is not None:
             read.advisories.append(line.advisory)
         elif line.refused is not None:
