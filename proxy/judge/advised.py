@@ -32,6 +32,8 @@ CHANGES_BATCH = 100
 SETTLE = timedelta(seconds=60)
 """How long after a change a decision may still come from a hearing that began before it: facts are
 given 20 s, and the judge its time."""
+ROUND = timedelta(seconds=10)
+"""Time between two readings of all changes that wait; reading some thousand takes 20 ms."""
 RETRY = timedelta(seconds=300)
 """After which what could not be judged is looked at again."""
 FETCHES_READ_MAX = 1_000
@@ -64,7 +66,9 @@ class AdvisoryFollower:
         self._clock = clock
         self._derive = derive
         self._after = 0
-        """The newest change that was looked at once."""
+        """The newest change that was read in this round."""
+        self._round_at = clock()
+        self._waiting: deque[AdvisoryChange] = deque()
         self._settling: deque[tuple[datetime, AdvisoryChange]] = deque()
         """Changes to look at again, and when."""
         self._current: AdvisoryChange | None = None
@@ -87,20 +91,33 @@ class AdvisoryFollower:
 
     async def _next(self) -> bool:
         """Take up the next change, if there is one."""
-        change: AdvisoryChange | None = None
         if self._settling and self._settling[0][0] <= self._clock():
             change = self._settling[0][1]
-            refs = await self._store.refs_changed(change)
+            left = await self._store.refs_changed(change)
             self._settling.popleft()
         else:
-            changes = await self._store.advisory_changes(after=self._after, limit=1)
-            if not changes:
+            if not self._waiting:
+                await self._read()
+            if not self._waiting:
                 return False
-            change = changes[0]
-            refs = await self._store.refs_changed(change)
-            self._after = change.number
-        self._current, self._left, self._failed = change, deque(refs), False
+            change = self._waiting[0]
+            left = await self._store.refs_changed(change)
+            self._waiting.popleft()
+        self._current, self._left, self._failed = change, deque(left), False
         return True
+
+    async def _read(self) -> None:
+        """More changes; at their end, after a while, once more from the beginning.
+
+        What concerned nothing when its turn came may concern a decision by now.
+        """
+        changes = await self._store.advisory_changes(after=self._after, limit=CHANGES_BATCH)
+        if changes:
+            self._after = changes[-1].number
+            settling = {change.number for _, change in self._settling}
+            self._waiting.extend(change for change in changes if change.number not in settling)
+        elif self._clock() - self._round_at >= ROUND:
+            self._after, self._round_at = 0, self._clock()
 
     async def _end(self) -> None:
         """Let go of a change that is settled; look again later at any other."""

@@ -17,7 +17,7 @@ from models.evidence import Layer
 from models.facts import Answer, Facts, Source, SourceState
 from models.reason import reason_line
 from models.work import JobState, Priority
-from proxy.judge.advised import MATCHED_SERVED, REFS_BATCH, SETTLE
+from proxy.judge.advised import MATCHED_SERVED, REFS_BATCH, ROUND, SETTLE
 from proxy.judge.desk import Desk
 from proxy.sources.advisories import AdvisorySource, with_advisories
 from proxy.store.port import AuditRow, Feed, Fetch
@@ -223,6 +223,24 @@ async def test_follow__a_decision_that_was_under_way_is_caught_by_the_second_loo
     await room.sweep()
     assert await room.action() is Action.DENY
     assert await room.store.advisory_changes(limit=10) == ()
+
+
+async def test_follow__what_concerned_nothing_at_first_is_looked_at_once_it_does() -> None:
+    """The first decision about a project, under way when the record came, behind another change."""
+    room = Advised()
+    other = ref("other-1.0-py3-none-any.whl", OTHER_SHA)
+    await room.serve(other)
+    await room.bring(EXACT)
+    await room.bring(EXACT, advisory("MAL-2026-2", project="other", versions=("1.0",)))
+    await room.sweep()
+    assert await room.action(other) is Action.DENY
+    unaware = Room(store=room.store)
+    await unaware.observe()
+    assert (await unaware.desk.judge_ref(ref())).action is Action.SERVE
+    room.clock.turn(seconds=ROUND.total_seconds())
+    await room.sweep()  # to the end of the round
+    await room.sweep()
+    assert await room.action() is Action.DENY
 
 
 async def test_follow__a_queued_file_is_denied_and_leaves_the_queue() -> None:
