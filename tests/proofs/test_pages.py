@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.corpus.lab import Seen
-from tests.proofs.pages import benign_page, reenactments_page, speed_page
+from tests.proofs.pages import benign_page, confusion_page, reenactments_page, speed_page
 from tests.proofs.reenactments import TWIN
 
 
@@ -71,3 +71,9 @@ def test_speed_page__sets_medians_beside_targets() -> None:
     assert "| small-wheel with waiting | 15 | 0.25 | 0.30 |  |  |" in text
     assert "| requests | 15 | +0.2 % | +0.3 % | ≤ 10 % |" in text
     assert "- analysis requests: d" in text
+
+
+def test_confusion_page__says_each_measure_beside_its_item() -> None:
+    quantiles = {"speed__query_median_ms": {"median": 0.1}, "speedy__other": {"median": 2.0}}
+    made = "\n".join(confusion_page(record(details={"speed": "9 names"}, quantiles=quantiles)))
+    assert "| speed | 9 names | query median ms **0.1** |" in made
