@@ -162,10 +162,11 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "version-mismatch": "states another version inside",
         "wheel-tags-differ": "states other tags inside",
         # Known by others.
-        "advisory": "has a known vulnerability",
         "hash-mismatch": "does not have the bytes that the index announced",
         "known-malicious": "is a known malicious release",
-        "known-malicious-range": "lies in a range of known malicious releases",
+        "known-vulnerable": "has a known vulnerability",
+        "malicious-range": "lies in a range of known malicious releases",
+        "malicious-sibling": "is of a project that had a malicious release",
     }
 )
 """Detector ids → what the artifact did, as a verb phrase that follows its name and version.

@@ -23,8 +23,10 @@ from models.judgement import JudgeRequest
 from models.work import FACTS_RETRY_S, Job, JobState, Priority
 from policies.overrides import in_scope
 from policies.policy import Policy
+from proxy.judge.advised import Advised
 from proxy.judge.port import Judge
 from proxy.relatives import approved_sibling
+from proxy.sources.advisories import has_proof, with_advisories
 from proxy.store.port import Store
 
 LOG = structlog.get_logger()
@@ -51,6 +53,7 @@ class Hearings:
         on_decision: Callable[[Decision], None],
         layers_off: tuple[Layer, ...],
         facts: FactsSource,
+        advised: Advised | None = None,
     ) -> None:
         self._store = store
         self._judge = judge
@@ -60,6 +63,7 @@ class Hearings:
         self._on_decision = on_decision
         self._layers_off = layers_off
         self._facts = facts
+        self._advised = advised
         self._locks: WeakValueDictionary[ArtifactRef, asyncio.Lock] = WeakValueDictionary()
         self._wanting: dict[ArtifactRef, datetime] = {}
 
@@ -76,9 +80,15 @@ class Hearings:
             return await self._hear(ref, fresh=fresh, given_up=given_up)
 
     async def requeue(self, ref: ArtifactRef, facts: Facts | None = None) -> bool:
-        """Queue `ref` for analysis in the background; False where there is no room now."""
+        """Queue `ref` for analysis in the background; False where there is no room now.
+
+        What is known to be malicious is never run: it is not queued.
+        """
         job = await self._store.job_of(ref)
         known = facts or await self._fresh_facts(ref) or _no_facts(ref, self._clock())
+        if has_proof(known.findings):
+            LOG.warning("requeue_refused", filename=ref.filename, error="it is known")
+            return False
         size = known.size_bytes if known.size_bytes is not None else job.size_bytes if job else 0
         try:
             await self._store.enqueue(
@@ -135,7 +145,7 @@ class Hearings:
         if evidence is None:
             job = await self._store.job_of(ref)
             failed, failures = given_up_count(before, job, given_up=given_up)
-        facts = await self._facts_for(ref, before, fresh=fresh)
+        facts = await self._advise(ref, await self._facts_for(ref, before, fresh=fresh))
         if facts is not None:
             # Never that of the last judgement: siblings are approved and refused meanwhile.
             facts = with_sibling(facts, await approved_sibling(self._store, ref, evidence))
@@ -176,6 +186,17 @@ class Hearings:
         elif len(self._wanting) < WANTING_MAX:
             self._wanting[ref] = self._clock()
         return facts
+
+    async def _advise(self, ref: ArtifactRef, facts: Facts | None) -> Facts | None:
+        """The facts with what advisories say now: they are ours, and need no upstream.
+
+        Without any facts a proof still counts; less than that waits until the index answers.
+        """
+        if self._advised is None:
+            return facts
+        base = facts or _no_facts(ref, self._clock())
+        advised = with_advisories(base, await self._advised.told(ref, self._clock()))
+        return advised if facts is not None or has_proof(advised.findings) else None
 
     async def _fresh_facts(self, ref: ArtifactRef) -> Facts | None:
         """The facts as of now; None where the index does not tell them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.advisories.meaning import FINDING_IDS as ADVISED
 from analyzer.changes import FINDING_ID as CHANGED
 from analyzer.confusion.findings import NAME_CONFUSION, OWNED_CONFUSION
 from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
@@ -24,7 +25,7 @@ from models.vocabulary import (
 
 CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION, MODULE_TAKEN}
 REPORTED = sorted(
-    {*FLAWS, *CONFUSIONS, CHANGED, *(detector.definition.id for detector in DETECTORS)}
+    {*FLAWS, *ADVISED, *CONFUSIONS, CHANGED, *(detector.definition.id for detector in DETECTORS)}
 )
 
 
