@@ -5,6 +5,7 @@ from __future__ import annotations
 from models.artifact import ArtifactKind
 from tests.proofs.benign import BenignProof
 from tests.proofs.confusion import ConfusionProof
+from tests.proofs.fuzz import FuzzProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
@@ -25,5 +26,6 @@ PROOFS: dict[str, Proof] = {
         SpeedProof(),
         SoakProof(),
         ConfusionProof(),
+        FuzzProof(),
     )
 }

@@ -208,10 +208,32 @@ def confusion_page(record: dict[str, Any]) -> Iterator[str]:
         yield f"| {item} | {_cell(detail)} | {results} |"
 
 
+def fuzz_page(record: dict[str, Any]) -> Iterator[str]:
+    """docs/proofs/fuzz.md: what each target was given."""
+    yield "# Fuzzing\n"
+    yield f"{record['claim']}\n"
+    yield (
+        f"Commit {record['commit'][:12]}, {record['machine']}; {record['tried']} of "
+        f"{record['items']} slices done so far. `make fuzz NAME=archive BUDGET=40m` runs one target "
+        "by itself; what was found is kept in `tests/fuzz/corpus` and replayed by every test run.\n"
+    )
+    yield "| Target | Slices | Inputs a slice (median) | Seconds a slice | Branches | Crashes |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    told = record["quantiles"]
+    for name in sorted(key.removesuffix("_executions") for key in told if "_executions" in key):
+        executions, seconds = told[f"{name}_executions"], told[f"{name}_seconds"]
+        yield (
+            f"| {name} | {executions['n']} | {executions['median']:,.0f} | {seconds['median']:.0f} | "
+            f"{told[f'{name}_branches']['max']:.0f} | "
+            f"{sum(i.startswith(f'{name} ') for i in record['grave'])} |"
+        )
+
+
 OWN_PAGES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "benign-sdists": benign_page,
     "benign-wheels": benign_page,
     "confusion": confusion_page,
+    "fuzz": fuzz_page,
     "reenactments": reenactments_page,
     "speed": speed_page,
 }
