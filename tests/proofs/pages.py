@@ -187,7 +187,9 @@ def confusion_page(record: dict[str, Any]) -> Iterator[str]:
         "no sign, since it answers so of every malicious project; so their ages are not known here, "
         "and what needs a second sign is shown with nothing known, and as on a first day (one day "
         "old, one release; of 56 that a registry of malware keeps, 55 have one release). The rules "
-        "were made on one half of the names, drawn by digest. Before the honest neighbours with a "
+        "were made on one half of the names, drawn by digest; but a first look saw all pairs, and four "
+        "of the reported half that it showed as missed are found by classes that were made then: "
+        "counted as missed they give the fairer figure. Before the honest neighbours with a "
         "second sign were drawn anew, an earlier draw had shown that old, forsaken projects should "
         "not count as suspect for saying little.\n"
     )
