@@ -105,6 +105,10 @@ class NameIndex:
         """Bytes of the two arrays that hold the keys."""
         return len(self._hashes) * self._hashes.itemsize + len(self._owners) * self._owners.itemsize
 
+    def knows(self, project: str) -> bool:
+        """Whether `project` is a target."""
+        return forms_of(project).name in self._places
+
     def lookalikes(self, project: str) -> tuple[Lookalike, ...]:
         """What `project` is taken for, the gravest first, at most LOOKALIKES_MAX.
 
@@ -124,8 +128,9 @@ class NameIndex:
             for target in self._met(name)
             if _far_more_popular(target.rank, own) and (how := _how(name, target))
         ]
-        found += self._combined(name, own)
-        return gravest_of(found)
+        if listed is not None:  # a name of many users: only a slip may be meant
+            return gravest_of(one for one in found if one.near)
+        return gravest_of((*found, *self._combined(name)))
 
     def _met(self, name: Forms) -> list[_Target]:
         places: set[int] = set()
@@ -137,10 +142,8 @@ class NameIndex:
                 at += 1
         return [self._targets[at] for at in sorted(places)[:CANDIDATES_MAX]]
 
-    def _combined(self, name: Forms, own: int | None) -> Iterator[Lookalike]:
+    def _combined(self, name: Forms) -> Iterator[Lookalike]:
         """A popular name with words around it, and names under a vendor's namespace."""
-        if own is not None:
-            return
         for namespace in VENDOR_NAMESPACES:
             if name.name.startswith(f"{namespace}-"):
                 yield Lookalike(

@@ -24,6 +24,9 @@ YOUNG_DAYS = 90
 ESTABLISHED_DAYS = 730
 """Days after which a project with a history is nobody's surprise: most squats are gone in a week."""
 ESTABLISHED_RELEASES = 5
+WEAK_DAYS = 365
+"""Days after which only strong signs count: an old project without summary or second release was
+left behind, and squats are not a year old."""
 FEW_RELEASES = 2
 """Releases up to which there is no history."""
 TOP_RANK = 2_000
@@ -109,7 +112,7 @@ def weigh(lookalike: Lookalike, project: About, target: About) -> Weighed:
 
 
 def signs_of(project: About, target: About) -> tuple[Sign, ...]:
-    """The second signs, in the order of their definition."""
+    """The second signs, in the order of their definition; of an old project the strong ones."""
     checks: dict[Sign, Callable[[], bool]] = {
         Sign.YOUNG: lambda: project.age_days is not None and project.age_days < YOUNG_DAYS,
         Sign.SUMMARY_COPIED: lambda: _copied(project.summary, target.summary),
@@ -124,7 +127,8 @@ def signs_of(project: About, target: About) -> tuple[Sign, ...]:
         Sign.NO_SUMMARY: lambda: project.summary is not None and not project.summary.strip(),
         Sign.NO_REPOSITORY: lambda: project.links is not None and not project.links,
     }
-    return tuple(sign for sign, holds in checks.items() if holds())
+    old = project.age_days is not None and project.age_days >= WEAK_DAYS
+    return tuple(sign for sign, holds in checks.items() if (sign.strong or not old) and holds())
 
 
 def repositories(links: tuple[str, ...] | None) -> frozenset[str]:

@@ -15,7 +15,7 @@ from tests.proofs.proof import seconds_of
 @click.argument("name", required=False)
 @click.option("--budget", default="40m", help="Time for each target, such as 90s, 40m, 2h.")
 @click.option(
-    "--keep", type=int, default=0, help="Then copy so many bytes of inputs into tests/fuzz/corpus."
+    "--keep", type=int, default=0, help="Then copy so many of its inputs into tests/fuzz/corpus."
 )
 def fuzz(name: str | None, budget: str, keep: int) -> None:
     """Fuzz the target NAME, or every one, each for the budget. Ends with 1 where something broke."""
@@ -35,7 +35,7 @@ def fuzz(name: str | None, budget: str, keep: int) -> None:
             broken = True
             click.echo(f"{ran.said}\nMend it, and keep it as a test: {', '.join(ran.crashes)}")
         elif keep:
-            click.echo(f"{campaign.keep(target, bytes_max=keep)} inputs kept")
+            click.echo(f"{campaign.keep(target, files_max=keep)} inputs kept")
     sys.exit(1 if broken else 0)
 
 

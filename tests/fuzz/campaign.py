@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -23,7 +24,7 @@ RSS_MIB = 2048
 STARTUP_S = 120
 """Seconds that instrumenting may take beside the campaign itself."""
 KEPT_BYTES = 2048
-"""Bytes of the longest input that a campaign's corpus gives to the repository's."""
+"""Bytes of the longest input that a campaign gives to the repository."""
 
 _DONE = re.compile(r"Done (\d+) (?:runs|in)|^#(\d+)\s", re.MULTILINE)
 _ARTIFACT = re.compile(r"Test unit written to (\S+)")
@@ -43,6 +44,12 @@ class Campaign:
     """Files that hold an input which broke a law."""
     said: str
     """The end of the output, for whoever looks into a crash."""
+
+
+def has_build() -> bool:
+    """Whether `requirements.txt` names a built atheris for this machine and Python."""
+    machine = (sys.platform, platform.machine())
+    return machine == ("linux", "x86_64") and sys.version_info[:2] in {(3, 11), (3, 12), (3, 13)}
 
 
 def atheris_path() -> Path:
@@ -106,19 +113,14 @@ def executions_in(output: str) -> int:
     return counts[-1] if counts else 0
 
 
-def keep(target: Target, *, bytes_max: int) -> int:
-    """Copy what a campaign found into the repository's corpus, the shortest first; how many."""
-    kept = 0
+def keep(target: Target, *, files_max: int) -> int:
+    """Copy some of what a campaign found, short to long, into the repository's corpus; how many."""
     folder = CORPUS / target.name
     known = {path.read_bytes() for path in folder.iterdir()}
-    total = 0
-    for path in sorted((STATE / target.name / "corpus").iterdir(), key=lambda p: p.stat().st_size):
-        data = path.read_bytes()
-        if len(data) > KEPT_BYTES or total + len(data) > bytes_max:
-            break
-        if data not in known:
-            (folder / path.name[:12]).write_bytes(data)
-            known.add(data)
-            total += len(data)
-            kept += 1
-    return kept
+    grown = ((path, path.read_bytes()) for path in (STATE / target.name / "corpus").iterdir())
+    new = [(path, data) for path, data in grown if len(data) <= KEPT_BYTES and data not in known]
+    new.sort(key=lambda one: (len(one[1]), one[0].name))
+    chosen = new[:: max(1, -(-len(new) // max(files_max, 1)))]
+    for path, data in chosen:
+        (folder / path.name[:12]).write_bytes(data)
+    return len(chosen)

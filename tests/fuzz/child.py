@@ -6,7 +6,7 @@ import sys
 
 import atheris
 
-INSTRUMENTED = ["analyzer", "packaging", "tomllib", "zipfile", "tarfile"]
+INSTRUMENTED = ["analyzer", "packaging", "tomllib", "yaml", "zipfile", "tarfile"]
 """Packages whose branches guide a campaign."""
 
 

@@ -10,9 +10,14 @@ import gzip
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from analyzer import metadata
+from analyzer.advisories.match import in_range, matched
+from analyzer.advisories.meaning import findings_of as advisory_findings
+from analyzer.advisories.parse import parse_json, parse_yaml
+from analyzer.advisories.record import Advisory, Event, EventKind, Range, Refused
 from analyzer.confusion.findings import findings_of, signals_of
 from analyzer.confusion.index import NameIndex, popular_names
 from analyzer.confusion.lookalike import LOOKALIKES_MAX
@@ -23,6 +28,7 @@ from analyzer.inventory import METADATA_BYTES_MAX, REPORT_BYTES_MAX
 from analyzer.reader import encode_report, read_artifact
 from analyzer.report import parse_report, report_findings, report_signals
 from analyzer.unpacking import Bounds
+from models.artifact import ArtifactRef, IndexName, Sha256
 from models.canonical import digest_of
 from tests.analyzer.archives import make_zip
 
@@ -31,6 +37,7 @@ CORPUS = Path(__file__).parent / "corpus"
 
 WHEEL = "reenact_demo-1.0-py3-none-any.whl"
 SDIST = "reenact_demo-1.0.tar.gz"
+AS_OF = datetime(2026, 11, 26, tzinfo=UTC)
 BOUNDS = Bounds(
     members=200, member_bytes=1 << 20, total_bytes=4 << 20, ratio_floor_bytes=1 << 18, depth=10
 )
@@ -155,11 +162,62 @@ def classify_name(data: bytes) -> None:
         assert index.lookalikes(name) == index.lookalikes(name.swapcase())
 
 
+# -- advisories ------------------------------------------------------------------------------------
+
+
+def match_advisory(data: bytes) -> None:
+    """The first byte says what the rest is: a record in JSON or YAML behind a version, or events."""
+    mode, rest = data[:1], data[1:]
+    head, _, body = rest.partition(b"\0")
+    version = head.decode("utf-8", "replace")[:80]
+    match (mode[0] if mode else 0) % 3:
+        case 0:
+            _match(parse_json(body), version)
+        case 1:
+            _match(parse_yaml(body), version)
+        case _:
+            _match_events(body.decode("utf-8", "replace"), version)
+
+
+def _match(read: Advisory | Refused, version: str) -> None:
+    if isinstance(read, Refused):
+        assert read.why
+        return
+    digest_of(read.summary)
+    for affected in read.affected[:20]:
+        listed = sorted(affected.versions)[:5]
+        for one in (version, *listed):
+            by = matched(read, affected.project, one, Sha256("0" * 64))
+            assert one not in listed or by is not None, "a listed version is affected"
+            filename = f"{affected.project.replace('-', '_')}-1.0-py3-none-any.whl"
+            ref = ArtifactRef(
+                index=IndexName("pypi"),
+                project=affected.project,
+                filename=filename,
+                sha256=Sha256("0" * 64),
+            )
+            for finding in advisory_findings([read], ref, AS_OF):
+                digest_of(finding)
+
+
+def _match_events(text: str, version: str) -> None:
+    """Lines such as `fixed 1.2`; in what order they stand makes no difference."""
+    events = tuple(
+        Event(kind=EventKind(kind), version=at[:80])
+        for line in text.splitlines()[:30]
+        for kind, _, at in [line.partition(" ")]
+        if kind in set(EventKind) and at
+    )
+    ways = {in_range(Range(events=order), version) for order in (events, events[::-1])}
+    assert len(ways) == 1, "the order of events decides"
+
+
 TARGETS: Mapping[str, Target] = {
     target.name: target
     for target in (
         Target(name="archive", run=read_archive, bytes_max=8192),
         Target(name="metadata", run=read_statements),
+        Target(name="advisory", run=match_advisory),
         Target(name="names", run=classify_name, bytes_max=300),
     )
 }
