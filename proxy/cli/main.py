@@ -7,10 +7,12 @@ import sys
 import click
 
 from models.errors import PratiqueError, SettingsInvalid
+from proxy.cli.commands.advisories import advisories
 from proxy.cli.commands.config import config
 from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
 from proxy.cli.commands.doctor import doctor
+from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
 from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
@@ -54,7 +56,7 @@ def main() -> None:
 
 
 for command in (
-    *(serve, worker, scan, graph, decisions, trace),
+    *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(override, token, policy, doctor, config, demo),
 ):
     main.add_command(command)

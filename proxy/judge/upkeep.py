@@ -17,6 +17,7 @@ from models.evidence import Layer
 from models.work import JobState
 from policies.overrides import speaking
 from policies.policy import Policy
+from proxy.judge.advised import Advised, AdvisoryFollower
 from proxy.judge.dependants import concerned
 from proxy.judge.hearing import Hearings, analysis_failed
 from proxy.relatives import approved_sibling
@@ -62,6 +63,7 @@ class Upkeep:
         model_digest: Digest,
         clock: Clock,
         layers_off: tuple[Layer, ...],
+        advised: Advised | None = None,
         nudge: Callable[[], None],
     ) -> None:
         self._store = store
@@ -77,6 +79,9 @@ class Upkeep:
         self._clear_workers: dict[str, datetime] = {}
         self._layers_revisited = False
         self._dependants: dict[ArtifactRef, None] = {}
+        self._advisories = advised and AdvisoryFollower(
+            store=store, advised=advised, clock=clock, derive=self._derive_as_advised
+        )
 
     async def sweep(self) -> bool:
         """Do a little of everything. A step that fails is logged, and the next sweep does it."""
@@ -85,6 +90,7 @@ class Upkeep:
             self.expire_leases,
             self.follow_changes,
             self.derive_dependants,
+            self.follow_advisories,
             self.derive_expired,
             self.ask_for_facts,
             self.leave_revoked_workers,
@@ -134,6 +140,10 @@ class Upkeep:
             del self._dependants[ref]
         await self._derive(batch, fresh=True)
         return bool(self._dependants)
+
+    async def follow_advisories(self) -> bool:
+        """Judge again what an advisory that came, changed or went is about."""
+        return await self._advisories.follow() if self._advisories else False
 
     async def derive_expired(self) -> bool:
         """Derive again what has ended: an age reached, an override over, a failure to retry."""
@@ -247,6 +257,10 @@ class Upkeep:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+    async def _derive_as_advised(self, ref: ArtifactRef) -> bool:
+        await self._derive_one(ref, fresh=False)
+        return ref not in self._skipped
 
     async def _derive_one(self, ref: ArtifactRef, *, fresh: bool) -> None:
         async with self._room:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from models.clock import Clock
 from policies.policy import Policy
 from proxy.index.client import UpstreamClient
 from proxy.index.port import Index
 from proxy.inquiry import FactSource
+from proxy.sources.advisories import STALE_AFTER, AdvisorySource
+from proxy.sources.background import DocumentBackgrounds
+from proxy.sources.confusion import ConfusionSource
 from proxy.store.port import Store
 
 
@@ -25,9 +29,24 @@ class Means:
     policy: Callable[[], Policy]
     """The policy in force at the moment of asking."""
     clock: Clock
+    feeds: tuple[str, ...] = ()
+    """Names of the feeds in the settings."""
+    feeds_stale: timedelta = STALE_AFTER
+    advisories: Store | None = None
+    """Where advisories lie, if not in `store`."""
+
+
+def advisories_of(means: Means) -> AdvisorySource:
+    """The source of advisories, which judgements ask by itself as well."""
+    return AdvisorySource(
+        means.advisories or means.store, expected=means.feeds, stale_after=means.feeds_stale
+    )
 
 
 def sources_of(means: Means) -> tuple[FactSource, ...]:
     """Every source there is, in no particular order: an inquiry sorts what they say."""
-    del means
-    return ()
+    backgrounds = DocumentBackgrounds(means.client)
+    return (
+        advisories_of(means),
+        ConfusionSource(backgrounds=backgrounds, owned=lambda: means.policy().owned),
+    )

@@ -58,7 +58,7 @@ async def record() -> None:
             tree = await resolver.tree(asked)
             if len(tree.releases) > SMALL:
                 shapes[root] = shape_of(below(tree, asked_for(root).name))
-            print(root, len(tree.releases), tree.stopped)  # noqa: T201 - for whoever records
+            print(root, len(tree.releases), tree.stopped)
         resolver.close()
         await fetcher.close()
     await index.close()
