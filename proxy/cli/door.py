@@ -162,7 +162,12 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
+        # A graph of its own: what leases may not have is what a graph must not overlook.
+        grower = Resolver(index, fetcher)
+        stack.callback(grower.close)
         means = Means(
+            grower=grower,
+            metadata=fetcher,
             index=index,
             client=upstream.client,
             store=store,
