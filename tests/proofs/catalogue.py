@@ -6,6 +6,7 @@ from models.artifact import ArtifactKind
 from tests.proofs.benign import BenignProof
 from tests.proofs.confusion import ConfusionProof
 from tests.proofs.fuzz import FuzzProof
+from tests.proofs.graph import GraphProof, InjectedProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
@@ -27,5 +28,7 @@ PROOFS: dict[str, Proof] = {
         SoakProof(),
         ConfusionProof(),
         FuzzProof(),
+        GraphProof(),
+        InjectedProof(),
     )
 }

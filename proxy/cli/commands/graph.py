@@ -92,7 +92,7 @@ def graph(
             target=target,
             store=store,
             clock=utc_now,
-            standings=standings_with(store, store and AdvisorySource(store), utc_now),
+            standings=standings_with(store, AdvisorySource(store) if store else None, utc_now),
         )
 
     with Console(stderr=True).status(f"{requirement}: resolving"):
