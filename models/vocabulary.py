@@ -161,6 +161,13 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "start-hook": "runs code at interpreter start",
         "version-mismatch": "states another version inside",
         "wheel-tags-differ": "states other tags inside",
+        # Provenance: what it depends on.
+        "dependency-confusable": "depends on a name close to that of a popular project",
+        "dependency-held": "depends on a release that is held here",
+        "dependency-new-risky": "newly depends on a risky release",
+        "dependency-owner-changed": "depends on a project that changed hands",
+        "dependency-refused": "depends on a release that is refused here",
+        "dependency-young": "depends on a young project that hardly anybody uses",
         # Known by others.
         "hash-mismatch": "does not have the bytes that the index announced",
         "known-malicious": "is a known malicious release",

@@ -13,6 +13,7 @@ from analyzer.detectors.catalog import DETECTORS
 from analyzer.detectors.techniques import NOT_SEEN, TECHNIQUES
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
+from tests.graph_page import graph_page
 from tests.proofs.pages import OWN_PAGES
 from tests.traces_page import traces_page
 
@@ -24,6 +25,7 @@ def pages() -> dict[str, str]:
     made = {
         "cli.md": "\n".join(cli_page()) + "\n",
         "detectors.md": "\n".join(detectors_page()) + "\n",
+        "graph.md": "\n".join(graph_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",
     }

@@ -10,6 +10,7 @@ from analyzer.confusion.findings import NAME_CONFUSION, OWNED_CONFUSION
 from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
+from analyzer.graph.findings import DEFINITIONS as HANGS_ON
 from analyzer.sandbox.decoys import KINDS
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
@@ -25,7 +26,14 @@ from models.vocabulary import (
 
 CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION, MODULE_TAKEN}
 REPORTED = sorted(
-    {*FLAWS, *ADVISED, *CONFUSIONS, CHANGED, *(detector.definition.id for detector in DETECTORS)}
+    {
+        *FLAWS,
+        *ADVISED,
+        *CONFUSIONS,
+        *HANGS_ON,
+        CHANGED,
+        *(detector.definition.id for detector in DETECTORS),
+    }
 )
 
 
