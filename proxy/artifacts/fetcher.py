@@ -262,6 +262,10 @@ class Fetcher:
 
     async def _download_metadata(self, file: IndexFile) -> bytes | None:
         bytes_max = self._bounds.metadata_bytes_max
+        if isinstance(file.core_metadata, str):  # a client may have asked for it already
+            path = self._artifacts.path(parse_sha256(file.core_metadata))
+            if path is not None:
+                return await asyncio.to_thread(_read, path, bytes_max)
 
         async def attempt() -> bytes:
             async with self._client.get(f"{file.url}.metadata", total_s=METADATA_TOTAL_S) as answer:

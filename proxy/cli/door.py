@@ -58,6 +58,9 @@ TASKS_LOOK_S = 1.0
 """Seconds between two looks at whether the door's tasks live."""
 POLICY_LOOK_S = 2.0
 """Seconds between two looks at the policy file."""
+GRAPH_UNREAD_S = 1.0
+"""Seconds that a file waits for its dependency graph on its way into the queue: a large tree of which
+nothing is known takes ten, and is only needed once the file was analysed."""
 CHECK_S = 1.0
 """Seconds a part may take to answer `/readyz`."""
 SHUTDOWN_S = 5.0
@@ -168,6 +171,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         means = Means(
             grower=grower,
             metadata=fetcher,
+            graph_unread_s=GRAPH_UNREAD_S,
             index=index,
             client=upstream.client,
             store=store,

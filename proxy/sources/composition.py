@@ -45,6 +45,8 @@ class Means:
     """What resolves trees, over pages that hide nothing; None: no graph is made."""
     metadata: MetadataSource | None = None
     """Where the metadata of a file on the index comes from; goes with `grower`."""
+    graph_unread_s: float | None = None
+    """Seconds that a file which nobody has read yet is kept waiting for its graph; None: all."""
 
 
 def advisories_of(means: Means) -> AdvisorySource:
@@ -75,6 +77,7 @@ def _graph(means: Means) -> tuple[FactSource, ...]:
             standings_with(means.store, advisories_of(means), means.clock),
             StoredPredecessors(trees, means.store),
             means.store,
+            unread_s=means.graph_unread_s,
         ),
     )
 

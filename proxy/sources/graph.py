@@ -18,7 +18,7 @@ from analyzer.graph.network import Network
 from analyzer.graph.tree import Tree
 from models.artifact import ArtifactRef
 from models.canonical import Digest, digest_of_bytes
-from models.errors import PratiqueError, StoreError
+from models.errors import PratiqueError, ResolutionFailed, StoreError
 from models.evidence import Evidence, Finding, Layer
 from models.facts import Answer, FactSignal, Source, SourceState
 from proxy.inquiry import Question
@@ -62,7 +62,15 @@ class GraphSource:
         standings: Standings,
         predecessors: Predecessors,
         store: Store,
+        *,
+        unread_s: float | None = None,
     ) -> None:
+        """`unread_s`: seconds that a file which nobody has read yet is kept waiting for its tree.
+
+        It is asked about again when it is judged; a tree that takes longer is made meanwhile.
+        None: as long as a source may take.
+        """
+        self._unread_s = unread_s
         self._trees = trees
         self._standings = standings
         self._predecessors = predecessors
@@ -75,13 +83,12 @@ class GraphSource:
         what was found on it is there all the same.
         """
         ref = question.ref
-        settled = await settle(
-            lambda without: self._trees.of(ref, question.page, without=without),
-            self._standings,
-            ref.index,
-        )
-        before = await self._predecessors.before(question)
-        joined = join(settled, before, question.as_of)
+        read = await self._store.latest_evidence(ref.sha256, ref.filename) is not None
+        try:
+            async with asyncio.timeout(None if read else self._unread_s):
+                joined = await self._joined(question)
+        except TimeoutError as error:
+            raise ResolutionFailed("Its tree is still being resolved.") from error
         # Betweenness takes 50 ms for 200 releases; requests that are served from memory go on.
         signals, findings, packed = await asyncio.to_thread(_measure, joined)
         digest = await self._keep(ref, joined, packed)
@@ -98,6 +105,16 @@ class GraphSource:
             signals=(*signals, *kept),
             findings=findings,
         )
+
+    async def _joined(self, question: Question) -> Joined:
+        ref = question.ref
+        settled = await settle(
+            lambda without: self._trees.of(ref, question.page, without=without),
+            self._standings,
+            ref.index,
+        )
+        before = await self._predecessors.before(question)
+        return join(settled, before, question.as_of)
 
     async def _keep(self, ref: ArtifactRef, joined: Joined, packed: bytes) -> Digest | None:
         """Keep the joined tree and who depends on whom; None where the store could not."""

@@ -394,6 +394,18 @@ async def test_metadata_for_resolution__is_given_or_is_not(
     assert upstream.paths().count(f"{PATH}.metadata") == 1
 
 
+async def test_metadata_for_resolution__what_a_client_asked_for_is_not_fetched_again(
+    upstream: LocalUpstream, tmp_path: Path
+) -> None:
+    sha256 = upstream.add(WHEEL, DATA, **announced(METADATA))
+    upstream.files[f"{PATH}.metadata"] = METADATA
+    async with bench_of(upstream, tmp_path) as bench:
+        assert await bench.fetcher.metadata(ref_of(sha256)) == METADATA
+        (file,) = (await bench.index.project(DEMO)).files
+        assert await bench.fetcher.metadata_for_resolution(file) == METADATA
+    assert upstream.paths().count(f"{PATH}.metadata") == 1
+
+
 async def test_metadata_for_resolution__an_upstream_that_is_down_is_told(
     upstream: LocalUpstream, tmp_path: Path
 ) -> None:

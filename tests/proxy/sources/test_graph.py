@@ -188,3 +188,20 @@ async def test_ask__a_circle_through_the_file_itself_ends(house: House) -> None:
     house.put("lib-1.0-py3-none-any.whl", "app")
     told = values(await house.ask(ref))
     assert (told["graph.releases"], told["graph.circles"]) == (1, 1)
+
+
+async def test_ask__an_unread_file_does_not_wait_for_a_slow_tree(house: House) -> None:
+    ref = house.put(APP, "slow")
+    house.world.hanging.add("slow")
+    trees = Trees(house.resolver, house.world, house.store, target)
+    hasty = GraphSource(
+        trees,
+        Standings(store=house.store),
+        StoredPredecessors(trees, house.store),
+        house.store,
+        unread_s=0.01,
+    )
+    question = Question(ref=ref, page=page_of(house.world), as_of=START)
+    with pytest.raises(ResolutionFailed, match="still being resolved"):
+        await hasty.ask(question)
+    await trees.close()
