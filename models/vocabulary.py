@@ -159,6 +159,21 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "typosquat": "has a name close to that of a popular project",
         "version-mismatch": "states another version inside",
         "wheel-tags-differ": "states other tags inside",
+        # Provenance: signed statements, and what they were before.
+        "attestation-invalid": "has an attestation that is not for it",
+        "attestation-lost": "lacks the attestation that its releases had",
+        "publisher-changed": "was published by another identity than before",
+        "repository-claim-differs": "names another repository than it came from",
+        # Reputation: history and owners.
+        "dormant-revived": "is the first release after years",
+        "index-quarantined": "was quarantined by the index",
+        "late-file": "was added to an old release",
+        "metadata-bare": "says nothing of itself",
+        "owners-changed": "has other owners than before",
+        "project-archived": "belongs to an archived project",
+        "project-deprecated": "belongs to a deprecated project",
+        "release-burst": "is one of many releases within a day",
+        "version-jump": "has a version far above those before",
         # Known by others.
         "advisory": "has a known vulnerability",
         "hash-mismatch": "does not have the bytes that the index announced",

@@ -159,7 +159,12 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
         means = Means(
-            index=index, client=upstream.client, store=store, policy=policy.current, clock=clock
+            index=index,
+            client=upstream.client,
+            store=store,
+            policy=policy.current,
+            clock=clock,
+            trust_root_dir=settings.data_dir / "trust" if settings.refresh_trust_root else None,
         )
         yield await _rooms(config, policy, means, index, artifacts, fetcher, resolver, judge)
 

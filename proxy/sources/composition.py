@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from models.clock import Clock
 from policies.policy import Policy
 from proxy.index.client import UpstreamClient
 from proxy.index.port import Index
 from proxy.inquiry import FactSource
-from proxy.store.port import Store
+from proxy.sources.documents import ProjectDocuments
+from proxy.sources.memory import ProjectMemory
+from proxy.sources.provenance import FetchedAttestations, ProvenanceSource
+from proxy.sources.reputation import HistorySource, OwnershipSource
+from proxy.sources.trustroot import TrustRoots
+from proxy.store.port import MemoryKind, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +31,21 @@ class Means:
     policy: Callable[[], Policy]
     """The policy in force at the moment of asking."""
     clock: Clock
+    trust_root_dir: Path | None = None
+    """Where a newer trust root of sigstore is kept; None: the bundled one is all there is."""
 
 
 def sources_of(means: Means) -> tuple[FactSource, ...]:
     """Every source there is, in no particular order: an inquiry sorts what they say."""
-    del means
-    return ()
+    documents = ProjectDocuments(means.client, clock=means.clock)
+    roots = TrustRoots(clock=means.clock, folder=means.trust_root_dir)
+    return (
+        HistorySource(),
+        OwnershipSource(documents, ProjectMemory(means.store, MemoryKind.OWNERS)),
+        ProvenanceSource(
+            FetchedAttestations(means.client, roots, clock=means.clock),
+            ProjectMemory(means.store, MemoryKind.PUBLISHER),
+            documents,
+            index_url=means.client.url,
+        ),
+    )

@@ -17,7 +17,18 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
-from proxy.store.port import AuditRow, Change, Fetch, Served, Store, StoredPage, Token, TokenKind
+from proxy.store.port import (
+    AuditRow,
+    Change,
+    Fetch,
+    MemoryKind,
+    Remembered,
+    Served,
+    Store,
+    StoredPage,
+    Token,
+    TokenKind,
+)
 from proxy.store.sql import (
     audit,
     changes,
@@ -25,6 +36,7 @@ from proxy.store.sql import (
     decisions,
     evidence,
     jobs,
+    memory,
     overrides,
     tokens,
     traffic,
@@ -232,6 +244,15 @@ class SqliteStore(Store):
         while not done:
             last, done = await self._on.read(audit.walk, last)
         return last.number if last else 0
+
+    # -- project memory ----------------------------------------------------------------------
+    async def remember(self, seen: Remembered) -> None:
+        await self._on.write(memory.put, seen)
+
+    async def remembered(
+        self, index: IndexName, project: NormalizedName, kind: MemoryKind
+    ) -> tuple[Remembered, ...]:
+        return await self._on.read(memory.of_project, index, project, kind)
 
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:

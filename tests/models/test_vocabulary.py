@@ -7,6 +7,8 @@ import pytest
 from analyzer.changes import FINDING_ID as CHANGED
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
+from analyzer.provenance.catalog import FINDINGS as PROVENANCE
+from analyzer.reputation.catalog import FINDINGS as REPUTATION
 from analyzer.sandbox.decoys import KINDS
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
@@ -20,7 +22,8 @@ from models.vocabulary import (
     finding_words,
 )
 
-REPORTED = sorted({*FLAWS, CHANGED, *(detector.definition.id for detector in DETECTORS)})
+TOLD = (kind.id for kind in (*PROVENANCE, *REPUTATION))
+REPORTED = sorted({*FLAWS, CHANGED, *TOLD, *(detector.definition.id for detector in DETECTORS)})
 
 
 @pytest.mark.parametrize("finding_id", REPORTED)
