@@ -32,11 +32,22 @@ RENEW_S = 5.0
 class TrustRoots:
     """The trust root to verify with, now. Never fails for want of a network."""
 
-    def __init__(self, *, clock: Clock, folder: Path | None = None, tuf_url: str = TUF_URL) -> None:
-        """`folder` is where TUF keeps its metadata; None: the bundled root is all there is."""
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        folder: Path | None = None,
+        tuf_url: str = TUF_URL,
+        bootstrap: bytes | None = None,
+    ) -> None:
+        """`folder` is where TUF keeps its metadata; None: the bundled root is all there is.
+
+        `bootstrap` is the TUF root that is trusted from the start; None: the one sigstore comes with.
+        """
         self._clock = clock
         self._folder = folder
         self._tuf_url = tuf_url
+        self._bootstrap = bootstrap
         self._root: TrustRoot | None = None
         self._due: datetime | None = None
         self._renewal: asyncio.Task[None] | None = None
@@ -53,7 +64,7 @@ class TrustRoots:
 
     async def _renew(self, folder: Path) -> None:
         try:
-            self._root = await asyncio.to_thread(_download, folder, self._tuf_url)
+            self._root = await asyncio.to_thread(self._download, folder)
             self._due = self._clock() + RENEW
             LOG.info("trust_root_renewed")
         except Exception as error:  # noqa: BLE001 - task edge: TUF, its HTTP and sigstore each have a tree
@@ -62,22 +73,21 @@ class TrustRoots:
         finally:
             self._renewal = None
 
-
-def _download(folder: Path, tuf_url: str) -> TrustRoot:
-    """The root that TUF vouches for. Blocking."""
-    metadata, targets = folder / "metadata", folder / "targets"
-    for part in (metadata, targets):
-        part.mkdir(parents=True, exist_ok=True)
-    updater = Updater(
-        metadata_dir=str(metadata),
-        metadata_base_url=tuf_url,
-        target_dir=str(targets),
-        target_base_url=f"{tuf_url}/targets/",
-        bootstrap=bundled(BOOTSTRAP_FILE).read_bytes(),
-    )
-    updater.refresh()
-    info = updater.get_targetinfo(ROOT_FILE)
-    if info is None:
-        raise FileNotFoundError(ROOT_FILE)
-    path = updater.find_cached_target(info) or updater.download_target(info)
-    return read_root(Path(path))
+    def _download(self, folder: Path) -> TrustRoot:
+        """The root that TUF vouches for. Blocking."""
+        metadata, targets = folder / "metadata", folder / "targets"
+        for part in (metadata, targets):
+            part.mkdir(parents=True, exist_ok=True)
+        updater = Updater(
+            metadata_dir=str(metadata),
+            metadata_base_url=self._tuf_url,
+            target_dir=str(targets),
+            target_base_url=f"{self._tuf_url}/targets/",
+            bootstrap=self._bootstrap or bundled(BOOTSTRAP_FILE).read_bytes(),
+        )
+        updater.refresh()
+        info = updater.get_targetinfo(ROOT_FILE)
+        if info is None:
+            raise FileNotFoundError(ROOT_FILE)
+        path = updater.find_cached_target(info) or updater.download_target(info)
+        return read_root(Path(path))

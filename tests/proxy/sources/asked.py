@@ -30,7 +30,11 @@ class Clock:
 
 
 def ref_of(filename: str, sha256: Sha256) -> ArtifactRef:
-    project = filename.rsplit("-", 1)[0] if filename.endswith(".tar.gz") else filename.split("-", maxsplit=1)[0]
+    project = (
+        filename.rsplit("-", 1)[0]
+        if filename.endswith(".tar.gz")
+        else filename.split("-", maxsplit=1)[0]
+    )
     return parse_ref(INDEX, canonicalize_name(project), sha256, filename)
 
 
