@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.artifact import ArtifactKind
 from tests.proofs.benign import BenignProof
+from tests.proofs.facts import FactsProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
@@ -23,5 +24,6 @@ PROOFS: dict[str, Proof] = {
         BenignProof(ArtifactKind.SDIST),
         SpeedProof(),
         SoakProof(),
+        FactsProof(),
     )
 }
