@@ -146,7 +146,10 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "metadata-missing-sdist": "has no metadata",
         "metadata-several": "has several sets of metadata",
         "metadata-too-large": "has metadata beyond the bound",
+        "module-name-taken": "installs a module that belongs to another project",
+        "name-confusion": "has a name that is easily taken for another project's",
         "name-mismatch": "states another name inside",
+        "owned-name-confusion": "has a name that is easily taken for one of your organisation's",
         "record-invalid": "has a malformed file list",
         "record-mismatch": "has files that are not what its file list says",
         "record-missing": "has no file list",
@@ -156,7 +159,6 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "requirement-invalid": "has a malformed requirement",
         "site-customisation": "takes over interpreter start",
         "start-hook": "runs code at interpreter start",
-        "typosquat": "has a name close to that of a popular project",
         "version-mismatch": "states another version inside",
         "wheel-tags-differ": "states other tags inside",
         # Provenance: signed statements, and what they were before.
@@ -175,10 +177,11 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "release-burst": "is one of many releases within a day",
         "version-jump": "has a version far above those before",
         # Known by others.
-        "advisory": "has a known vulnerability",
         "hash-mismatch": "does not have the bytes that the index announced",
         "known-malicious": "is a known malicious release",
-        "known-malicious-range": "lies in a range of known malicious releases",
+        "known-vulnerable": "has a known vulnerability",
+        "malicious-range": "lies in a range of known malicious releases",
+        "malicious-sibling": "is of a project that had a malicious release",
     }
 )
 """Detector ids → what the artifact did, as a verb phrase that follows its name and version.

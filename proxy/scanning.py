@@ -46,6 +46,7 @@ from proxy.resolve import Resolver
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.sources.composition import Means, sources_of
 from proxy.store.memory import MemoryStore
+from proxy.store.port import Store
 
 LEASE = timedelta(hours=1)
 """Time the lease of a scan lives; nobody else could take it."""
@@ -82,6 +83,7 @@ class Scanner:
         policy: Policy,
         scratch: Path,
         sandbox: SandboxClient,
+        advisories: Store | None = None,
         clock: Clock = utc_now,
         on_progress: Callable[[str, str], None] = lambda _phase, _state: None,
     ) -> None:
@@ -101,6 +103,7 @@ class Scanner:
             store=store,
             policy=lambda: policy,
             clock=clock,
+            advisories=advisories,
         )
         self._inquiry = Inquiry(sources_of(means))
         self._stack = AsyncExitStack()
@@ -202,7 +205,7 @@ class Scanner:
     ) -> tuple[Facts | None, Evidence]:
         now, ref, page = self._clock(), found.ref, found.page
         listed = page is not None and page.file(ref.filename, ref.sha256) is not None
-        facts = await self._inquiry.facts(ref, page, now) if page and listed else None
+        facts = await self._inquiry.facts(ref, page if listed else None, now)
         lease = Lease(
             lease_id=secrets.token_hex(8),
             job_id=1,

@@ -13,12 +13,13 @@ from models.evidence import Evidence
 from models.work import Job
 from proxy.store.bounds import (
     BLOB_BYTES_MAX,
+    ERROR_CHARS_MAX,
     FETCH_TEXT_CHARS_MAX,
     HEADER_CHARS_MAX,
     MEMORY_CHARS_MAX,
 )
 from proxy.store.codec import micros
-from proxy.store.port import Fetch, Remembered, StoredPage, Token, TokenKind
+from proxy.store.port import Feed, Fetch, Remembered, StoredPage, Token, TokenKind
 
 
 def check_blob(digest: Digest, data: bytes) -> None:
@@ -76,6 +77,17 @@ def clean_page(page: StoredPage) -> StoredPage:
         page,
         content_type=clean(page.content_type, HEADER_CHARS_MAX),
         etag=clean(page.etag, HEADER_CHARS_MAX),
+    )
+
+
+def clean_feed(feed: Feed) -> Feed:
+    """The feed with a stranger's headers cut and made storable, and its error cut."""
+    return replace(
+        feed,
+        source=clean(feed.source, ERROR_CHARS_MAX),
+        etag=clean(feed.etag, HEADER_CHARS_MAX),
+        last_modified=clean(feed.last_modified, HEADER_CHARS_MAX),
+        error=clean(feed.error, ERROR_CHARS_MAX),
     )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.advisories.meaning import FINDING_IDS as ADVISED
 from analyzer.changes import FINDING_ID as CHANGED
+from analyzer.confusion.findings import NAME_CONFUSION, OWNED_CONFUSION
+from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.provenance.catalog import FINDINGS as PROVENANCE
@@ -23,7 +26,17 @@ from models.vocabulary import (
 )
 
 TOLD = (kind.id for kind in (*PROVENANCE, *REPUTATION))
-REPORTED = sorted({*FLAWS, CHANGED, *TOLD, *(detector.definition.id for detector in DETECTORS)})
+CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION, MODULE_TAKEN}
+REPORTED = sorted(
+    {
+        *FLAWS,
+        *ADVISED,
+        *CONFUSIONS,
+        *TOLD,
+        CHANGED,
+        *(detector.definition.id for detector in DETECTORS),
+    }
+)
 
 
 @pytest.mark.parametrize("finding_id", REPORTED)

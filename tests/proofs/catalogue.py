@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from models.artifact import ArtifactKind
 from tests.proofs.benign import BenignProof
+from tests.proofs.confusion import ConfusionProof
 from tests.proofs.facts import FactsProof
+from tests.proofs.fuzz import FuzzProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
@@ -25,5 +27,7 @@ PROOFS: dict[str, Proof] = {
         SpeedProof(),
         SoakProof(),
         FactsProof(),
+        ConfusionProof(),
+        FuzzProof(),
     )
 }
