@@ -99,5 +99,7 @@ def _signal(signal: FactSignal) -> ToldSignal:
             name=signal.name, meaning=kind.meaning if kind else "", value="yes" if value else "no"
         )
     counted = isinstance(value, int) and kind is not None and kind.unit != "rank"
-    shown = f"{value} {kind.unit}" if counted and kind else str(value)
+    unit = kind.unit if kind else ""
+    unit = unit.removesuffix("s") if value == 1 else unit
+    shown = f"{value} {unit}" if counted else str(value)
     return ToldSignal(name=signal.name, meaning=kind.meaning if kind else "", value=shown)

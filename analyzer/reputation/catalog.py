@@ -87,15 +87,15 @@ POPULARITY = _history(
     live_only=True,
 )
 
-OWNERS = _ownership("owners", "people", _BETTER, "Accounts with the role Owner.")
-MAINTAINERS = _ownership("maintainers", "people", _NEITHER, "Accounts with the role Maintainer.")
+OWNERS = _ownership("owners", "accounts", _BETTER, "Accounts with the role Owner.")
+MAINTAINERS = _ownership("maintainers", "accounts", _NEITHER, "Accounts with the role Maintainer.")
 ORGANISATION = _ownership(
     "organisation", "yes/no", _BETTER, "The project belongs to an organisation."
 )
 OWNERS_ADDED = _ownership(
-    "owners_added", "people", _WORSE, "Owners since the release before that is served here."
+    "owners_added", "accounts", _WORSE, "Owners since the release before that is served here."
 )
-OWNERS_REMOVED = _ownership("owners_removed", "people", _WORSE, "Owners no more since then.")
+OWNERS_REMOVED = _ownership("owners_removed", "accounts", _WORSE, "Owners no more since then.")
 HAS_REPOSITORY = _ownership(
     "has_repository", "yes/no", _BETTER, "A link leads to a code repository."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from cachetools import LRUCache
@@ -19,11 +19,10 @@ from analyzer.provenance.continuity import (
     publisher_changes,
 )
 from analyzer.provenance.publisher import Publisher, PublisherKind
-from analyzer.provenance.verify import (
+from analyzer.provenance.verification import (
     FAILURE_WORDS,
     PROVENANCE_BYTES_MAX,
     Verification,
-    verify,
 )
 from models.artifact import ArtifactRef
 from models.clock import Clock
@@ -37,6 +36,9 @@ from proxy.simple.page import IndexFile, ProjectPage
 from proxy.sources.documents import ProjectDocuments
 from proxy.sources.memory import ProjectMemory, read_value, uploaded_at
 from proxy.sources.trustroot import TrustRoots
+
+if TYPE_CHECKING:
+    from analyzer.provenance.trust import TrustRoot
 
 TOTAL_S = 5.0
 """Seconds for one provenance object; an inquiry gives a source ten."""
@@ -85,9 +87,7 @@ class FetchedAttestations:
         ) as answer:
             document = await read_bounded(answer, bytes_max=PROVENANCE_BYTES_MAX)
         root = await self._roots.current()
-        verification = await asyncio.to_thread(
-            verify, document, filename=ref.filename, sha256=ref.sha256, root=root
-        )
+        verification = await asyncio.to_thread(_verified, document, ref, root)
         announced = Announced(verification=verification, told_at=self._clock())
         self._kept[ref.sha256, ref.filename] = announced
         return announced
@@ -243,6 +243,12 @@ def attestation_url(file: IndexFile, index_url: str) -> str:
     if here not in allowed or "@" in place.netloc:
         raise UpstreamInvalid("The index announces an attestation on another host.")
     return url
+
+
+def _verified(document: bytes, ref: ArtifactRef, root: TrustRoot) -> Verification:
+    from analyzer.provenance.verify import verify  # noqa: PLC0415 - a third of a second, for whoever needs it
+
+    return verify(document, filename=ref.filename, sha256=ref.sha256, root=root)
 
 
 def _keep(verification: Verification) -> timedelta:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
-from tuf.ngclient.updater import Updater
 
-from analyzer.provenance.trust import (
-    BOOTSTRAP_FILE,
-    ROOT_FILE,
-    TUF_URL,
-    TrustRoot,
-    bundled,
-    bundled_root,
-    read_root,
-)
 from models.clock import Clock
+
+if TYPE_CHECKING:
+    from analyzer.provenance.trust import TrustRoot
+
+# The libraries behind a trust root take a third of a second to load: they are, in a thread, where
+# the first attestation is met, and never for the sake of `--help`.
 
 LOG = structlog.get_logger()
 
@@ -37,12 +34,13 @@ class TrustRoots:
         *,
         clock: Clock,
         folder: Path | None = None,
-        tuf_url: str = TUF_URL,
+        tuf_url: str = "",
         bootstrap: bytes | None = None,
     ) -> None:
         """`folder` is where TUF keeps its metadata; None: the bundled root is all there is.
 
-        `bootstrap` is the TUF root that is trusted from the start; None: the one sigstore comes with.
+        `tuf_url` is where to look; empty: at sigstore's own. `bootstrap` is the TUF root that is
+        trusted from the start; None: the one that sigstore comes with.
         """
         self._clock = clock
         self._folder = folder
@@ -55,7 +53,7 @@ class TrustRoots:
     async def current(self) -> TrustRoot:
         """The newest root that could be had. Waits RENEW_S at most for a newer one."""
         if self._root is None:
-            self._root = await asyncio.to_thread(bundled_root)
+            self._root = await asyncio.to_thread(_bundled_root)
         if self._folder is not None and (self._due is None or self._clock() >= self._due):
             if self._renewal is None:
                 self._renewal = asyncio.create_task(self._renew(self._folder), name="trust-root")
@@ -75,19 +73,30 @@ class TrustRoots:
 
     def _download(self, folder: Path) -> TrustRoot:
         """The root that TUF vouches for. Blocking."""
+        from tuf.ngclient.updater import Updater  # noqa: PLC0415 - see the head
+
+        from analyzer.provenance import trust  # noqa: PLC0415 - see the head
+
+        tuf_url = self._tuf_url or trust.TUF_URL
         metadata, targets = folder / "metadata", folder / "targets"
         for part in (metadata, targets):
             part.mkdir(parents=True, exist_ok=True)
         updater = Updater(
             metadata_dir=str(metadata),
-            metadata_base_url=self._tuf_url,
+            metadata_base_url=tuf_url,
             target_dir=str(targets),
-            target_base_url=f"{self._tuf_url}/targets/",
-            bootstrap=self._bootstrap or bundled(BOOTSTRAP_FILE).read_bytes(),
+            target_base_url=f"{tuf_url}/targets/",
+            bootstrap=self._bootstrap or trust.bundled(trust.BOOTSTRAP_FILE).read_bytes(),
         )
         updater.refresh()
-        info = updater.get_targetinfo(ROOT_FILE)
+        info = updater.get_targetinfo(trust.ROOT_FILE)
         if info is None:
-            raise FileNotFoundError(ROOT_FILE)
+            raise FileNotFoundError(trust.ROOT_FILE)
         path = updater.find_cached_target(info) or updater.download_target(info)
-        return read_root(Path(path))
+        return trust.read_root(Path(path))
+
+
+def _bundled_root() -> TrustRoot:
+    from analyzer.provenance.trust import bundled_root  # noqa: PLC0415 - see the head
+
+    return bundled_root()

@@ -50,7 +50,9 @@ class FactsProof:
     claim = (
         "The sources of history, ownership and provenance find nothing of medium severity or worse in "
         "the newest release of 95 % of the 300 most downloaded projects and of 100 others of the list, "
-        "asked about today and an hour after its upload; and nothing of high severity in any."
+        "asked about today and an hour after its upload; and nothing of high severity in any. Nothing "
+        "is remembered of these projects, and the index here may speak of no attestations: the facts "
+        "name each source's state."
     )
     least_percent = 95
     sample = 5

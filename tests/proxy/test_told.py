@@ -48,9 +48,9 @@ def test_told_by_layer__numbers_have_their_unit_but_ranks_have_none() -> None:
     known = replace(
         facts(),
         sources=(source("history", Layer.REPUTATION),),
-        signals=(GAP.told(12), POPULARITY.told(7)),
+        signals=(GAP.told(12), GAP.told(1), POPULARITY.told(7)),
     )
-    assert [one.value for one in told_by_layer(known)[0].signals] == ["12 days", "7"]
+    assert [one.value for one in told_by_layer(known)[0].signals] == ["12 days", "1 day", "7"]
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,17 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypi_attestations import AttestationType
 
 from analyzer.provenance.publisher import Publisher, PublisherKind
 from analyzer.provenance.trust import TrustRoot, bundled_root
-from analyzer.provenance.verify import (
-    ATTESTATIONS_MAX,
-    BUNDLES_MAX,
+from analyzer.provenance.verification import (
     FAILURE_WORDS,
     PROVENANCE_BYTES_MAX,
     Failure,
     Verification,
-    verify,
 )
+from analyzer.provenance.verify import ATTESTATIONS_MAX, BUNDLES_MAX, verify
 from tests.analyzer.provenance import attested
 from tests.analyzer.provenance.attested import (
     GITHUB_FILE,
@@ -61,7 +60,7 @@ def test_verify__a_real_github_attestation_tells_its_publisher_without_a_network
                 ref="refs/tags/v0.0.19",
             ),
         ),
-        predicates=("https://docs.pypi.org/attestations/publish/v1",),
+        predicates=(AttestationType.PYPI_PUBLISH_V1.value,),
     )
 
 

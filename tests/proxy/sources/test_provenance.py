@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+from pypi_attestations import AttestationType
 
 from analyzer.provenance.publisher import Publisher, PublisherKind
-from analyzer.provenance.verify import Failure, Verification
+from analyzer.provenance.verification import Failure, Verification
 from models.artifact import ArtifactRef, Sha256
 from models.errors import UpstreamError, UpstreamInvalid, UpstreamNotFound, UpstreamTooLarge
 from models.facts import Answer, SourceState
@@ -85,7 +86,7 @@ async def attestations(request: pytest.FixtureRequest) -> AsyncIterator[tuple[At
             ref="refs/tags/v0.0.19",
         )
         known = Verification(
-            publishers=(real,), predicates=("https://docs.pypi.org/attestations/publish/v1",)
+            publishers=(real,), predicates=(AttestationType.PYPI_PUBLISH_V1.value,)
         )
         yield FakeAttestations({GITHUB_FILE: known}), "https://index.test/x"
         return
