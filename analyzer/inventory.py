@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analyzer.static.result import StaticReport
 from analyzer.unpacking import Flaw
 
 REPORT_SCHEMA_VERSION = 1
@@ -110,5 +111,7 @@ class ReaderReport:
     code_digest: str = ""
     """Of a wheel's Python files, start hooks, scripts and entry points (`analyzer.codedigest`); empty:
     it has none of them, or what it holds cannot be told whole."""
+    static: StaticReport | None = None
+    """What reading the sources gave; None where they were not read, or the report was too long."""
     cut: tuple[str, ...] = ()
     """Fields that were cut at their bound."""

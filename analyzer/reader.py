@@ -41,6 +41,9 @@ from analyzer.inventory import (
     ReaderReport,
     RecordCheck,
 )
+from analyzer.static.reading import read_static
+from analyzer.static.result import StaticReport
+from analyzer.static.sources import Layout, Sources
 from analyzer.unpack import Archive
 from analyzer.unpacking import DEFAULT_BOUNDS, Bounds, Member
 
@@ -74,6 +77,7 @@ def encode_report(report: ReaderReport) -> bytes:
     document = json.dumps(fields, separators=(",", ":")).encode()
     if len(document) > REPORT_BYTES_MAX:
         fields |= {"metadata": "", "requires_dist": (), "entry_points": (), "native": ()}
+        fields["static"] = None
         fields["cut"] = (*report.cut, "report")
         document = json.dumps(fields, separators=(",", ":")).encode()
     return document
@@ -101,6 +105,8 @@ class _Stock:
     """Path → digest of each code file of a wheel, of text without regard to its line ends."""
     native: set[str] = field(default_factory=set)
     """Paths of executables and libraries, by their first bytes."""
+    sources: Sources = field(default_factory=Sources)
+    """Python sources, for static reading."""
     links: int = 0
     cut: list[str] = field(default_factory=list)
 
@@ -119,9 +125,10 @@ def _take_stock(archive: Archive, kind: str) -> _Stock:
             stock.links += 1
             continue
         limit = _keep_bytes(member.path, kind)
+        source = stock.sources.keep_bytes(member.path)
         counts = kind == "wheel" and is_code(member.path)
         text = TextHash() if counts and not member.path.lower().endswith(".pyc") else None
-        digest, size, kept, head = _consume(archive, member, limit, text)
+        digest, size, kept, head = _consume(archive, member, max(limit, source), text)
         if not member.whole:
             continue
         if counts:
@@ -130,7 +137,9 @@ def _take_stock(archive: Archive, kind: str) -> _Stock:
             stock.native.add(member.path)
         stock.files[member.path] = (digest, size)
         if limit:
-            stock.kept[member.path] = kept
+            stock.kept[member.path] = kept if size <= limit else None
+        if source:
+            stock.sources.add(member.path, kept if size <= source else None, size)
     return stock
 
 
@@ -210,7 +219,32 @@ def _describe_wheel(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
         code_digest=""
         if archive.refused or stock.links
         else wheel_code_digest(stock.code, native=stock.native),
+        static=_static(stock, kind="wheel", core=core, hooks=hooks, entry_points=entry_points),
     )
+
+
+def _static(
+    stock: _Stock,
+    *,
+    kind: str,
+    core: metadata.CoreMetadata,
+    top: str = "",
+    hooks: tuple[str, ...] = (),
+    entry_points: tuple[EntryPoint, ...] = (),
+) -> StaticReport:
+    landed = {metadata.site_path(path): path for path in stock.files}
+    kept = {hook: stock.kept.get(landed.get(hook, "")) for hook in hooks}
+    layout = Layout(
+        kind=kind,
+        top=top,
+        name=core.name,
+        version=core.version,
+        hooks=tuple((hook, content) for hook, content in kept.items() if content),
+        entry_points=tuple((point.group, point.target) for point in entry_points),
+        pyproject=stock.kept.get(f"{top}/pyproject.toml") or b"",
+        setup_cfg=stock.kept.get(f"{top}/setup.cfg") or b"",
+    )
+    return read_static(stock.sources, layout)
 
 
 def _describe_sdist(stock: _Stock, archive: Archive, filename: str) -> ReaderReport:
@@ -250,6 +284,7 @@ def _describe_sdist(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
             stated=build.stated,
             assumed=build.assumed,
         ),
+        static=_static(stock, kind="sdist", core=core, top=top),
     )
 
 

@@ -156,6 +156,7 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "requirement-invalid": "has a malformed requirement",
         "site-customisation": "takes over interpreter start",
         "start-hook": "runs code at interpreter start",
+        "static-start-dynamic": "has a start hook that runs made-up code",
         "typosquat": "has a name close to that of a popular project",
         "version-mismatch": "states another version inside",
         "wheel-tags-differ": "states other tags inside",

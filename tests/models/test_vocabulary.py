@@ -8,6 +8,7 @@ from analyzer.changes import FINDING_ID as CHANGED
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.sandbox.decoys import KINDS
+from analyzer.static.catalog import STATIC
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
 from models.vocabulary import (
@@ -20,7 +21,7 @@ from models.vocabulary import (
     finding_words,
 )
 
-REPORTED = sorted({*FLAWS, CHANGED, *(detector.definition.id for detector in DETECTORS)})
+REPORTED = sorted({*FLAWS, *STATIC, CHANGED, *(detector.definition.id for detector in DETECTORS)})
 
 
 @pytest.mark.parametrize("finding_id", REPORTED)
