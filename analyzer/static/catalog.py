@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from analyzer.static.hooks import HOOK_KINDS
 from analyzer.static.kind import StaticKind
+from analyzer.static.members import MEMBER_KINDS
 
-STATIC: dict[str, StaticKind] = {**HOOK_KINDS}
+STATIC: dict[str, StaticKind] = {**HOOK_KINDS, **MEMBER_KINDS}
 """By id, such as `static-network-exec`; each family of detectors gives its part."""
