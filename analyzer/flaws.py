@@ -32,6 +32,9 @@ FLAWS: dict[str, FlawKind] = {
     "archive-wrong-format": FlawKind(
         "The bytes are another format than the name announces", "medium", True, _MASQUERADE
     ),
+    "archive-renamed": FlawKind(
+        "A zip under a tar's name, or a tar under a zip's", "medium", True, _MASQUERADE
+    ),
     "archive-unsupported": FlawKind("Not a wheel or sdist that installers take", "low", True),
     "archive-too-many-members": FlawKind("More members than the bound", "medium", True),
     "archive-member-too-large": FlawKind("A member is larger than the bound", "medium", True),

@@ -283,7 +283,8 @@ def _describe_sdist(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
     built = _built(stock.files)
     if built:
         note("sdist-is-built", built, "")
-    if raw is None and not archive.refused:
+        top = ""
+    elif raw is None and not archive.refused:
         note("metadata-missing-sdist")
     elif raw is not None:
         try:
@@ -315,7 +316,7 @@ def _describe_sdist(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
             stated=build.stated,
             assumed=build.assumed,
         ),
-        static=_static(stock, kind="sdist", core=core, top=top),
+        static=_static(stock, kind="wheel" if built else "sdist", core=core, top=top),
     )
 
 

@@ -130,6 +130,7 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "archive-size-override": "hides the size of a file",
         "archive-header-twice": "states things twice in its archive",
         "archive-name-windows": "has a file name that Windows reads otherwise",
+        "archive-renamed": "is an archive under another one's name",
         "archive-repeated": "names a file twice in its archive",
         "archive-sparse": "has a sparse file",
         "archive-too-deep": "has folders that are too deep",

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Self
 
 from analyzer.inventory import REPORT_BYTES_MAX, ReaderReport
 from analyzer.readers.porter import Porter
@@ -50,7 +51,7 @@ class ReaderPool:
         self._free: queue.SimpleQueue[socket.socket | None] = queue.SimpleQueue()
         self.size = size
 
-    def __enter__(self) -> ReaderPool:
+    def __enter__(self) -> Self:
         try:
             for _ in range(self.size):
                 self._free.put(self._start())

@@ -27,7 +27,7 @@ from models.errors import SandboxFailed
 
 _FIRST_FREE_FD = 20
 """Descriptors are moved up here before 0 to 5 are laid out."""
-_ENV = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+_ENV = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
 
 class Porter:
@@ -81,10 +81,8 @@ def _serve(
         while (received := wire.receive(control)) is not None:
             message, _ = received
             try:
-                if message["op"] == "open":
-                    given = _open(paths[message["index"]])
-                else:
-                    given = _start(confinement, uid)
+                opens = message["op"] == "open"
+                given = _open(paths[message["index"]]) if opens else _start(confinement, uid)
             except OSError as error:
                 wire.send(control, {"error": error.strerror or str(error)})
                 continue

@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import PurePosixPath
 
-from analyzer.static.kind import StaticKind
+from analyzer.static.kind import Level, StaticKind
 from analyzer.static.looks import ARCHIVES, EXECUTABLES, MEDIA, TEXT, Seen
 from analyzer.static.result import ITEMS_MAX, MATCHES_MAX, Match, Reach, StaticReport
 
@@ -40,18 +40,14 @@ _RUNTIMES = {
 _CHECKED = 0b10
 _HASHED = 0b01
 
-_ANY = dict.fromkeys((Reach.BUILD, Reach.START, Reach.IMPORT, Reach.MODULE, Reach.CALL), "low")
+_REACHED = (Reach.BUILD, Reach.START, Reach.IMPORT, Reach.MODULE, Reach.CALL)
+_ANY: dict[Reach, Level] = dict.fromkeys(_REACHED, "low")
+_HIGH: dict[Reach, Level] = dict.fromkeys(_REACHED, "high")
 
 MEMBER_KINDS: dict[str, StaticKind] = {
     "executable-disguised": StaticKind(
         title="An executable lies under the name of a text or a picture",
-        levels={
-            Reach.BUILD: "high",
-            Reach.START: "high",
-            Reach.IMPORT: "high",
-            Reach.MODULE: "high",
-            Reach.CALL: "medium",
-        },
+        levels={**_HIGH, Reach.CALL: "medium"},
         technique="T1036.008",
         rationale=(
             "Nobody names a program icon.png or readme.txt by mistake (T12, T10). Test data of "
@@ -60,13 +56,7 @@ MEMBER_KINDS: dict[str, StaticKind] = {
     ),
     "executable-appended": StaticKind(
         title="An executable lies inside or behind a picture, a sound or a font",
-        levels={
-            Reach.BUILD: "high",
-            Reach.START: "high",
-            Reach.IMPORT: "high",
-            Reach.MODULE: "high",
-            Reach.CALL: "medium",
-        },
+        levels={**_HIGH, Reach.CALL: "medium"},
         technique="T1027.003",
         rationale=(
             "Media that carry a program are how payloads pass a look at file names (T12). No "
@@ -136,9 +126,7 @@ MEMBER_KINDS: dict[str, StaticKind] = {
     ),
     "bytecode-differs": StaticKind(
         title="Bytecode that is used unchecked is not of the source beside it",
-        levels=dict.fromkeys(
-            (Reach.BUILD, Reach.START, Reach.IMPORT, Reach.MODULE, Reach.CALL), "high"
-        ),
+        levels=_HIGH,
         technique="T1036",
         rationale=(
             "Python runs an unchecked hash-based pyc (PEP 552) without a look at the source, so "

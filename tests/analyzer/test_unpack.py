@@ -235,8 +235,9 @@ HOSTILE: list[tuple[str, str, Callable[[], bytes]]] = [
         WHEEL,
         lambda: make_zip({f"{n}": bytes(range(256)) * 300 for n in range(3)}, zipfile.ZIP_STORED),
     ),
-    ("archive-wrong-format", WHEEL, lambda: make_sdist({})),
-    ("archive-wrong-format", SDIST, lambda: make_wheel({})),
+    ("archive-renamed", WHEEL, lambda: make_sdist({})),
+    ("archive-renamed", SDIST, lambda: make_wheel({})),
+    ("archive-wrong-format", WHEEL, lambda: b"\x7fELF"),
     ("archive-unsupported", "reenact_demo-1.0.exe", lambda: b"MZ"),
     ("archive-unreadable", WHEEL, lambda: make_zip({"a": b"x"})[:-10]),
     ("archive-unreadable", SDIST, lambda: make_sdist({"a.py": "x"})[:-20]),
@@ -299,21 +300,24 @@ def test_members__what_honest_tools_write_is_no_flaw(
 
 
 @pytest.mark.parametrize(
-    ("filename", "data", "words"),
+    ("filename", "data", "flaw", "words"),
     [
-        (SDIST, make_wheel({}), "it is a wheel"),
-        (SDIST, make_zip({"EGG-INFO/PKG-INFO": b""}), "it is an egg"),
-        (SDIST, make_zip({"a.py": b""}), "it is a zip"),
-        (SDIST, b"MZ" + bytes(99), "it is a Windows program"),
-        (SDIST, b"", "it is empty"),
-        (WHEEL, make_sdist({}), "it is a gzip"),
-        (WHEEL, b"\x7fELF", "it is a Linux program"),
+        (SDIST, make_wheel({}), "archive-renamed", "it is a wheel"),
+        (SDIST, make_zip({"EGG-INFO/PKG-INFO": b""}), "archive-renamed", "it is an egg"),
+        (SDIST, make_zip({"a.py": b""}), "archive-renamed", "it is a zip"),
+        (WHEEL, make_sdist({}), "archive-renamed", "it is a gzip"),
+        (SDIST, b"MZ" + bytes(99), "archive-wrong-format", "it is a Windows program"),
+        (SDIST, b"", "archive-wrong-format", "it is empty"),
+        (WHEEL, b"\x7fELF", "archive-wrong-format", "it is a Linux program"),
     ],
 )
-def test_members__another_format_is_named(filename: str, data: bytes, words: str) -> None:
-    _, archive = read(data, filename, DEFAULT_BOUNDS)
-    (flaw,) = archive.flaws
-    assert (flaw.id, flaw.detail) == ("archive-wrong-format", words)
+def test_members__another_format_is_named(
+    filename: str, data: bytes, flaw: str, words: str
+) -> None:
+    members, archive = read(data, filename, DEFAULT_BOUNDS)
+    assert [(found.id, found.detail) for found in archive.flaws] == [(flaw, words)]
+    assert archive.refused
+    assert bool(members) is (flaw == "archive-renamed")
 
 
 @pytest.mark.parametrize(
