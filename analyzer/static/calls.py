@@ -1,0 +1,384 @@
+"""Calls read as the interpreter would make them: into the artifact's functions, or to the outside."""
+
+from __future__ import annotations
+
+import ast
+from abc import abstractmethod
+
+from analyzer.static.expressions import Expressions, element, variable
+from analyzer.static.folding import fold_call, fold_method
+from analyzer.static.frames import ORDER, Event, Frame
+from analyzer.static.names import CALLERS, WATCHED, sink_of, source_of
+from analyzer.static.result import Reach, Sink
+from analyzer.static.values import (
+    NO_MARKS,
+    UNKNOWN,
+    Mark,
+    Value,
+    all_marks,
+    constant,
+)
+
+CALL_DEPTH_MAX = 14
+"""Calls into the artifact's functions that are followed into one another."""
+CALLS_MAX = 1500
+"""Calls into functions of one artifact that are followed."""
+NESTED_MAX = 5
+"""Code in texts in code in texts."""
+TEXT_SHOWN_MAX = 4000
+"""Characters of an event's texts that detectors search."""
+_WRITE_MODES = frozenset("wax+")
+_WRITERS = frozenset({"write", "writelines", "write_text", "write_bytes"})
+_READERS = frozenset({"read", "readlines", "readline", "read_text", "read_bytes"})
+_COPIES = frozenset(
+    {
+        *("shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.move", "shutil.copyfileobj"),
+        *("shutil.copytree", "os.rename", "os.replace", "os.symlink", "os.link"),
+    }
+)
+_RETRIEVES = frozenset({"urllib.request.urlretrieve", "urllib.urlretrieve", "wget.download"})
+_OPENERS = frozenset({"builtins.open", "io.open", "codecs.open", "os.open", "os.fdopen", "aiofiles.open"})
+_EXECS = frozenset({"builtins.exec", "builtins.eval", "builtins.execfile"})
+_REGISTRY = frozenset({"winreg.SetValueEx", "winreg.SetValue", "_winreg.SetValueEx"})
+
+
+class Arguments:
+    """The arguments of one call, evaluated."""
+
+    __slots__ = ("names", "positional", "rest")
+
+    def __init__(self, positional: list[Value], names: dict[str, Value], rest: list[Value]) -> None:
+        self.positional = positional
+        self.names = names
+        self.rest = rest
+        """What `*` and `**` spread."""
+
+    def all(self) -> list[Value]:
+        """Every argument."""
+        return [*self.positional, *self.names.values(), *self.rest]
+
+    def get(self, index: int, *names: str) -> Value | None:
+        """An argument by place or name."""
+        if index < len(self.positional):
+            return self.positional[index]
+        return next((self.names[name] for name in names if name in self.names), None)
+
+
+class Calls(Expressions):
+    """Evaluates calls: notes events, follows functions of the artifact, folds those of the library."""
+
+    calls_left: int
+    events: list[Event]
+
+    @abstractmethod
+    def run_function(self, value: Value, arguments: Arguments | None, frame: Frame) -> Value:
+        """Follow a function, lambda or class of the artifact."""
+
+    @abstractmethod
+    def run_text(self, text: str, frame: Frame, node: ast.AST) -> None:
+        """Read code that stands in a text, as if it stood here."""
+
+    @abstractmethod
+    def run_setup(self, arguments: Arguments, frame: Frame) -> None:
+        """`setup(...)` of setuptools or distutils: its command classes act."""
+
+    @abstractmethod
+    def module_value(self, name: str, frame: Frame) -> Value:
+        """What importing a module by a name gives."""
+
+    def note(self, kind: str, name: str, node: ast.AST, frame: Frame, values: list[Value], *, hidden: bool = False, options: frozenset[str] = NO_MARKS, extra: str = "") -> None:
+        """Note an event."""
+        texts = [extra] if extra else []
+        for value in values:
+            texts += _texts(value, 2)
+        self.events.append(
+            Event(
+                kind=kind,
+                name=name,
+                path=frame.module.path,
+                line=getattr(node, "lineno", 0),
+                reach=frame.reach,
+                marks=all_marks(*values),
+                text=" ".join(texts)[:TEXT_SHOWN_MAX],
+                hidden=hidden,
+                scope=frame.scope,
+                options=options,
+            )
+        )
+
+    def call(self, node: ast.Call, frame: Frame) -> Value:
+        """A call: its function, then its arguments, then what it does."""
+        function = self.value(node.func, frame)
+        arguments = self._arguments(node, frame)
+        if function.node is not None:
+            return self.run_function(function, arguments, frame)
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        folded = self._fold(function, method, arguments)
+        if folded is not None:
+            text = isinstance(folded.const, str | bytes) and len(folded.const) > 3
+            if not function.name.startswith(("os.path.", "builtins.str")) and text:
+                folded.add(frozenset({Mark.MADE}))
+            return self.seen(folded, node, frame) if text else folded
+        return self._outside(node, function, method, arguments, frame)
+
+    def _arguments(self, node: ast.Call, frame: Frame) -> Arguments:
+        positional: list[Value] = []
+        names: dict[str, Value] = {}
+        rest: list[Value] = []
+        for argument in node.args:
+            value = self.value(argument, frame)
+            if isinstance(argument, ast.Starred):
+                known = value.parts and not value.keys
+                (positional.extend(value.parts) if known else rest.append(value))
+            else:
+                positional.append(value)
+        for keyword in node.keywords:
+            value = self.value(keyword.value, frame)
+            if keyword.arg is not None:
+                names[keyword.arg] = value
+            elif value.keys:
+                names |= {str(key): part for key, part in zip(value.keys, value.parts, strict=False)}
+            else:
+                rest.append(value)
+        return Arguments(positional, names, rest)
+
+    def _fold(self, function: Value, method: str, arguments: Arguments) -> Value | None:
+        """The constant that a call gives; None where it cannot be worked out."""
+        if arguments.rest:
+            return None
+        values = arguments.all()
+        owner = function.owner
+        if function.name in ("builtins.map",) and len(values) == 2 and values[1].known:
+            made = [fold_call(values[0].name, [item], {}) for item in list(values[1].const)[:4000]]
+            if made and all(item is not UNKNOWN for item in made):
+                return constant(made, marks=all_marks(*values))
+            return None
+        if not all(value.known for value in values):
+            return None
+        args = [value.const for value in arguments.positional]
+        kwargs = {name: value.const for name, value in arguments.names.items()}
+        marks = all_marks(*values)
+        if owner is not None and owner.known and method:
+            const = fold_method(owner.const, method, args, kwargs)
+            marks |= owner.marks
+        elif function.name:
+            const = fold_call(function.name, args, kwargs)
+            marks |= source_of(f"{function.name}()")
+        else:
+            return None
+        if const is UNKNOWN:
+            return None
+        result = constant(const, marks=marks)
+        if function.name.startswith("pathlib."):
+            result.name = "pathlib.Path()"
+        return result
+
+    # -- the outside ---------------------------------------------------------------------------
+
+    def _outside(self, node: ast.Call, function: Value, method: str, arguments: Arguments, frame: Frame) -> Value:
+        name = function.name
+        values = arguments.all()
+        special = self._special(node, name, function, arguments, frame)
+        if special is not None:
+            return special
+        if name:
+            sink = sink_of(name)
+            if sink is not None:
+                self._sink(sink, node, function, arguments, frame)
+            elif WATCHED.match(name):
+                owner = [function.owner] if function.owner is not None else []
+                self.note("act", name, node, frame, [*values, *owner])
+                if name.endswith("extractall") and owner and Mark.DROPPED in owner[0].marks and values:
+                    values[0].add(frozenset({Mark.DROPPED}))
+            if CALLERS.match(name):
+                self._call_back(values, frame)
+        receiver = function.owner
+        marks = all_marks(*values) | function.marks
+        if receiver is not None:
+            marks |= all_marks(receiver)
+            if method in ("append", "extend", "add", "insert", "update", "setdefault", "put"):
+                receiver.add(all_marks(*values))
+                if len(receiver.parts) < 200 and not receiver.keys and values:
+                    receiver.parts = (*receiver.parts, values[-1])
+        if method in _WRITERS:
+            self._write(node, function, values, frame)
+        result = Value(name=f"{name}()" if name else "", marks=marks, path=function.path)
+        if name:
+            result.add(source_of(result.name))
+        if method in _READERS and function.path is not None:
+            result.add(function.path.marks & {Mark.SECRET, Mark.DROPPED} | {Mark.FILE})
+        if receiver is not None and receiver.text and method in ("format", "join", "replace", "lower", "strip", "encode", "decode"):
+            pieces = [receiver.text] if method != "join" else []
+            for value in values:
+                pieces += _texts(value, 2)
+            shown = constant(" ".join(pieces)[:10_000], exact=False, marks=marks)
+            return self.seen(shown, node, frame)
+        if name.startswith(("os.path.", "pathlib.", "posixpath.", "ntpath.")) and method not in _READERS:
+            text = "/".join(value.text or "*" for value in arguments.positional)
+            if receiver is not None and receiver.text and method in ("joinpath", "with_name"):
+                text = f"{receiver.text}/{text}"
+            if name == "pathlib.Path.home":
+                text = "~"
+            made = constant(text[:2000], exact=False, marks=result.marks)
+            made.name = "pathlib.Path()" if name.startswith("pathlib.") else ""
+            return self.seen(made, node, frame) if len(text) > 3 else made
+        return result
+
+    def _special(self, node: ast.Call, name: str, function: Value, arguments: Arguments, frame: Frame) -> Value | None:
+        """Calls that mean more than a call; None where it is none of them."""
+        first = arguments.get(0)
+        if name in ("builtins.__import__", "importlib.import_module") and first is not None:
+            if isinstance(first.const, str) and first.exact:
+                found = self.module_value(first.const.lstrip("."), frame)
+                hidden = Mark.MADE in first.marks or function.hidden
+                return Value(
+                    name=found.name, node=found.node, home=found.home, hidden=hidden, marks=found.marks | {Mark.INLINE}
+                )
+            self.note("import", name, node, frame, [first], hidden=function.hidden)
+            return Value(marks=first.marks)
+        if name == "builtins.getattr" and len(arguments.positional) >= 2:
+            base, attr = arguments.positional[:2]
+            if isinstance(attr.const, str) and attr.exact:
+                found = self.attribute(base, attr.const, frame, hidden=Mark.MADE in attr.marks)
+                return found
+            return Value(marks=base.marks, name=f"{base.name}.?" if base.name else "")
+        if name in ("builtins.vars", "builtins.locals", "builtins.globals"):
+            if first is not None and first.name:
+                return Value(name=f"{first.name}.__dict__")
+            return Value(name=f"{name}()")
+        if name in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault") and first is not None and first.text:
+            return variable(first.text)
+        if name == "os.path.expanduser" and first is not None and first.text:
+            return Value(const=first.const, exact=False, marks=first.marks)
+        if name in _OPENERS and first is not None:
+            return self._open(node, name, arguments, frame)
+        if name in ("setuptools.setup", "distutils.core.setup", "numpy.distutils.core.setup", "skbuild.setup"):
+            self.run_setup(arguments, frame)
+            return Value()
+        if name in ("builtins.staticmethod", "builtins.classmethod", "builtins.property", "functools.wraps()") and first is not None:
+            return first
+        if name in ("builtins.next", "builtins.iter", "random.choice") and first is not None:
+            return element(first)
+        if name == "functools.partial" and first is not None:
+            return Value(name=first.name, node=first.node, home=first.home, marks=all_marks(*arguments.all()), hidden=first.hidden)
+        if name == "builtins.compile" and first is not None:
+            # The same text, compiled: what exec is given is still that text.
+            return Value(const=first.const, exact=first.exact, marks=first.marks, hidden=function.hidden)
+        if name in _COPIES and len(arguments.positional) >= 2:
+            source, target = arguments.positional[:2]
+            marks = all_marks(source) & {Mark.DOWNLOAD, Mark.DECODED, Mark.DROPPED, Mark.SECRET, Mark.RESPONSE}
+            self._written(node, target.path or target, marks, [source], frame)
+            return Value(marks=target.marks)
+        if name in _REGISTRY:
+            self.note("registry", name, node, frame, arguments.all())
+        return None
+
+    def _open(self, node: ast.Call, name: str, arguments: Arguments, frame: Frame) -> Value:
+        path = arguments.positional[0] if arguments.positional else arguments.get(0, "file")
+        mode = arguments.get(1, "mode")
+        target = path or Value()
+        if Mark.SECRET in target.marks:
+            self.note("read", "", node, frame, [target])
+        if mode is not None and _WRITE_MODES & set(mode.text):
+            self._written(node, target, NO_MARKS, [], frame)
+        marks = (target.marks & {Mark.SECRET, Mark.DROPPED, Mark.WRITTEN, Mark.START, Mark.SITE}) | {Mark.FILE}
+        return Value(name=f"{name}()", marks=marks, path=target)
+
+    def _write(self, node: ast.Call, function: Value, values: list[Value], frame: Frame) -> None:
+        """`file.write(content)`, `path.write_bytes(content)`."""
+        owner = function.owner
+        if owner is not None and owner.path is None and not owner.name.startswith("pathlib."):
+            if not function.name.startswith("tempfile."):
+                return
+        target = function.path or owner or Value()
+        if function.name.startswith("tempfile."):
+            target = owner or Value()
+        self._written(node, target, all_marks(*values), values, frame)
+
+    def _written(self, node: ast.AST, target: Value, marks: frozenset[str], values: list[Value], frame: Frame) -> None:
+        """Content goes into a path: the path is marked, and what is written is noted."""
+        got = marks & {Mark.DOWNLOAD, Mark.RESPONSE, Mark.DROPPED}
+        code = any(looks_like_code(text) for value in values for text in _texts(value, 1))
+        if got:
+            target.add(frozenset({Mark.DROPPED}))
+        if code or Mark.DECODED in marks:
+            target.add(frozenset({Mark.WRITTEN}))
+        if code:
+            for value in values:
+                if value.known and isinstance(value.const, str | bytes):
+                    self.run_text(value.text, frame, node)
+        self.note(
+            "write",
+            "code" if code else "",
+            node,
+            frame,
+            [target, *values],
+            extra=target.text[:300],
+        )
+
+    def _sink(self, sink: Sink, node: ast.Call, function: Value, arguments: Arguments, frame: Frame) -> None:
+        name = function.name
+        values = arguments.all()
+        if function.owner is not None and sink is Sink.NETWORK:
+            values = [*values, function.owner]
+        self.note(
+            sink,
+            name,
+            node,
+            frame,
+            values,
+            hidden=function.hidden,
+            options=frozenset(arguments.names),
+        )
+        if name in _RETRIEVES and len(arguments.positional) > 1:
+            self._written(node, arguments.positional[1], frozenset({Mark.DOWNLOAD}), [], frame)
+        first = arguments.get(0, "args", "source", "cmd", "command")
+        if name in _EXECS and first is not None and first.known and isinstance(first.const, str | bytes):
+            self.run_text(first.text, frame, node)
+        if sink is Sink.PROCESS:
+            code = _inline_code(first)
+            if code:
+                self.run_text(code, frame, node)
+
+    def _call_back(self, values: list[Value], frame: Frame) -> None:
+        """Functions that are handed to somebody who calls them; a Thread's arguments go along."""
+        handed = [value for value in values if value.node is not None]
+        others = [value for value in values if value.node is None]
+        spread = [part for value in others for part in (value.parts or (value,))]
+        for value in handed:
+            self.run_function(value, Arguments(spread[:10], {}, []) if spread else None, frame)
+
+    def eager(self, frame: Frame) -> bool:
+        """Whether something reaches this without calling it by name."""
+        return ORDER[frame.reach] <= ORDER[Reach.MODULE]
+
+
+def looks_like_code(text: str) -> bool:
+    """Whether a text is Python, batch, PowerShell or shell: cheap signs at its beginning."""
+    head = text[:3000]
+    if len(head) < 12:
+        return False
+    signs = ("import ", "exec(", "@echo off", "powershell", "#!/", "Invoke-", "def ", "CreateObject(", "urlopen")
+    return any(sign in head for sign in signs)
+
+
+def _texts(value: Value, depth: int) -> list[str]:
+    """The texts that a value holds, as far as they are known."""
+    if value.text:
+        return [value.text[:TEXT_SHOWN_MAX]]
+    if depth and value.parts:
+        return [text for part in value.parts[:60] for text in _texts(part, depth - 1)]
+    if isinstance(value.const, list):
+        return [item[:500] for item in value.const[:60] if isinstance(item, str)]
+    return [f"<{value.name}>"] if value.name in ("sys.executable", "__file__") else []
+
+
+def _inline_code(first: Value | None) -> str:
+    """The text behind `python -c` in a command; empty where there is none."""
+    if first is None or len(first.parts) < 3:
+        return ""
+    for index, part in enumerate(first.parts[:-1]):
+        if part.text == "-c" and index:
+            code = first.parts[index + 1]
+            return code.text if code.known else ""
+    return ""

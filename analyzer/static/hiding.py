@@ -1,0 +1,263 @@
+"""Detectors of hiding: code out of sight, invisible characters, obfuscators' marks, sources that break."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from analyzer.static.detector import Detector, View
+from analyzer.static.frames import ORDER, Module
+from analyzer.static.kind import StaticKind, eager
+from analyzer.static.result import Match, Reach
+
+BLANKS_MIN = 150
+"""Blanks before code that is out of sight: wider than any screen."""
+TEXT_BYTES_MAX = 1_000_000
+"""Bytes of one source that are searched for hidden characters."""
+VARIATION_MIN = 24
+"""Variation selectors in a row: emoji take one; a payload in them takes hundreds."""
+ODD_NAMES_MIN = 8
+"""Different names of an obfuscator's make in one file."""
+ESCAPES_MIN = 60
+"""Escapes in a row in one literal."""
+PACKED_MIN = 12
+"""Statements on one line."""
+_FAR = re.compile(rb"^(?P<code>[^\n]{0,400}?)[ \t]{150,}(?P<far>[^\s#][^\n]{0,2000})", re.MULTILINE)
+_CODE = re.compile(rb"\bimport\b|\bexec\b|\beval\b|__import__|\bopen\(|subprocess|b64decode|\bos\.|urlopen|requests|\bcompile\(")
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]{%d,}" % VARIATION_MIN)
+_ZERO = re.compile("[A-Za-z_][\u200b-\u200f\u2060-\u2064\ufeff\u3164\uffa0\u115f\u1160]+[A-Za-z_]")
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_MARKS = re.compile(
+    rb"__pyarmor__|pytransform|pyarmor_runtime|__pyarmor|_pytransform|Hyperion|PlutoCrypt|pyobfuscate|Obfuscated (?:with|by|using)"
+    rb"|PyObfuscator|Berserker|BlankOBF|SpecialOBF|freecodingtools|development-tools\.net|oxyry|Kramer|pyminifier|wodx"
+    rb"|PyFuscate|OpenSource-Obfuscator|Intensio|Cryptography by|encoded by|Encrypted by|Encoded by|Enc By|sourcedefender",
+)
+_ODD = re.compile(rb"\b(?:_?0x[0-9a-f]{4,}|_0x\w{4,}|[lI1|]{8,}|[O0o]{8,}|_{5,}[\w]?|(?:[lI]_?){9,}|[A-Z]{0,2}O{4,}0\w*|[xX]{8,}|[mn]{10,}|[wW]{10,})\b")
+_ESCAPES = re.compile(rb"(?:\\x[0-9a-fA-F]{2}|\\[0-7]{3}|\\u[0-9a-fA-F]{4}){%d,}" % ESCAPES_MIN)
+_BLOB = re.compile(rb"[\"'][A-Za-z0-9+/=_-]{800,}[\"']")
+_RUN = re.compile(rb"\b(?:exec|eval)\s*\(|__import__|marshal|compile\(")
+_DECODE = re.compile(rb"b64decode|decompress|fromhex|unhexlify|rot_?13|Fernet|b85decode|b32decode|a85decode|\[::-1\]")
+_FETCH = re.compile(rb"urlopen|urlretrieve|requests\.(?:get|post)|socket\.socket|httplib|powershell|webhook")
+_START = re.compile(rb"os\.system|subprocess|popen|startfile|\bexec\s*\(")
+
+
+def _place(kind_id: str, module: Module, position: int, *, what: str = "") -> Match:
+    line = module.data.count(b"\n", 0, position) + 1
+    end = module.data.find(b"\n", position)
+    excerpt = module.data[position : end if end >= 0 else None][:400]
+    return Match(
+        id=kind_id,
+        reach=module.reach.value,
+        path=module.path,
+        line=line,
+        excerpt=excerpt.decode("utf-8", "replace"),
+        what=what,
+    )
+
+
+def _far_right(view: View) -> Iterator[Match]:
+    for module in view.modules:
+        if b" " * BLANKS_MIN not in module.data and b"\t" * BLANKS_MIN not in module.data:
+            continue
+        for found in _FAR.finditer(module.data[:TEXT_BYTES_MAX]):
+            code, far = found["code"].strip(), found["far"]
+            if _CODE.search(far) and (not code or code.endswith((b";", b",", b"\\", b":")) or b";" in far):
+                yield _place("static-far-right", module, found.start("far"))
+                break
+
+
+def _invisible(view: View) -> Iterator[Match]:
+    for module in view.modules:
+        if module.data.isascii():
+            continue
+        text = module.data[:TEXT_BYTES_MAX].decode("utf-8", "replace")
+        for what, form in (("bidirectional", _BIDI), ("payload", _VARIATION), ("zero-width", _ZERO)):
+            found = form.search(text)
+            if found is not None:
+                position = len(text[: found.start()].encode("utf-8", "replace"))
+                yield _place("static-invisible", module, position, what=what)
+                break
+
+
+def _homoglyphs(view: View) -> Iterator[Match]:
+    """Identifiers that look like ASCII and are not: by compatibility form, or by mixed scripts."""
+    for module in view.modules:
+        if module.data.isascii() or module.reach is Reach.NOTHING:
+            continue
+        text = module.data[:TEXT_BYTES_MAX].decode("utf-8", "replace")
+        for found in _IDENTIFIER.finditer(text):
+            word = found.group()
+            if word.isascii():
+                continue
+            plain = unicodedata.normalize("NFKC", word)
+            if plain != word and plain in _TELLING:
+                position = len(text[: found.start()].encode("utf-8", "replace"))
+                yield _place("static-homoglyph", module, position, what="compatibility")
+                break
+
+
+_TELLING = frozenset(
+    {
+        *("exec", "eval", "compile", "getattr", "__import__", "import", "os", "system", "subprocess", "open"),
+        *("base64", "b64decode", "marshal", "loads", "globals", "self", "builtins", "Popen", "requests", "print"),
+    }
+)
+
+
+def _obfuscator(view: View) -> Iterator[Match]:
+    for module in view.modules:
+        if module.reach is Reach.NOTHING:
+            continue
+        head = module.data[:200_000]
+        found = _MARKS.search(head)
+        names = set(_ODD.findall(head)) if found is None and (b"_0x" in head or b"lI" in head or b"OO" in head or b"____" in head or b"Il" in head) else set()
+        if found is not None and (_RUN.search(head) or b"pyarmor" in found.group().lower() or b"pytransform" in found.group()):
+            yield _place("static-obfuscator", module, found.start(), what="mark")
+        elif len(names) >= ODD_NAMES_MIN:
+            odd = _ODD.search(head)
+            yield _place("static-obfuscator", module, odd.start() if odd else 0, what="names")
+
+
+def _escape_wall(view: View) -> Iterator[Match]:
+    for module in view.modules:
+        if b"\\x" not in module.data and b"\\1" not in module.data:
+            continue
+        data = module.data[:TEXT_BYTES_MAX]
+        if _RUN.search(data):
+            found = _ESCAPES.search(data)
+            if found is not None and len(found.group()) > ESCAPES_MIN * 4:
+                yield _place("static-escape-wall", module, found.start())
+
+
+def _blob(view: View) -> Iterator[Match]:
+    for module in view.modules:
+        if len(module.data) < 800 or ORDER[module.reach] > ORDER[Reach.MODULE]:
+            continue
+        data = module.data[:TEXT_BYTES_MAX]
+        if _DECODE.search(data) and (_RUN.search(data) or _START.search(data)):
+            found = _BLOB.search(data)
+            if found is not None:
+                yield _place("static-blob", module, found.start())
+
+
+def _packed(view: View) -> Iterator[Match]:
+    """Many statements on one line of what runs early, among them one that acts."""
+    for module in view.modules:
+        if module.reach not in (Reach.BUILD, Reach.START, Reach.IMPORT) or len(module.data) > TEXT_BYTES_MAX:
+            continue
+        position = 0
+        for line in module.data.split(b"\n"):
+            if line.count(b";") >= PACKED_MIN and _RUN.search(line):
+                yield _place("static-packed-line", module, position)
+                break
+            position += len(line) + 1
+
+
+def _broken(view: View) -> Iterator[Match]:
+    """Sources that do not parse here, and hold what acts: read by their words alone."""
+    for module in view.unparsed:
+        data = module.data[:TEXT_BYTES_MAX]
+        run = _RUN.search(data)
+        if run and (_DECODE.search(data) or _FETCH.search(data)):
+            yield _place("static-broken-source", module, run.start())
+        elif _FETCH.search(data) and _START.search(data):
+            start = _START.search(data)
+            yield _place("static-broken-source", module, start.start() if start else 0)
+
+
+HIDING: tuple[Detector, ...] = (
+    Detector(
+        id="static-far-right",
+        kind=StaticKind(
+            title="Code stands out of sight, behind many blanks",
+            levels=eager("high", module="high", call="high"),
+            technique="T1027",
+            rationale=(
+                "A hundred and fifty blanks before a statement push it out of every editor's window. Long "
+                "tables have blanks too, but no import behind them."
+            ),
+        ),
+        detect=_far_right,
+    ),
+    Detector(
+        id="static-invisible",
+        kind=StaticKind(
+            title="Invisible or direction-changing characters in the source",
+            levels=eager("medium", module="low", call="low"),
+            technique="T1027",
+            rationale=(
+                "Bidirectional marks show a person other code than runs, and variation selectors carry "
+                "payloads that nobody sees. Texts about text hold a few."
+            ),
+        ),
+        detect=_invisible,
+    ),
+    Detector(
+        id="static-homoglyph",
+        kind=StaticKind(
+            title="Names are written in letters that only look like others",
+            levels=eager("high", module="high", call="medium"),
+            technique="T1027",
+            rationale="Python takes mathematical letters for plain ones (NFKC); a search does not.",
+        ),
+        detect=_homoglyphs,
+    ),
+    Detector(
+        id="static-obfuscator",
+        kind=StaticKind(
+            title="An obfuscator's work",
+            levels=eager("medium", module="medium", call="low"),
+            technique="T1027.002",
+            rationale=(
+                "Names of zeros and bars, or an obfuscator's own mark. Some vendors obfuscate what they sell, "
+                "so it weighs no more."
+            ),
+        ),
+        detect=_obfuscator,
+    ),
+    Detector(
+        id="static-escape-wall",
+        kind=StaticKind(
+            title="A wall of escapes stands beside code that runs texts",
+            levels=eager("medium", module="low"),
+            technique="T1027",
+            rationale="A literal of escapes alone is not written by hand; tables of bytes have no exec beside them.",
+        ),
+        detect=_escape_wall,
+    ),
+    Detector(
+        id="static-blob",
+        kind=StaticKind(
+            title="A long encoded literal stands beside a decoder and code that runs",
+            levels={Reach.BUILD: "medium", Reach.START: "high", Reach.IMPORT: "low", Reach.MODULE: "low"},
+            technique="T1027.009",
+            rationale="Payloads travel as base64; so do icons and test data, which nobody runs.",
+        ),
+        detect=_blob,
+    ),
+    Detector(
+        id="static-packed-line",
+        kind=StaticKind(
+            title="Many statements are packed into one line",
+            levels=eager("medium", module="low"),
+            technique="T1027",
+            rationale="Droppers come as one line to be pasted in; minifiers do it to whole files.",
+        ),
+        detect=_packed,
+    ),
+    Detector(
+        id="static-broken-source",
+        kind=StaticKind(
+            title="A source that does not parse holds code that acts",
+            levels=eager("high", module="low"),
+            technique="T1027",
+            rationale=(
+                "Old syntax, or a deliberate break that a reader stumbles over; read by its words alone. "
+                "Modules for Python 2 lie about in old packages, but setup.py has to run."
+            ),
+        ),
+        detect=_broken,
+    ),
+)
