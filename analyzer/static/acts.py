@@ -47,8 +47,12 @@ def _odd_command(view: View) -> Iterator[Match]:
     for event in view.of(Sink.PROCESS):
         kinds = command_kinds(event.text)
         quiet = {"creationflags", "startupinfo", "start_new_session"} & event.options
-        if not kinds & DAMNING and (kinds & {"fetch", "install", "hidden-window", "file-url"} or quiet):
-            what = min(kinds & {"fetch", "install", "hidden-window", "file-url"}, default="hidden-window")
+        if not kinds & DAMNING and (
+            kinds & {"fetch", "install", "hidden-window", "file-url"} or quiet
+        ):
+            what = min(
+                kinds & {"fetch", "install", "hidden-window", "file-url"}, default="hidden-window"
+            )
             yield match("static-odd-command", event, what=what)
 
 
@@ -75,7 +79,12 @@ def _persistence(view: View) -> Iterator[Match]:
         kinds = {kind for kind, _ in place_kinds(event.text)} & START_KINDS
         if event.kind == "write" and Mark.START in event.marks:
             yield match("static-persistence", event, what=min(kinds, default="start-hook"))
-        elif event.kind == Sink.PROCESS and kinds & {"scheduled-task", "cron", "run-key", "systemd"}:
+        elif event.kind == Sink.PROCESS and kinds & {
+            "scheduled-task",
+            "cron",
+            "run-key",
+            "systemd",
+        }:
             yield match("static-persistence", event, what=min(kinds))
         elif event.kind == "registry" and "run-key" in kinds:
             yield match("static-persistence", event, what="run-key")
@@ -101,7 +110,9 @@ def _collector(view: View) -> Iterator[Match]:
     for events in places.values():
         kinds = {event.name for event in events}
         if len(kinds) >= COLLECTED_MIN or len(kinds & STEALERS) > 1:
-            yield match("static-collector", eagerest(events), what=min(kinds & STEALERS, default=min(kinds)))
+            yield match(
+                "static-collector", eagerest(events), what=min(kinds & STEALERS, default=min(kinds))
+            )
 
 
 def _memory(view: View) -> Iterator[Match]:
@@ -149,7 +160,12 @@ ACTS: tuple[Detector, ...] = (
         id="static-process",
         kind=StaticKind(
             title="Programs are started before anybody asks for it",
-            levels={Reach.START: "high", Reach.IMPORT: "low", Reach.MODULE: "info", Reach.BUILD: "info"},
+            levels={
+                Reach.START: "high",
+                Reach.IMPORT: "low",
+                Reach.MODULE: "info",
+                Reach.BUILD: "info",
+            },
             technique="T1106",
             rationale="Builds start compilers and git, so that this is a fact and no sign; start hooks do not.",
         ),
@@ -172,7 +188,12 @@ ACTS: tuple[Detector, ...] = (
         id="static-odd-command",
         kind=StaticKind(
             title="A command fetches, installs, or hides its window",
-            levels={Reach.BUILD: "low", Reach.START: "high", Reach.IMPORT: "medium", Reach.MODULE: "low"},
+            levels={
+                Reach.BUILD: "low",
+                Reach.START: "high",
+                Reach.IMPORT: "medium",
+                Reach.MODULE: "low",
+            },
             technique="T1059",
             rationale=(
                 "pip from within setup.py, curl for a source archive: bad habits of honest builds, and the "
@@ -234,7 +255,13 @@ ACTS: tuple[Detector, ...] = (
         id="static-site-write",
         kind=StaticKind(
             title="Installed packages or start hooks are written to",
-            levels={Reach.BUILD: "medium", Reach.START: "high", Reach.IMPORT: "high", Reach.MODULE: "medium", Reach.CALL: "info"},
+            levels={
+                Reach.BUILD: "medium",
+                Reach.START: "high",
+                Reach.IMPORT: "high",
+                Reach.MODULE: "medium",
+                Reach.CALL: "info",
+            },
             technique="T1554",
             rationale=(
                 "A patch in another package outlives this one (T08). Some honest builds put a .pth file "
@@ -306,7 +333,12 @@ ACTS: tuple[Detector, ...] = (
         id="static-doubtful-host",
         kind=StaticKind(
             title="A tunnel, drop, paste or bare address stands beside acting code",
-            levels={Reach.BUILD: "high", Reach.START: "high", Reach.IMPORT: "medium", Reach.MODULE: "low"},
+            levels={
+                Reach.BUILD: "high",
+                Reach.START: "high",
+                Reach.IMPORT: "medium",
+                Reach.MODULE: "low",
+            },
             technique="T1102",
             rationale=(
                 "Tunnels, file drops, pastes and bare addresses are where stages and loot of malware lie "

@@ -37,7 +37,9 @@ _COPIES = frozenset(
     }
 )
 _RETRIEVES = frozenset({"urllib.request.urlretrieve", "urllib.urlretrieve", "wget.download"})
-_OPENERS = frozenset({"builtins.open", "io.open", "codecs.open", "os.open", "os.fdopen", "aiofiles.open"})
+_OPENERS = frozenset(
+    {"builtins.open", "io.open", "codecs.open", "os.open", "os.fdopen", "aiofiles.open"}
+)
 _EXECS = frozenset({"builtins.exec", "builtins.eval", "builtins.execfile"})
 _REGISTRY = frozenset({"winreg.SetValueEx", "winreg.SetValue", "_winreg.SetValueEx"})
 
@@ -86,7 +88,18 @@ class Calls(Expressions):
     def module_value(self, name: str, frame: Frame) -> Value:
         """What importing a module by a name gives."""
 
-    def note(self, kind: str, name: str, node: ast.AST, frame: Frame, values: list[Value], *, hidden: bool = False, options: frozenset[str] = NO_MARKS, extra: str = "") -> None:
+    def note(
+        self,
+        kind: str,
+        name: str,
+        node: ast.AST,
+        frame: Frame,
+        values: list[Value],
+        *,
+        hidden: bool = False,
+        options: frozenset[str] = NO_MARKS,
+        extra: str = "",
+    ) -> None:
         """Note an event."""
         texts = [extra] if extra else []
         for value in values:
@@ -137,7 +150,9 @@ class Calls(Expressions):
             if keyword.arg is not None:
                 names[keyword.arg] = value
             elif value.keys:
-                names |= {str(key): part for key, part in zip(value.keys, value.parts, strict=False)}
+                names |= {
+                    str(key): part for key, part in zip(value.keys, value.parts, strict=False)
+                }
             else:
                 rest.append(value)
         return Arguments(positional, names, rest)
@@ -148,7 +163,11 @@ class Calls(Expressions):
             return None
         values = arguments.all()
         owner = function.owner
-        if function.name in ("builtins.map",) and len(values) == 2 and values[1].known:
+        if (
+            function.name in ("builtins.map",)
+            and len(values) == 2
+            and isinstance(values[1].const, str | bytes | list)
+        ):
             made = [fold_call(values[0].name, [item], {}) for item in list(values[1].const)[:4000]]
             if made and all(item is not UNKNOWN for item in made):
                 return constant(made, marks=all_marks(*values))
@@ -175,7 +194,9 @@ class Calls(Expressions):
 
     # -- the outside ---------------------------------------------------------------------------
 
-    def _outside(self, node: ast.Call, function: Value, method: str, arguments: Arguments, frame: Frame) -> Value:
+    def _outside(
+        self, node: ast.Call, function: Value, method: str, arguments: Arguments, frame: Frame
+    ) -> Value:
         name = function.name
         values = arguments.all()
         special = self._special(node, name, function, arguments, frame)
@@ -188,7 +209,12 @@ class Calls(Expressions):
             elif WATCHED.match(name):
                 owner = [function.owner] if function.owner is not None else []
                 self.note("act", name, node, frame, [*values, *owner])
-                if name.endswith("extractall") and owner and Mark.DROPPED in owner[0].marks and values:
+                if (
+                    name.endswith("extractall")
+                    and owner
+                    and Mark.DROPPED in owner[0].marks
+                    and values
+                ):
                     values[0].add(frozenset({Mark.DROPPED}))
             if CALLERS.match(name):
                 self._call_back(values, frame)
@@ -207,13 +233,20 @@ class Calls(Expressions):
             result.add(source_of(result.name))
         if method in _READERS and function.path is not None:
             result.add(function.path.marks & {Mark.SECRET, Mark.DROPPED} | {Mark.FILE})
-        if receiver is not None and receiver.text and method in ("format", "join", "replace", "lower", "strip", "encode", "decode"):
+        if (
+            receiver is not None
+            and receiver.text
+            and method in ("format", "join", "replace", "lower", "strip", "encode", "decode")
+        ):
             pieces = [receiver.text] if method != "join" else []
             for value in values:
                 pieces += _texts(value, 2)
             shown = constant(" ".join(pieces)[:10_000], exact=False, marks=marks)
             return self.seen(shown, node, frame)
-        if name.startswith(("os.path.", "pathlib.", "posixpath.", "ntpath.")) and method not in _READERS:
+        if (
+            name.startswith(("os.path.", "pathlib.", "posixpath.", "ntpath."))
+            and method not in _READERS
+        ):
             text = "/".join(value.text or "*" for value in arguments.positional)
             if receiver is not None and receiver.text and method in ("joinpath", "with_name"):
                 text = f"{receiver.text}/{text}"
@@ -224,7 +257,9 @@ class Calls(Expressions):
             return self.seen(made, node, frame) if len(text) > 3 else made
         return result
 
-    def _special(self, node: ast.Call, name: str, function: Value, arguments: Arguments, frame: Frame) -> Value | None:
+    def _special(
+        self, node: ast.Call, name: str, function: Value, arguments: Arguments, frame: Frame
+    ) -> Value | None:
         """Calls that mean more than a call; None where it is none of them."""
         first = arguments.get(0)
         if name in ("builtins.__import__", "importlib.import_module") and first is not None:
@@ -232,7 +267,11 @@ class Calls(Expressions):
                 found = self.module_value(first.const.lstrip("."), frame)
                 hidden = Mark.MADE in first.marks or function.hidden
                 return Value(
-                    name=found.name, node=found.node, home=found.home, hidden=hidden, marks=found.marks | {Mark.INLINE}
+                    name=found.name,
+                    node=found.node,
+                    home=found.home,
+                    hidden=hidden,
+                    marks=found.marks | {Mark.INLINE},
                 )
             self.note("import", name, node, frame, [first], hidden=function.hidden)
             return Value(marks=first.marks)
@@ -246,27 +285,59 @@ class Calls(Expressions):
             if first is not None and first.name:
                 return Value(name=f"{first.name}.__dict__")
             return Value(name=f"{name}()")
-        if name in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault") and first is not None and first.text:
+        if (
+            name in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault")
+            and first is not None
+            and first.text
+        ):
             return variable(first.text)
         if name == "os.path.expanduser" and first is not None and first.text:
             return Value(const=first.const, exact=False, marks=first.marks)
         if name in _OPENERS and first is not None:
             return self._open(node, name, arguments, frame)
-        if name in ("setuptools.setup", "distutils.core.setup", "numpy.distutils.core.setup", "skbuild.setup"):
+        if name in (
+            "setuptools.setup",
+            "distutils.core.setup",
+            "numpy.distutils.core.setup",
+            "skbuild.setup",
+        ):
             self.run_setup(arguments, frame)
             return Value()
-        if name in ("builtins.staticmethod", "builtins.classmethod", "builtins.property", "functools.wraps()") and first is not None:
+        if (
+            name
+            in (
+                "builtins.staticmethod",
+                "builtins.classmethod",
+                "builtins.property",
+                "functools.wraps()",
+            )
+            and first is not None
+        ):
             return first
         if name in ("builtins.next", "builtins.iter", "random.choice") and first is not None:
             return element(first)
         if name == "functools.partial" and first is not None:
-            return Value(name=first.name, node=first.node, home=first.home, marks=all_marks(*arguments.all()), hidden=first.hidden)
+            return Value(
+                name=first.name,
+                node=first.node,
+                home=first.home,
+                marks=all_marks(*arguments.all()),
+                hidden=first.hidden,
+            )
         if name == "builtins.compile" and first is not None:
             # The same text, compiled: what exec is given is still that text.
-            return Value(const=first.const, exact=first.exact, marks=first.marks, hidden=function.hidden)
+            return Value(
+                const=first.const, exact=first.exact, marks=first.marks, hidden=function.hidden
+            )
         if name in _COPIES and len(arguments.positional) >= 2:
             source, target = arguments.positional[:2]
-            marks = all_marks(source) & {Mark.DOWNLOAD, Mark.DECODED, Mark.DROPPED, Mark.SECRET, Mark.RESPONSE}
+            marks = all_marks(source) & {
+                Mark.DOWNLOAD,
+                Mark.DECODED,
+                Mark.DROPPED,
+                Mark.SECRET,
+                Mark.RESPONSE,
+            }
             self._written(node, target.path or target, marks, [source], frame)
             return Value(marks=target.marks)
         if name in _REGISTRY:
@@ -281,7 +352,9 @@ class Calls(Expressions):
             self.note("read", "", node, frame, [target])
         if mode is not None and _WRITE_MODES & set(mode.text):
             self._written(node, target, NO_MARKS, [], frame)
-        marks = (target.marks & {Mark.SECRET, Mark.DROPPED, Mark.WRITTEN, Mark.START, Mark.SITE}) | {Mark.FILE}
+        marks = (
+            target.marks & {Mark.SECRET, Mark.DROPPED, Mark.WRITTEN, Mark.START, Mark.SITE}
+        ) | {Mark.FILE}
         return Value(name=f"{name}()", marks=marks, path=target)
 
     def _write(self, node: ast.Call, function: Value, values: list[Value], frame: Frame) -> None:
@@ -295,7 +368,9 @@ class Calls(Expressions):
             target = owner or Value()
         self._written(node, target, all_marks(*values), values, frame)
 
-    def _written(self, node: ast.AST, target: Value, marks: frozenset[str], values: list[Value], frame: Frame) -> None:
+    def _written(
+        self, node: ast.AST, target: Value, marks: frozenset[str], values: list[Value], frame: Frame
+    ) -> None:
         """Content goes into a path: the path is marked, and what is written is noted."""
         got = marks & {Mark.DOWNLOAD, Mark.RESPONSE, Mark.DROPPED}
         code = any(looks_like_code(text) for value in values for text in _texts(value, 1))
@@ -316,7 +391,9 @@ class Calls(Expressions):
             extra=target.text[:300],
         )
 
-    def _sink(self, sink: Sink, node: ast.Call, function: Value, arguments: Arguments, frame: Frame) -> None:
+    def _sink(
+        self, sink: Sink, node: ast.Call, function: Value, arguments: Arguments, frame: Frame
+    ) -> None:
         name = function.name
         values = arguments.all()
         if function.owner is not None and sink is Sink.NETWORK:
@@ -333,7 +410,12 @@ class Calls(Expressions):
         if name in _RETRIEVES and len(arguments.positional) > 1:
             self._written(node, arguments.positional[1], frozenset({Mark.DOWNLOAD}), [], frame)
         first = arguments.get(0, "args", "source", "cmd", "command")
-        if name in _EXECS and first is not None and first.known and isinstance(first.const, str | bytes):
+        if (
+            name in _EXECS
+            and first is not None
+            and first.known
+            and isinstance(first.const, str | bytes)
+        ):
             self.run_text(first.text, frame, node)
         if sink is Sink.PROCESS:
             code = _inline_code(first)
@@ -358,7 +440,17 @@ def looks_like_code(text: str) -> bool:
     head = text[:3000]
     if len(head) < 12:
         return False
-    signs = ("import ", "exec(", "@echo off", "powershell", "#!/", "Invoke-", "def ", "CreateObject(", "urlopen")
+    signs = (
+        "import ",
+        "exec(",
+        "@echo off",
+        "powershell",
+        "#!/",
+        "Invoke-",
+        "def ",
+        "CreateObject(",
+        "urlopen",
+    )
     return any(sign in head for sign in signs)
 
 

@@ -12,10 +12,14 @@ from analyzer.static.flows import FLOWS
 from analyzer.static.hiding import HIDING
 from analyzer.static.hooks import HOOKS
 from analyzer.static.kind import StaticKind
+from analyzer.static.members import MEMBER_KINDS
 from analyzer.static.packaging_signs import SIGNS
 
 DETECTORS: tuple[Detector, ...] = (*FLOWS, *ACTS, *HIDING, *SIGNS, *HOOKS)
 """Detectors of Python sources, in the order of their families."""
 
-STATIC: dict[str, StaticKind] = {detector.id: detector.kind for detector in DETECTORS}
+STATIC: dict[str, StaticKind] = {
+    **{detector.id: detector.kind for detector in DETECTORS},
+    **MEMBER_KINDS,
+}
 """By id, such as `static-decode-exec`; each family of detectors gives its part."""

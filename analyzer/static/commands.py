@@ -36,14 +36,23 @@ _FORMS: tuple[tuple[str, str], ...] = (
         rf"{_POWERSHELL}[^\n]*?-w(?:indowstyle)?\s+hidden|\bstart\s+/min\b|\bstart\s+/b\b|Set-MpPreference|Add-MpPreference"
         r"|-ExclusionPath|DisableRealtimeMonitoring|\battrib\s+\+h",
     ),
-    ("fetch", r"(?<![\w.-])(?:curl|wget|aria2c)(?:\.exe)?\s+(?:-\S+\s+)*[^|;]*?(?:https?://|ftp://|\$|\*|\w+\.\w+)"),
+    (
+        "fetch",
+        r"(?<![\w.-])(?:curl|wget|aria2c)(?:\.exe)?\s+(?:-\S+\s+)*[^|;]*?(?:https?://|ftp://|\$|\*|\w+\.\w+)",
+    ),
     (
         "install",
         r"\bpip[\d.]*(?:\s+-\S+)*\s+(?:install|download)\b|\b(?:easy_install|npm\s+(?:i|install)|yarn\s+add|gem\s+install)\b|\bapt(?:-get)?\s+(?:-\S+\s+)*install\b"
         r"|\bbrew\s+install\b|\bconda\s+install\b|\byum\s+install\b|\bsudo\s+\S+",
     ),
-    ("dns-message", r"\b(?:nslookup|dig|host|ping)\b[^\n]*(?:\$\(|`|whoami|hostname|%USERNAME%|\*)\S*\.\w+"),
-    ("facts", r"\b(?:whoami|systeminfo|ipconfig|ifconfig|uname\s+-a|netstat|tasklist|hostname|net\s+user|wmic)\b"),
+    (
+        "dns-message",
+        r"\b(?:nslookup|dig|host|ping)\b[^\n]*(?:\$\(|`|whoami|hostname|%USERNAME%|\*)\S*\.\w+",
+    ),
+    (
+        "facts",
+        r"\b(?:whoami|systeminfo|ipconfig|ifconfig|uname\s+-a|netstat|tasklist|hostname|net\s+user|wmic)\b",
+    ),
     ("file-url", r"\b(?:start|cmd|explorer|open|xdg-open)\b[^\n]*https?://"),
 )
 _COMPILED = tuple((kind, re.compile(form, re.IGNORECASE | re.DOTALL)) for kind, form in _FORMS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from analyzer.static.frames import ORDER, Event, Module
 from analyzer.static.kind import StaticKind
+from analyzer.static.look import NOTHING_SEEN, Look
 from analyzer.static.result import Match, Reach
 from analyzer.static.sources import Layout
 
@@ -21,16 +22,23 @@ class View:
     events: tuple[Event, ...] = ()
     modules: tuple[Module, ...] = ()
     """All sources with what reaches them, parsed or not."""
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    """By path, what the first look saw."""
     unparsed: tuple[Module, ...] = ()
     """Sources that were to be parsed and are no Python 3."""
     commands: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(path, class) of command classes that an installation runs → the command."""
-    requires: bool = True
-    """Whether `setup()` was given something to require."""
 
     def of(self, *kinds: str) -> Iterator[Event]:
         """Events of some kinds."""
         return (event for event in self.events if event.kind in kinds)
+
+    def acting(self) -> Iterator[Module]:
+        """Sources that something reaches and in which the first look saw a word that acts."""
+        for module in self.modules:
+            seen = self.looks.get(module.path, NOTHING_SEEN)
+            if seen.weight and module.reach is not Reach.NOTHING:
+                yield module
 
     def excerpt(self, path: str, line: int) -> str:
         """A line of a source."""
@@ -42,7 +50,9 @@ class View:
         return ""
 
 
-def match(kind_id: str, event: Event, *, what: str = "", host: str = "", reach: Reach | None = None) -> Match:
+def match(
+    kind_id: str, event: Event, *, what: str = "", host: str = "", reach: Reach | None = None
+) -> Match:
     """A match at an event."""
     return Match(
         id=kind_id,

@@ -23,7 +23,11 @@ def entropy_milli(modules: Iterable[Module]) -> int:
     """The highest entropy of a long literal in reached code, in thousandths of a bit a character."""
     highest, measured = 0, 0
     for module in sorted(modules, key=lambda module: ORDER[module.reach]):
-        if ORDER[module.reach] > ORDER[Reach.CALL] or len(module.data) > FILE_BYTES_MAX or len(module.data) < LITERAL_MIN:
+        if (
+            ORDER[module.reach] > ORDER[Reach.CALL]
+            or len(module.data) > FILE_BYTES_MAX
+            or len(module.data) < LITERAL_MIN
+        ):
             continue
         if module.frame is None:
             continue

@@ -231,10 +231,19 @@ class Expressions(ABC):
         if base.known and index.known:
             const = fold_index(base.const, index.const)
             if const is not UNKNOWN:
-                return constant(const, marks=base.marks | (MADE if isinstance(const, str) else NO_MARKS))
-        if base.parts and isinstance(index.const, int) and -len(base.parts) <= index.const < len(base.parts) and not base.keys:
+                return constant(
+                    const, marks=base.marks | (MADE if isinstance(const, str) else NO_MARKS)
+                )
+        if (
+            base.parts
+            and isinstance(index.const, int)
+            and -len(base.parts) <= index.const < len(base.parts)
+            and not base.keys
+        ):
             return base.parts[index.const]
-        return Value(name=f"{base.name}[]" if base.name else "", marks=all_marks(base), path=base.path)
+        return Value(
+            name=f"{base.name}[]" if base.name else "", marks=all_marks(base), path=base.path
+        )
 
     def _looked_up(self, base: Value, index: Value, frame: Frame) -> Value | None:
         """Names found by text: variables of the environment, modules, members of a namespace."""
@@ -250,7 +259,13 @@ class Expressions(ABC):
             if found is None:
                 return self.value(ast.Name(id=text), frame) if text.isidentifier() else None
             if found.name and hidden:
-                return Value(name=found.name, marks=found.marks, node=found.node, home=found.home, hidden=True)
+                return Value(
+                    name=found.name,
+                    marks=found.marks,
+                    node=found.node,
+                    home=found.home,
+                    hidden=True,
+                )
             return found
         if base.name.endswith(".__dict__"):
             outer = Value(name=base.name.removesuffix(".__dict__"))
@@ -258,14 +273,19 @@ class Expressions(ABC):
         return None
 
     def _slice(self, base: Value, node: ast.Slice, frame: Frame) -> Value:
-        bounds = [self.value(part, frame) if part else constant(None) for part in (node.lower, node.upper, node.step)]
+        bounds = [
+            self.value(part, frame) if part else constant(None)
+            for part in (node.lower, node.upper, node.step)
+        ]
         if base.known and all(bound.known for bound in bounds):
             const = fold_slice(base.const, *(bound.const for bound in bounds))
             if const is not UNKNOWN:
                 step = bounds[2].const
                 marks = base.marks | (MADE if isinstance(step, int) and step < 0 else NO_MARKS)
                 return constant(const, marks=marks)
-        return Value(marks=all_marks(base), parts=base.parts if not base.keys else (), name=base.name)
+        return Value(
+            marks=all_marks(base), parts=base.parts if not base.keys else (), name=base.name
+        )
 
     # -- choices and functions -----------------------------------------------------------------
 
@@ -363,10 +383,21 @@ def element(value: Value) -> Value:
             parts=result.parts,
             path=result.path,
         )
-    return Value(marks=all_marks(value), name=f"{value.name}[]" if value.name else "", path=value.path)
+    return Value(
+        marks=all_marks(value), name=f"{value.name}[]" if value.name else "", path=value.path
+    )
 
 
-_SECRET_NAMES = ("TOKEN", "SECRET", "PASSW", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "CREDENTIAL")
+_SECRET_NAMES = (
+    "TOKEN",
+    "SECRET",
+    "PASSW",
+    "API_KEY",
+    "APIKEY",
+    "ACCESS_KEY",
+    "PRIVATE_KEY",
+    "CREDENTIAL",
+)
 
 
 def variable(name: str) -> Value:

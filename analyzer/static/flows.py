@@ -10,13 +10,26 @@ from analyzer.static.names import ASKS_NAME
 from analyzer.static.result import Match, Reach, Sink
 from analyzer.static.values import Mark
 
-_RUNS = ("builtins.exec", "builtins.eval", "builtins.execfile", "types.", "marshal.", "code.", "imp.", "ctypes.pythonapi")
+_RUNS = (
+    "builtins.exec",
+    "builtins.eval",
+    "builtins.execfile",
+    "types.",
+    "marshal.",
+    "code.",
+    "imp.",
+    "ctypes.pythonapi",
+)
 _FETCHED = frozenset({Mark.DOWNLOAD, Mark.RESPONSE})
 
 
 def _decode_exec(view: View) -> Iterator[Match]:
     for event in view.of(Sink.DYNAMIC):
-        if event.name.startswith(_RUNS) and Mark.DECODED in event.marks and not _FETCHED & event.marks:
+        if (
+            event.name.startswith(_RUNS)
+            and Mark.DECODED in event.marks
+            and not _FETCHED & event.marks
+        ):
             yield match("static-decode-exec", event, what=event.name.rpartition(".")[2])
 
 
@@ -28,7 +41,12 @@ def _download_exec(view: View) -> Iterator[Match]:
 
 def _download_run(view: View) -> Iterator[Match]:
     for event in view.of(Sink.PROCESS, Sink.NATIVE):
-        if Mark.DROPPED in event.marks or (event.kind == Sink.PROCESS and _FETCHED & event.marks and "()" not in event.text and False):
+        if Mark.DROPPED in event.marks or (
+            event.kind == Sink.PROCESS
+            and _FETCHED & event.marks
+            and "()" not in event.text
+            and False
+        ):
             yield match("static-download-run", event, what=event.name.rpartition(".")[2])
 
 
@@ -49,7 +67,9 @@ def _remote_command(view: View) -> Iterator[Match]:
 def _reverse_shell(view: View) -> Iterator[Match]:
     connected = {event.path for event in view.of(Sink.NETWORK) if event.name.startswith("socket.")}
     duplicated = {
-        event.path for event in view.of("act") if event.name == "os.dup2" and Mark.SOCKET in event.marks
+        event.path
+        for event in view.of("act")
+        if event.name == "os.dup2" and Mark.SOCKET in event.marks
     }
     for event in view.of(Sink.PROCESS):
         shell = event.name == "pty.spawn" or Mark.SOCKET in event.marks
@@ -134,7 +154,9 @@ FLOWS: tuple[Detector, ...] = (
             technique="T1059",
             rationale="recv() into a shell is remote control; remote procedure libraries name functions.",
         ),
-        detect=lambda view: (found for found in _remote_command(view) if found.id == "static-remote-command"),
+        detect=lambda view: (
+            found for found in _remote_command(view) if found.id == "static-remote-command"
+        ),
     ),
     Detector(
         id="static-fetched-command",
@@ -146,7 +168,9 @@ FLOWS: tuple[Detector, ...] = (
                 "A downloaded text as part of a command line may be a version number, or the command itself."
             ),
         ),
-        detect=lambda view: (found for found in _remote_command(view) if found.id == "static-fetched-command"),
+        detect=lambda view: (
+            found for found in _remote_command(view) if found.id == "static-fetched-command"
+        ),
     ),
     Detector(
         id="static-download-exec",

@@ -24,22 +24,68 @@ ESCAPES_MIN = 60
 PACKED_MIN = 12
 """Statements on one line."""
 _FAR = re.compile(rb"^(?P<code>[^\n]{0,400}?)[ \t]{150,}(?P<far>[^\s#][^\n]{0,2000})", re.MULTILINE)
-_CODE = re.compile(rb"\bimport\b|\bexec\b|\beval\b|__import__|\bopen\(|subprocess|b64decode|\bos\.|urlopen|requests|\bcompile\(")
+_CODE = re.compile(
+    rb"\bimport\b|\bexec\b|\beval\b|__import__|\bopen\(|subprocess|b64decode|\bos\.|urlopen|requests|\bcompile\("
+)
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]{%d,}" % VARIATION_MIN)
+_VARIATION = re.compile(
+    "[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]{%d,}" % VARIATION_MIN
+)
 _ZERO = re.compile("[A-Za-z_][\u200b-\u200f\u2060-\u2064\ufeff\u3164\uffa0\u115f\u1160]+[A-Za-z_]")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_MARKS = re.compile(
-    rb"__pyarmor__|pytransform|pyarmor_runtime|__pyarmor|_pytransform|Hyperion|PlutoCrypt|pyobfuscate|Obfuscated (?:with|by|using)"
-    rb"|PyObfuscator|Berserker|BlankOBF|SpecialOBF|freecodingtools|development-tools\.net|oxyry|Kramer|pyminifier|wodx"
-    rb"|PyFuscate|OpenSource-Obfuscator|Intensio|Cryptography by|encoded by|Encrypted by|Encoded by|Enc By|sourcedefender",
+_MARKS = (
+    *(
+        b"__pyarmor",
+        b"pytransform",
+        b"pyarmor_runtime",
+        b"Hyperion",
+        b"PlutoCrypt",
+        b"pyobfuscate",
+        b"PyObfuscator",
+    ),
+    *(
+        b"Obfuscated with",
+        b"Obfuscated by",
+        b"Obfuscated using",
+        b"BlankOBF",
+        b"SpecialOBF",
+        b"freecodingtools.org",
+    ),
+    *(
+        b"development-tools.net",
+        b"oxyry",
+        b"pyminifier",
+        b"PyFuscate",
+        b"Intensio",
+        b"Encoded by",
+        b"Encrypted by",
+    ),
+    *(b"sourcedefender", b"Kramer"),
 )
-_ODD = re.compile(rb"\b(?:_?0x[0-9a-f]{4,}|_0x\w{4,}|[lI1|]{8,}|[O0o]{8,}|_{5,}[\w]?|(?:[lI]_?){9,}|[A-Z]{0,2}O{4,}0\w*|[xX]{8,}|[mn]{10,}|[wW]{10,})\b")
+_ODD = re.compile(
+    rb"\b(?:_0x\w{4,}|[lI1|]{8,}|[O0o]{8,}|_{7,}|(?:[lI]_?){9,}|[A-Z]{0,2}O{4,}0\w*|[xX]{8,}|[mn]{10,}|[wW]{10,})\b"
+)
+_ODD_HINTS = (
+    b"_0x",
+    b"lIlI",
+    b"IlIl",
+    b"llII",
+    b"IIll",
+    b"OOOO",
+    b"O0O0",
+    b"________",
+    b"mnmn",
+    b"xxxxxxxx",
+)
 _ESCAPES = re.compile(rb"(?:\\x[0-9a-fA-F]{2}|\\[0-7]{3}|\\u[0-9a-fA-F]{4}){%d,}" % ESCAPES_MIN)
 _BLOB = re.compile(rb"[\"'][A-Za-z0-9+/=_-]{800,}[\"']")
 _RUN = re.compile(rb"\b(?:exec|eval)\s*\(|__import__|marshal|compile\(")
-_DECODE = re.compile(rb"b64decode|decompress|fromhex|unhexlify|rot_?13|Fernet|b85decode|b32decode|a85decode|\[::-1\]")
-_FETCH = re.compile(rb"urlopen|urlretrieve|requests\.(?:get|post)|socket\.socket|httplib|powershell|webhook")
+_DECODE = re.compile(
+    rb"b64decode|decompress|fromhex|unhexlify|rot_?13|Fernet|b85decode|b32decode|a85decode|\[::-1\]"
+)
+_FETCH = re.compile(
+    rb"urlopen|urlretrieve|requests\.(?:get|post)|socket\.socket|httplib|powershell|webhook"
+)
 _START = re.compile(rb"os\.system|subprocess|popen|startfile|\bexec\s*\(")
 
 
@@ -63,7 +109,9 @@ def _far_right(view: View) -> Iterator[Match]:
             continue
         for found in _FAR.finditer(module.data[:TEXT_BYTES_MAX]):
             code, far = found["code"].strip(), found["far"]
-            if _CODE.search(far) and (not code or code.endswith((b";", b",", b"\\", b":")) or b";" in far):
+            if _CODE.search(far) and (
+                not code or code.endswith((b";", b",", b"\\", b":")) or b";" in far
+            ):
                 yield _place("static-far-right", module, found.start("far"))
                 break
 
@@ -73,7 +121,11 @@ def _invisible(view: View) -> Iterator[Match]:
         if module.data.isascii():
             continue
         text = module.data[:TEXT_BYTES_MAX].decode("utf-8", "replace")
-        for what, form in (("bidirectional", _BIDI), ("payload", _VARIATION), ("zero-width", _ZERO)):
+        for what, form in (
+            ("bidirectional", _BIDI),
+            ("payload", _VARIATION),
+            ("zero-width", _ZERO),
+        ):
             found = form.search(text)
             if found is not None:
                 position = len(text[: found.start()].encode("utf-8", "replace"))
@@ -83,8 +135,8 @@ def _invisible(view: View) -> Iterator[Match]:
 
 def _homoglyphs(view: View) -> Iterator[Match]:
     """Identifiers that look like ASCII and are not: by compatibility form, or by mixed scripts."""
-    for module in view.modules:
-        if module.data.isascii() or module.reach is Reach.NOTHING:
+    for module in view.acting():
+        if module.data.isascii():
             continue
         text = module.data[:TEXT_BYTES_MAX].decode("utf-8", "replace")
         for found in _IDENTIFIER.finditer(text):
@@ -100,29 +152,49 @@ def _homoglyphs(view: View) -> Iterator[Match]:
 
 _TELLING = frozenset(
     {
-        *("exec", "eval", "compile", "getattr", "__import__", "import", "os", "system", "subprocess", "open"),
-        *("base64", "b64decode", "marshal", "loads", "globals", "self", "builtins", "Popen", "requests", "print"),
+        *(
+            "exec",
+            "eval",
+            "compile",
+            "getattr",
+            "__import__",
+            "import",
+            "os",
+            "system",
+            "subprocess",
+            "open",
+        ),
+        *(
+            "base64",
+            "b64decode",
+            "marshal",
+            "loads",
+            "globals",
+            "self",
+            "builtins",
+            "Popen",
+            "requests",
+            "print",
+        ),
     }
 )
 
 
 def _obfuscator(view: View) -> Iterator[Match]:
-    for module in view.modules:
-        if module.reach is Reach.NOTHING:
-            continue
+    for module in view.acting():
         head = module.data[:200_000]
-        found = _MARKS.search(head)
-        names = set(_ODD.findall(head)) if found is None and (b"_0x" in head or b"lI" in head or b"OO" in head or b"____" in head or b"Il" in head) else set()
-        if found is not None and (_RUN.search(head) or b"pyarmor" in found.group().lower() or b"pytransform" in found.group()):
-            yield _place("static-obfuscator", module, found.start(), what="mark")
+        mark = next((mark for mark in _MARKS if mark in head), b"")
+        names = set(_ODD.findall(head)) if any(hint in head for hint in _ODD_HINTS) else set()
+        if mark and _RUN.search(head):
+            yield _place("static-obfuscator", module, head.index(mark), what="mark")
         elif len(names) >= ODD_NAMES_MIN:
             odd = _ODD.search(head)
             yield _place("static-obfuscator", module, odd.start() if odd else 0, what="names")
 
 
 def _escape_wall(view: View) -> Iterator[Match]:
-    for module in view.modules:
-        if b"\\x" not in module.data and b"\\1" not in module.data:
+    for module in view.acting():
+        if module.data.count(b"\\") < ESCAPES_MIN:
             continue
         data = module.data[:TEXT_BYTES_MAX]
         if _RUN.search(data):
@@ -132,7 +204,7 @@ def _escape_wall(view: View) -> Iterator[Match]:
 
 
 def _blob(view: View) -> Iterator[Match]:
-    for module in view.modules:
+    for module in view.acting():
         if len(module.data) < 800 or ORDER[module.reach] > ORDER[Reach.MODULE]:
             continue
         data = module.data[:TEXT_BYTES_MAX]
@@ -144,8 +216,13 @@ def _blob(view: View) -> Iterator[Match]:
 
 def _packed(view: View) -> Iterator[Match]:
     """Many statements on one line of what runs early, among them one that acts."""
-    for module in view.modules:
-        if module.reach not in (Reach.BUILD, Reach.START, Reach.IMPORT) or len(module.data) > TEXT_BYTES_MAX:
+    for module in view.acting():
+        if (
+            module.reach not in (Reach.BUILD, Reach.START, Reach.IMPORT)
+            or len(module.data) > TEXT_BYTES_MAX
+        ):
+            continue
+        if module.data.count(b";") < PACKED_MIN:
             continue
         position = 0
         for line in module.data.split(b"\n"):
@@ -231,7 +308,12 @@ HIDING: tuple[Detector, ...] = (
         id="static-blob",
         kind=StaticKind(
             title="A long encoded literal stands beside a decoder and code that runs",
-            levels={Reach.BUILD: "medium", Reach.START: "high", Reach.IMPORT: "low", Reach.MODULE: "low"},
+            levels={
+                Reach.BUILD: "medium",
+                Reach.START: "high",
+                Reach.IMPORT: "low",
+                Reach.MODULE: "low",
+            },
             technique="T1027.009",
             rationale="Payloads travel as base64; so do icons and test data, which nobody runs.",
         ),

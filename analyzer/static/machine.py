@@ -259,7 +259,9 @@ class Machine(Calls):
             else:
                 first = alias.name.partition(".")[0]
                 known = self.modules.get(first)
-                self._set(first, value if alias.name == first else Value(name=first, home=known), frame)
+                self._set(
+                    first, value if alias.name == first else Value(name=first, home=known), frame
+                )
 
     def _import_from(self, node: ast.ImportFrom, frame: Frame) -> None:
         base = node.module or ""
@@ -394,8 +396,14 @@ class Machine(Calls):
         if isinstance(node, ast.ClassDef):
             if value.instance:
                 called = _inherited(value, "__call__", 0)
-                return self.run_function(self._method(called, value), arguments, frame) if called else Value()
-            thread = any(base.name in ("threading.Thread", "multiprocessing.Process") for base in value.parts)
+                return (
+                    self.run_function(self._method(called, value), arguments, frame)
+                    if called
+                    else Value()
+                )
+            thread = any(
+                base.name in ("threading.Thread", "multiprocessing.Process") for base in value.parts
+            )
             one = self._instance(value, arguments, frame)
             if thread and "run" in value.fields:
                 self.run_function(self._method(value.fields["run"], one), None, frame)
@@ -413,7 +421,9 @@ class Machine(Calls):
         self.calls_left -= 1
         self._active.add(id(node))
         try:
-            result = self._body(node, value.home, arguments, frame.reach, value.owner, frame.depth + 1)
+            result = self._body(
+                node, value.home, arguments, frame.reach, value.owner, frame.depth + 1
+            )
         finally:
             self._active.discard(id(node))
         if ORDER[frame.reach] <= ORDER[Reach.MODULE]:
@@ -478,7 +488,11 @@ class Machine(Calls):
             if arguments and place.arg in arguments.names:
                 inner.names[place.arg] = arguments.names[place.arg]
             else:
-                known = self.value(kw_default, home) if kw_default is not None and arguments else Value(marks=_PARAMETER)
+                known = (
+                    self.value(kw_default, home)
+                    if kw_default is not None and arguments
+                    else Value(marks=_PARAMETER)
+                )
                 inner.names[place.arg] = known
         spread = tuple(given[len(places) :]) if arguments else ()
         if args.vararg:
@@ -593,7 +607,11 @@ def _loaded(target: ast.AST) -> ast.AST:
 def _guard(test: ast.AST) -> str:
     """`main` for `__name__ == "__main__"`, `types` for TYPE_CHECKING, else nothing."""
     match test:
-        case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant(value="__main__")]):
+        case ast.Compare(
+            left=ast.Name(id="__name__"),
+            ops=[ast.Eq()],
+            comparators=[ast.Constant(value="__main__")],
+        ):
             return "main"
         case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
             return "types"

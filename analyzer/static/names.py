@@ -106,8 +106,14 @@ _SOURCES: tuple[tuple[str, str], ...] = (
         r"|browser_?cookie3?\.\w+\(\)|ctypes\.windll\.crypt32\.CryptUnprotectData\(\)"
         r"|winreg\.\w*wallet\w*|browserhistory\.\w+\(\)",
     ),
-    (Mark.FILE, r"builtins\.open\(\)|io\.open\(\)|codecs\.open\(\)|os\.(?:listdir|walk|scandir)\(\)|glob\.i?glob\(\)"),
-    (Mark.RESPONSE, r"socket\.socket\(\)\.(?:recv|recvfrom|makefile)\(\)|websocket\.create_connection\(\)\.recv\(\)"),
+    (
+        Mark.FILE,
+        r"builtins\.open\(\)|io\.open\(\)|codecs\.open\(\)|os\.(?:listdir|walk|scandir)\(\)|glob\.i?glob\(\)",
+    ),
+    (
+        Mark.RESPONSE,
+        r"socket\.socket\(\)\.(?:recv|recvfrom|makefile)\(\)|websocket\.create_connection\(\)\.recv\(\)",
+    ),
     (Mark.SOCKET, r"socket\.(?:socket|create_connection)\(\)|socket\.socket\(\)\.fileno\(\)"),
     (Mark.TEMPORARY, r"tempfile\.\w+\(\)"),
     (
@@ -124,7 +130,9 @@ _DECODES = re.compile(
     r"|(?:Crypto|Cryptodome)\.Cipher\.\w+\.new\(\)\.decrypt\w*|pyaes\.\w+\(\)\.\w+|rsa\.decrypt"
     r"|cryptography\.hazmat\.\S*decryptor\(\)\.\w+|nacl\.\S*decrypt|stegano\.\S*reveal)\(\)\Z"
 )
-_PASSES_COMMAND = frozenset({"whoami", "hostname", "ipconfig", "ifconfig", "systeminfo", "id", "uname"})
+_PASSES_COMMAND = frozenset(
+    {"whoami", "hostname", "ipconfig", "ifconfig", "systeminfo", "id", "uname"}
+)
 _CACHE_MAX = 20_000
 _sinks: dict[str, Sink | None] = {}
 _sources: dict[str, frozenset[str]] = {}
@@ -168,21 +176,112 @@ CALLERS = re.compile(
 BUILD_COMMANDS = frozenset(
     {
         *("install", "develop", "egg_info", "build", "build_py", "build_ext", "build_clib"),
-        *("build_scripts", "bdist_wheel", "bdist_egg", "bdist", "easy_install", "install_lib", "sdist"),
-        *("install_data", "install_scripts", "install_headers", "install_egg_info", "editable_wheel"),
+        *(
+            "build_scripts",
+            "bdist_wheel",
+            "bdist_egg",
+            "bdist",
+            "easy_install",
+            "install_lib",
+            "sdist",
+        ),
+        *(
+            "install_data",
+            "install_scripts",
+            "install_headers",
+            "install_egg_info",
+            "editable_wheel",
+        ),
         *("dist_info", "post_install", "Install", "Develop", "InstallCommand"),
     }
 )
 """Commands of setuptools that an installation runs; `sdist` since old front ends built one."""
-INSTALL_COMMANDS = frozenset({"install", "develop", "egg_info", "easy_install", "install_lib", "install_data", "install_scripts", "bdist_egg"})
+INSTALL_COMMANDS = frozenset(
+    {
+        "install",
+        "develop",
+        "egg_info",
+        "easy_install",
+        "install_lib",
+        "install_data",
+        "install_scripts",
+        "bdist_egg",
+    }
+)
 """Those that honest projects seldom have a reason to extend."""
 BUILTINS = frozenset(
     {
-        *("exec", "eval", "compile", "open", "getattr", "setattr", "globals", "locals", "vars", "dir"),
-        *("__import__", "chr", "ord", "int", "str", "bytes", "bytearray", "list", "tuple", "dict", "set"),
-        *("map", "filter", "sorted", "max", "min", "sum", "len", "hex", "reversed", "print", "input"),
-        *("type", "super", "isinstance", "execfile", "zip", "enumerate", "range", "any", "all", "next"),
-        *("iter", "repr", "format", "abs", "object", "property", "staticmethod", "classmethod", "float"),
-        *("unicode", "raw_input", "frozenset", "bool", "memoryview", "callable", "hasattr", "id", "pow"),
+        *(
+            "exec",
+            "eval",
+            "compile",
+            "open",
+            "getattr",
+            "setattr",
+            "globals",
+            "locals",
+            "vars",
+            "dir",
+        ),
+        *(
+            "__import__",
+            "chr",
+            "ord",
+            "int",
+            "str",
+            "bytes",
+            "bytearray",
+            "list",
+            "tuple",
+            "dict",
+            "set",
+        ),
+        *(
+            "map",
+            "filter",
+            "sorted",
+            "max",
+            "min",
+            "sum",
+            "len",
+            "hex",
+            "reversed",
+            "print",
+            "input",
+        ),
+        *(
+            "type",
+            "super",
+            "isinstance",
+            "execfile",
+            "zip",
+            "enumerate",
+            "range",
+            "any",
+            "all",
+            "next",
+        ),
+        *(
+            "iter",
+            "repr",
+            "format",
+            "abs",
+            "object",
+            "property",
+            "staticmethod",
+            "classmethod",
+            "float",
+        ),
+        *(
+            "unicode",
+            "raw_input",
+            "frozenset",
+            "bool",
+            "memoryview",
+            "callable",
+            "hasattr",
+            "id",
+            "pow",
+        ),
     }
 )

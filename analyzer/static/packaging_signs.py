@@ -24,9 +24,7 @@ def _hull(view: View) -> Iterator[Match]:
     if rest > HULL_BYTES_MAX:
         return
     acts = [event for event in view.of(Sink.NETWORK, Sink.PROCESS) if event.reach is Reach.BUILD]
-    acts += [
-        event for event in view.of(Sink.DYNAMIC) if event.reach is Reach.BUILD and event.marks
-    ]
+    acts += [event for event in view.of(Sink.DYNAMIC) if event.reach is Reach.BUILD and event.marks]
     if acts:
         first = acts[0]
         yield Match(id="static-hull", reach=Reach.BUILD, path=first.path, line=first.line)
@@ -36,7 +34,10 @@ def _probe(view: View) -> Iterator[Match]:
     """A version that only wins."""
     version = view.layout.version
     if _PROBE.match(version) and not _YEAR.match(version):
-        acts = any(event.reach in (Reach.BUILD, Reach.START, Reach.IMPORT) for event in view.of(Sink.NETWORK, Sink.PROCESS))
+        acts = any(
+            event.reach in (Reach.BUILD, Reach.START, Reach.IMPORT)
+            for event in view.of(Sink.NETWORK, Sink.PROCESS)
+        )
         yield Match(
             id="static-probe-version",
             reach=Reach.BUILD if acts else Reach.CALL,

@@ -21,11 +21,17 @@ _SECRETS: tuple[tuple[str, str], ...] = (
     ("netrc-password", r"(?:~|%\w+%|\*)[/\\]{1,2}[._]netrc\b"),
     ("docker-auth", r"\.docker[/\\]{1,2}config\.json"),
     ("git-credential", r"\.git-credentials\b"),
-    ("gcloud-token", r"gcloud[/\\]{1,2}(?:application_default_credentials|credentials\.db|access_tokens)"),
+    (
+        "gcloud-token",
+        r"gcloud[/\\]{1,2}(?:application_default_credentials|credentials\.db|access_tokens)",
+    ),
     ("azure-token", r"\.azure[/\\]{1,2}(?:accessTokens|azureProfile|msal_token)"),
     ("gpg-key", r"\.gnupg(?:[/\\]|\Z)"),
     ("shell-history", r"\.(?:bash|zsh|python|mysql|psql)_history\b"),
-    ("agent-config", r"\.claude(?:\.json|[/\\])|\.cursor[/\\]{1,2}mcp|\.codeium[/\\]|\.gemini[/\\]{1,2}(?:settings|oauth)"),
+    (
+        "agent-config",
+        r"\.claude(?:\.json|[/\\])|\.cursor[/\\]{1,2}mcp|\.codeium[/\\]|\.gemini[/\\]{1,2}(?:settings|oauth)",
+    ),
     (
         "browser-store",
         r"Google[/\\]{1,2}Chrome(?: SxS)?[/\\]{1,2}User Data|BraveSoftware|Opera Software|Yandex[/\\]{1,2}YandexBrowser"
@@ -46,17 +52,29 @@ _SECRETS: tuple[tuple[str, str], ...] = (
 )
 _STARTS: tuple[tuple[str, str], ...] = (
     ("startup-folder", r"Start Menu[/\\]{1,2}Programs[/\\]{1,2}Startup|[/\\]Startup(?:[/\\]|\Z)"),
-    ("run-key", r"CurrentVersion[/\\]{1,2}Run(?:Once)?\b|CurrentVersion[/\\]{1,2}Policies[/\\]{1,2}Explorer[/\\]{1,2}Run"),
+    (
+        "run-key",
+        r"CurrentVersion[/\\]{1,2}Run(?:Once)?\b|CurrentVersion[/\\]{1,2}Policies[/\\]{1,2}Explorer[/\\]{1,2}Run",
+    ),
     ("scheduled-task", r"\bschtasks(?:\.exe)?\s+/create|Register-ScheduledTask"),
     ("cron", r"/etc/cron|/var/spool/cron|\bcrontab\s+-(?!l)|\|\s*crontab\b|@reboot\b"),
     ("systemd", r"/etc/systemd/system|\.config/systemd/user|systemctl\s+(?:--user\s+)?enable\b"),
     ("launch-agent", r"Library/Launch(?:Agents|Daemons)"),
     ("autostart", r"\.config/autostart"),
-    ("shell-profile", r"(?:~|\*|%HOME%)/\.(?:bashrc|bash_profile|zshrc|profile|zprofile)\b|/etc/(?:profile|rc\.local)\b"),
+    (
+        "shell-profile",
+        r"(?:~|\*|%HOME%)/\.(?:bashrc|bash_profile|zshrc|profile|zprofile)\b|/etc/(?:profile|rc\.local)\b",
+    ),
     ("authorized-keys", r"authorized_keys\b"),
-    ("agent-config", r"\bCLAUDE\.md\b|\bAGENTS\.md\b|\.cursorrules\b|\.claude[/\\]{1,2}settings\.json"),
+    (
+        "agent-config",
+        r"\bCLAUDE\.md\b|\bAGENTS\.md\b|\.cursorrules\b|\.claude[/\\]{1,2}settings\.json",
+    ),
 )
-_SITES = (("site-packages", r"\bsite-packages\b|\bdist-packages\b"), ("start-hook", r"\w\.pth\b|\bsitecustomize\.py\b|\busercustomize\.py\b"))
+_SITES = (
+    ("site-packages", r"\bsite-packages\b|\bdist-packages\b"),
+    ("start-hook", r"\w\.pth\b|\bsitecustomize\.py\b|\busercustomize\.py\b"),
+)
 _FORMS = tuple(
     (kind, mark, re.compile(pattern, re.IGNORECASE))
     for table, mark in ((_SECRETS, Mark.SECRET), (_STARTS, Mark.START), (_SITES, Mark.SITE))

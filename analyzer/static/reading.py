@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from analyzer.clean import printable
 from analyzer.static.catalog import DETECTORS, STATIC
@@ -46,14 +46,18 @@ def read_static(sources: Sources, layout: Layout) -> StaticReport:
         modules=modules,
         unparsed=tuple(machine.unparsed),
         commands=machine.commands,
+        looks=made.looks,
     )
-    return _report(view, sources, files_left=len(sources.left) + left, cut=cut)
+    left += len(sources.left) + made.unseen
+    return _report(view, sources, files_left=left, cut=cut)
 
 
 def _choose(made: Plan, modules: Iterable[Module]) -> tuple[list[Module], int]:
     """The sources that are parsed, most eager first, within the budget; how many were left out."""
     wanted = [module for module in modules if worth(made, module)]
-    wanted.sort(key=lambda module: (ORDER[module.reach], -made.look_of(module).weight, len(module.data)))
+    wanted.sort(
+        key=lambda module: (ORDER[module.reach], -made.look_of(module).weight, len(module.data))
+    )
     chosen, spent, left = [], 0, 0
     for module in wanted:
         cost = len(module.data) if len(module.data) < 50_000 else _cost(module.data)
@@ -78,28 +82,36 @@ def _run(machine: Machine, chosen: list[Module], layout: Layout) -> bool:
     ]
     try:
         for module in (*hooks, *chosen):
-            _safely(machine.run_module, module)
+            _safely(machine, machine.run_module, module, module.reach)
         machine.steps_left = min(machine.steps_left, STEPS_CALL_MAX)
         for module in chosen:
             reach = max(module.reach, Reach.CALL, key=ORDER.__getitem__)
-            _safely(machine.run_left, module, reach)
+            _safely(machine, machine.run_left, module, reach)
     except Enough:
         return False
     return True
 
 
-def _safely(function: object, module: Module, reach: Reach | None = None) -> None:
-    """Nesting beyond the interpreter's own bound ends the reading of one module, not of all."""
-    assert callable(function)
+def _safely(
+    machine: Machine, function: Callable[[Module, Reach], None], module: Module, reach: Reach
+) -> None:
+    """One module that breaks the reading, by nesting or by our fault, does not end that of the others."""
     try:
-        function(module, reach or module.reach)
-    except (RecursionError, MemoryError):
-        return
+        function(module, reach)
+    except Enough:
+        raise
+    except (
+        Exception
+    ):  # the source is hostile: what it does to us is evidence, and must not lose the rest
+        machine.unparsed.append(module)
 
 
 def _report(view: View, sources: Sources, *, files_left: int, cut: list[str]) -> StaticReport:
     found = _sorted(_matches(view))
-    sinks = sorted({f"{event.reach} {event.kind}" for event in view.events if event.kind in _SINKS} | _places(view.events))
+    sinks = sorted(
+        {f"{event.reach} {event.kind}" for event in view.events if event.kind in _SINKS}
+        | _places(view.events)
+    )
     hosts = sorted({event.name for event in view.of("host") if event.reach is not Reach.NOTHING})
     cut += ["hosts"] if len(hosts) > ITEMS_MAX else []
     return StaticReport(
