@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -18,6 +19,12 @@ from analyzer.static.values import Mark
 COLLECTED_MIN = 3
 """Kinds of secret places in one file that make a collector; a client needs those of one service."""
 _DOUBTFUL = frozenset({"tunnel", "file-drop", "paste", "address", "address-lookup"})
+_ODD = frozenset({"fetch", "install", "hidden-window", "file-url"})
+_PROGRAM_URL = re.compile(
+    rb"https?://[^\s'\"<>]{4,300}\.(?:exe|msi|scr|bat|cmd|ps1|vbs|dll|pyw|jar|hta|elf)\b",
+    re.IGNORECASE,
+)
+"""Addresses of programs, nearly all of Windows: tools come as archives and packages."""
 
 
 def _network(view: View) -> Iterator[Match]:
@@ -46,6 +53,7 @@ def _command(view: View) -> Iterator[Match]:
 def _odd_command(view: View) -> Iterator[Match]:
     for event in view.of(Sink.PROCESS):
         kinds = command_kinds(event.text)
+        odd = kinds & (_ODD | ({"python-code"} if event.reach is not Reach.BUILD else set()))
         quiet = {"creationflags", "startupinfo", "start_new_session"} & event.options
         if not kinds & DAMNING and (
             kinds & {"fetch", "install", "hidden-window", "file-url"} or quiet
@@ -132,6 +140,58 @@ def _hosts(view: View) -> Iterator[Match]:
             yield match("static-doubtful-host", event, what=kind, host=event.name)
 
 
+def _together(view: View) -> Iterator[Match]:
+    """Network and programs in one file, both before anybody asks for either."""
+    fetches: dict[str, list[Event]] = defaultdict(list)
+    for event in view.of(Sink.NETWORK):
+        if event.reach in EAGER and not _asks_itself(event):
+            fetches[event.path].append(event)
+    done = set()
+    for event in view.of(Sink.PROCESS):
+        if event.reach in EAGER and event.path in fetches and event.path not in done:
+            done.add(event.path)
+            yield match("static-network-process", eagerest([*fetches[event.path], event]))
+
+
+def _stealer(view: View) -> Iterator[Match]:
+    """Secrets, facts or screens, and a place to send them to, in one file."""
+    takes: dict[str, list[Event]] = defaultdict(list)
+    for event in view.of(Sink.NETWORK):
+        if event.marks & {Mark.SECRET, Mark.ENVIRON, Mark.SCREEN, Mark.HOST}:
+            takes[event.path].append(event)
+    for event in view.of("read"):
+        takes[event.path].append(event)
+    for found in _collector(view):
+        takes[found.path] += [
+            e for e in view.of("place") if (e.path, e.line) == (found.path, found.line)
+        ]
+    acting = {event.path for event in view.of(Sink.NETWORK, Sink.PROCESS)}
+    done = set()
+    for event in view.of("host"):
+        kind = kind_of(event.name, event.text)
+        receives = kind in EXFILTRATION or kind in ("tunnel", "file-drop", "address")
+        if receives and event.path in acting and event.path not in done and takes[event.path]:
+            done.add(event.path)
+            first = eagerest([event, *takes[event.path]])
+            yield match("static-stealer", first, what=kind, host=event.name)
+
+
+def _dropper(view: View) -> Iterator[Match]:
+    """A downloaded file is run, and the address of a program stands in the source."""
+    sources = {module.path: module.data for module in view.acting()}
+    for event in view.of("write"):
+        early = event.reach in EAGER and _PROGRAM_URL.search(sources.get(event.path, b"")[:500_000])
+        if Mark.DOWNLOAD in event.marks and (early or Mark.START in event.marks):
+            yield match(
+                "static-dropper", event, what="start-up" if Mark.START in event.marks else ""
+            )
+    for event in view.of(Sink.PROCESS):
+        if Mark.DROPPED in event.marks and _PROGRAM_URL.search(
+            sources.get(event.path, b"")[:500_000]
+        ):
+            yield match("static-dropper", event)
+
+
 def _only(kind_id: str, view: View, function: object) -> Iterator[Match]:
     assert callable(function)
     return (found for found in function(view) if found.id == kind_id)
@@ -175,7 +235,7 @@ ACTS: tuple[Detector, ...] = (
         id="static-command",
         kind=StaticKind(
             title="A command fetches and runs, hides code, or hands out a shell",
-            levels=eager("high", module="high", call="medium"),
+            levels=eager("high", module="high", call="high"),
             technique="T1059",
             rationale=(
                 "curl into sh, PowerShell with an encoded command or a WebClient, /dev/tcp: the text of the "
@@ -307,7 +367,7 @@ ACTS: tuple[Detector, ...] = (
         id="static-exfiltration-host",
         kind=StaticKind(
             title="A host that serves to receive stands beside acting code",
-            levels=eager("high", module="medium", call="low"),
+            levels=eager("high", module="medium", call="medium"),
             technique="T1567",
             rationale=(
                 "Out-of-band collectors and chat hooks need no server of one's own (T18): 10 % of malware, "
@@ -320,7 +380,7 @@ ACTS: tuple[Detector, ...] = (
         id="static-chat-token",
         kind=StaticKind(
             title="A chat hook stands in the code with its secret",
-            levels=eager("high", module="high", call="medium"),
+            levels=eager("high", module="high", call="high"),
             technique="T1567.004",
             rationale=(
                 "A webhook with its token in published code reports to the author, and to nobody else. "
@@ -347,5 +407,43 @@ ACTS: tuple[Detector, ...] = (
         ),
         detect=lambda view: _only("static-doubtful-host", view, _hosts),
     ),
+    Detector(
+        id="static-network-process",
+        kind=StaticKind(
+            title="One file uses the network and starts programs before anybody asks",
+            levels={Reach.BUILD: "medium", Reach.START: "high", Reach.IMPORT: "high"},
+            technique="T1105",
+            rationale=(
+                "Either alone is seen in honest imports; both in one file of one import are a loader. Builds "
+                "fetch sources and compile them, which is why it weighs less there."
+            ),
+        ),
+        detect=_together,
+    ),
+    Detector(
+        id="static-stealer",
+        kind=StaticKind(
+            title="Secrets or facts are gathered beside a host that serves to receive",
+            levels=eager("high", module="high", call="high"),
+            technique="T1041",
+            rationale=(
+                "What is taken and where it goes stand in one file: secrets, the environment, host facts or "
+                "screens beside a chat hook, an out-of-band host, a tunnel, a drop or a bare address."
+            ),
+        ),
+        detect=_stealer,
+    ),
+    Detector(
+        id="static-dropper",
+        kind=StaticKind(
+            title="A Windows program is fetched from a fixed address and run",
+            levels=eager("high", module="high", call="high"),
+            technique="T1105",
+            rationale=(
+                "Wrappers of tools fetch archives by version and platform; a fixed address that ends in .exe, "
+                "fetched and started in a few lines, is a dropper wherever it stands."
+            ),
+        ),
+        detect=_dropper,
+    ),
 )
-_ = EAGER

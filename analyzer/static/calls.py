@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from abc import abstractmethod
 
+from analyzer.static.commands import ASKS_FACTS
 from analyzer.static.expressions import Expressions, element, variable
 from analyzer.static.folding import fold_call, fold_method
 from analyzer.static.frames import ORDER, Event, Frame
@@ -25,6 +26,8 @@ CALLS_MAX = 1500
 """Calls into functions of one artifact that are followed."""
 NESTED_MAX = 5
 """Code in texts in code in texts."""
+LEAF_CHARS_MIN = 5
+"""Characters of a file's name from which on a command that names it is taken to mean it."""
 TEXT_SHOWN_MAX = 4000
 """Characters of an event's texts that detectors search."""
 _WRITE_MODES = frozenset("wax+")
@@ -41,6 +44,8 @@ _OPENERS = frozenset(
     {"builtins.open", "io.open", "codecs.open", "os.open", "os.fdopen", "aiofiles.open"}
 )
 _EXECS = frozenset({"builtins.exec", "builtins.eval", "builtins.execfile"})
+_BESIDE = frozenset({"cwd", "env", "stdout", "stderr", "timeout", "encoding", "context", "verify"})
+"""Keyword arguments that are not what is run or sent."""
 _REGISTRY = frozenset({"winreg.SetValueEx", "winreg.SetValue", "_winreg.SetValueEx"})
 
 
@@ -71,6 +76,8 @@ class Calls(Expressions):
 
     calls_left: int
     events: list[Event]
+    written: dict[str, frozenset[str]]
+    """Texts of paths that something was written to → DROPPED or WRITTEN."""
 
     @abstractmethod
     def run_function(self, value: Value, arguments: Arguments | None, frame: Frame) -> Value:
@@ -104,6 +111,11 @@ class Calls(Expressions):
         texts = [extra] if extra else []
         for value in values:
             texts += _texts(value, 2)
+        marks = all_marks(*values)
+        if kind in (Sink.PROCESS, Sink.NATIVE) and self.written:
+            for path, mark in self.written.items():
+                if any(path in text for text in texts):
+                    marks |= mark
         self.events.append(
             Event(
                 kind=kind,
@@ -111,7 +123,7 @@ class Calls(Expressions):
                 path=frame.module.path,
                 line=getattr(node, "lineno", 0),
                 reach=frame.reach,
-                marks=all_marks(*values),
+                marks=marks,
                 text=" ".join(texts)[:TEXT_SHOWN_MAX],
                 hidden=hidden,
                 scope=frame.scope,
@@ -231,6 +243,14 @@ class Calls(Expressions):
         result = Value(name=f"{name}()" if name else "", marks=marks, path=function.path)
         if name:
             result.add(source_of(result.name))
+            if Mark.OUTPUT in result.marks and any(
+                ASKS_FACTS.match(text)
+                for value in values[:1]
+                for text in [" ".join(_texts(value, 1))]
+            ):
+                result.add(frozenset({Mark.HOST}))
+        if name == "builtins.map" and values and values[0].name == "builtins.chr":
+            result.add(frozenset({Mark.DECODED}))
         if method in _READERS and function.path is not None:
             result.add(function.path.marks & {Mark.SECRET, Mark.DROPPED} | {Mark.FILE})
         if (
@@ -280,6 +300,10 @@ class Calls(Expressions):
             if isinstance(attr.const, str) and attr.exact:
                 found = self.attribute(base, attr.const, frame, hidden=Mark.MADE in attr.marks)
                 return found
+            if base.name == "builtins" and isinstance(
+                node.args[1], ast.BinOp | ast.Call | ast.Subscript
+            ):
+                self.note(Sink.DYNAMIC, "builtins.?", node, frame, [], hidden=True)
             return Value(marks=base.marks, name=f"{base.name}.?" if base.name else "")
         if name in ("builtins.vars", "builtins.locals", "builtins.globals"):
             if first is not None and first.name:
@@ -374,10 +398,13 @@ class Calls(Expressions):
         """Content goes into a path: the path is marked, and what is written is noted."""
         got = marks & {Mark.DOWNLOAD, Mark.RESPONSE, Mark.DROPPED}
         code = any(looks_like_code(text) for value in values for text in _texts(value, 1))
-        if got:
-            target.add(frozenset({Mark.DROPPED}))
-        if code or Mark.DECODED in marks:
-            target.add(frozenset({Mark.WRITTEN}))
+        grown = ({Mark.DROPPED} if got else set()) | (
+            {Mark.WRITTEN} if code or Mark.DECODED in marks else set()
+        )
+        target.add(frozenset(grown))
+        leaf = target.text.replace("\\", "/").rpartition("/")[2]
+        if grown and len(leaf) >= LEAF_CHARS_MIN and "*" not in leaf and len(self.written) < 100:
+            self.written[leaf] = self.written.get(leaf, NO_MARKS) | grown
         if code:
             for value in values:
                 if value.known and isinstance(value.const, str | bytes):
@@ -395,7 +422,11 @@ class Calls(Expressions):
         self, sink: Sink, node: ast.Call, function: Value, arguments: Arguments, frame: Frame
     ) -> None:
         name = function.name
-        values = arguments.all()
+        values = [
+            *arguments.positional,
+            *(value for key, value in arguments.names.items() if key not in _BESIDE),
+            *arguments.rest,
+        ]
         if function.owner is not None and sink is Sink.NETWORK:
             values = [*values, function.owner]
         self.note(

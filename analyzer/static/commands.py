@@ -53,11 +53,16 @@ _FORMS: tuple[tuple[str, str], ...] = (
         "facts",
         r"\b(?:whoami|systeminfo|ipconfig|ifconfig|uname\s+-a|netstat|tasklist|hostname|net\s+user|wmic)\b",
     ),
+    ("python-code", r"(?:\bpython[\d.]*w?(?:\.exe)?|<sys\.executable>)\s+-c\s"),
     ("file-url", r"\b(?:start|cmd|explorer|open|xdg-open)\b[^\n]*https?://"),
 )
 _COMPILED = tuple((kind, re.compile(form, re.IGNORECASE | re.DOTALL)) for kind, form in _FORMS)
 COMMAND_CHARS_MAX = 4000
 """Characters of a command that are searched; encoded ones are long."""
+ASKS_FACTS = re.compile(
+    r"\A\s*(?:\S*/)?(?:whoami|hostname|id|uname|systeminfo|ipconfig|ifconfig|ip a)\b", re.IGNORECASE
+)
+"""Commands whose output tells the machine or its user."""
 DAMNING = frozenset({"reverse-shell", "fetch-and-run", "hidden-code", "dns-message"})
 
 

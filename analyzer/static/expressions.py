@@ -403,7 +403,7 @@ _SECRET_NAMES = (
 def variable(name: str) -> Value:
     """One variable of the environment: stands for itself in paths."""
     secret = any(word in name.upper() for word in _SECRET_NAMES)
-    marks = {Mark.VARIABLE, Mark.SECRET} if secret else {Mark.VARIABLE}
+    marks = {Mark.VARIABLE, Mark.TOKEN} if secret else {Mark.VARIABLE}
     if name.upper() in ("USER", "USERNAME", "COMPUTERNAME", "HOSTNAME", "LOGNAME"):
         marks.add(Mark.HOST)
     if name.upper() in ("TEMP", "TMP"):

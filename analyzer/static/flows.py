@@ -41,12 +41,7 @@ def _download_exec(view: View) -> Iterator[Match]:
 
 def _download_run(view: View) -> Iterator[Match]:
     for event in view.of(Sink.PROCESS, Sink.NATIVE):
-        if Mark.DROPPED in event.marks or (
-            event.kind == Sink.PROCESS
-            and _FETCHED & event.marks
-            and "()" not in event.text
-            and False
-        ):
+        if Mark.DROPPED in event.marks:
             yield match("static-download-run", event, what=event.name.rpartition(".")[2])
 
 
@@ -124,6 +119,20 @@ _SENT: dict[str, StaticKind] = {
             "0.0 % of benign setup.py files (FACTS.md, 3). Telemetry sends it when it is used."
         ),
     ),
+    "static-token-sent": StaticKind(
+        title="A variable that is named like a secret is sent",
+        levels={
+            Reach.BUILD: "medium",
+            Reach.START: "high",
+            Reach.IMPORT: "medium",
+            Reach.MODULE: "low",
+        },
+        technique="T1552",
+        rationale=(
+            "One token out of the environment into a network call is a login where it goes to its own "
+            "service; builds that fetch releases do so, too, and seldom anything else that runs early."
+        ),
+    ),
     "static-screen-sent": StaticKind(
         title="Screen, keyboard or clipboard are sent",
         levels=eager("high", module="high", call="medium"),
@@ -137,7 +146,7 @@ FLOWS: tuple[Detector, ...] = (
         id="static-reverse-shell",
         kind=StaticKind(
             title="A shell is tied to a connection",
-            levels=eager("critical", module="high", call="medium"),
+            levels=eager("critical", module="high", call="high"),
             technique="T1059.004",
             rationale=(
                 "A socket is duplicated onto a shell's input, or a pseudo terminal is spawned beside one "
@@ -150,7 +159,7 @@ FLOWS: tuple[Detector, ...] = (
         id="static-remote-command",
         kind=StaticKind(
             title="What comes over a socket is run as a command",
-            levels=eager("critical", module="high", call="medium"),
+            levels=eager("critical", module="high", call="high"),
             technique="T1059",
             rationale="recv() into a shell is remote control; remote procedure libraries name functions.",
         ),
@@ -176,7 +185,7 @@ FLOWS: tuple[Detector, ...] = (
         id="static-download-exec",
         kind=StaticKind(
             title="Downloaded code is run",
-            levels=eager("high", module="high", call="medium"),
+            levels=eager("high", module="high", call="high"),
             technique="T1105",
             rationale=(
                 "The answer to a request flows into exec, eval or marshal (T09): the package's code is no "
@@ -189,7 +198,7 @@ FLOWS: tuple[Detector, ...] = (
         id="static-download-run",
         kind=StaticKind(
             title="A downloaded file is run",
-            levels=eager("high", module="high", call="low"),
+            levels=eager("high", module="high", call="medium"),
             technique="T1105",
             rationale=(
                 "Fetch, write, start: 17 % of malware that acts on Linux (FACTS.md, T09). Wrappers of tools "
@@ -215,7 +224,7 @@ FLOWS: tuple[Detector, ...] = (
         id="static-decode-exec",
         kind=StaticKind(
             title="Decoded code is run",
-            levels=eager("high", module="high", call="medium"),
+            levels=eager("high", module="high", call="high"),
             technique="T1140",
             rationale=(
                 "base64, zlib, a cipher or marshal into exec (20 % of malware that acts on Linux). Honest code "
@@ -230,6 +239,7 @@ FLOWS: tuple[Detector, ...] = (
             ("static-secret-sent", Mark.SECRET),
             ("static-environment-sent", Mark.ENVIRON),
             ("static-facts-sent", Mark.HOST),
+            ("static-token-sent", Mark.TOKEN),
             ("static-screen-sent", Mark.SCREEN),
         )
     ),

@@ -225,6 +225,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "builtins.chr": chr,
     "builtins.ord": ord,
     "builtins.int": int,
+    "builtins.float": float,
+    "builtins.round": round,
     "builtins.str": _to_text,
     "builtins.bytes": _to_bytes,
     "builtins.bytearray": _to_bytes,

@@ -21,6 +21,8 @@ ODD_NAMES_MIN = 8
 """Different names of an obfuscator's make in one file."""
 ESCAPES_MIN = 60
 """Escapes in a row in one literal."""
+HUGE_BYTES = 60_000
+"""Bytes of a setup.py that no honest one has, with half of them on one line."""
 PACKED_MIN = 12
 """Statements on one line."""
 _FAR = re.compile(rb"^(?P<code>[^\n]{0,400}?)[ \t]{150,}(?P<far>[^\s#][^\n]{0,2000})", re.MULTILINE)
@@ -32,17 +34,13 @@ _VARIATION = re.compile(
     "[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]{%d,}" % VARIATION_MIN
 )
 _ZERO = re.compile("[A-Za-z_][\u200b-\u200f\u2060-\u2064\ufeff\u3164\uffa0\u115f\u1160]+[A-Za-z_]")
-_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_LOOKALIKE = re.compile(
+    "[A-Za-z0-9_\U0001d400-\U0001d7ff\uff21-\uff5a]*[\U0001d400-\U0001d7ff\uff21-\uff5a]\\w*"
+)
+"""Identifiers with mathematical or full-width letters, which Python reads as plain ones."""
+_PROTECTORS = (b"__pyarmor", b"pyarmor_runtime", b"sourcedefender")
 _MARKS = (
-    *(
-        b"__pyarmor",
-        b"pytransform",
-        b"pyarmor_runtime",
-        b"Hyperion",
-        b"PlutoCrypt",
-        b"pyobfuscate",
-        b"PyObfuscator",
-    ),
+    *(b"Hyperion", b"PlutoCrypt", b"pyobfuscate", b"PyObfuscator", b"class Kramer", b"Kramer."),
     *(
         b"Obfuscated with",
         b"Obfuscated by",
@@ -57,10 +55,9 @@ _MARKS = (
         b"pyminifier",
         b"PyFuscate",
         b"Intensio",
-        b"Encoded by",
         b"Encrypted by",
+        b"_sparkle",
     ),
-    *(b"sourcedefender", b"Kramer"),
 )
 _ODD = re.compile(
     rb"\b(?:_0x\w{4,}|[lI1|]{8,}|[O0o]{8,}|_{7,}|(?:[lI]_?){9,}|[A-Z]{0,2}O{4,}0\w*|[xX]{8,}|[mn]{10,}|[wW]{10,})\b"
@@ -134,19 +131,15 @@ def _invisible(view: View) -> Iterator[Match]:
 
 
 def _homoglyphs(view: View) -> Iterator[Match]:
-    """Identifiers that look like ASCII and are not: by compatibility form, or by mixed scripts."""
+    """Names that Python reads as telling ones, and a search does not find."""
     for module in view.acting():
         if module.data.isascii():
             continue
         text = module.data[:TEXT_BYTES_MAX].decode("utf-8", "replace")
-        for found in _IDENTIFIER.finditer(text):
-            word = found.group()
-            if word.isascii():
-                continue
-            plain = unicodedata.normalize("NFKC", word)
-            if plain != word and plain in _TELLING:
+        for found in _LOOKALIKE.finditer(text):
+            if unicodedata.normalize("NFKC", found.group()) in _TELLING:
                 position = len(text[: found.start()].encode("utf-8", "replace"))
-                yield _place("static-homoglyph", module, position, what="compatibility")
+                yield _place("static-homoglyph", module, position)
                 break
 
 
@@ -180,16 +173,25 @@ _TELLING = frozenset(
 )
 
 
+def _protector(view: View) -> Iterator[Match]:
+    """Marks of tools that vendors use too."""
+    for module in view.acting():
+        mark = next((mark for mark in _PROTECTORS if mark in module.data[:200_000]), b"")
+        if mark:
+            yield _place("static-protector", module, module.data.index(mark))
+
+
 def _obfuscator(view: View) -> Iterator[Match]:
     for module in view.acting():
         head = module.data[:200_000]
         mark = next((mark for mark in _MARKS if mark in head), b"")
-        names = set(_ODD.findall(head)) if any(hint in head for hint in _ODD_HINTS) else set()
         if mark and _RUN.search(head):
             yield _place("static-obfuscator", module, head.index(mark), what="mark")
-        elif len(names) >= ODD_NAMES_MIN:
-            odd = _ODD.search(head)
-            yield _place("static-obfuscator", module, odd.start() if odd else 0, what="names")
+        elif any(hint in head for hint in _ODD_HINTS):
+            names = set(_ODD.findall(head))
+            if len(names) >= ODD_NAMES_MIN:
+                odd = _ODD.search(head)
+                yield _place("static-obfuscator", module, odd.start() if odd else 0, what="names")
 
 
 def _escape_wall(view: View) -> Iterator[Match]:
@@ -208,10 +210,20 @@ def _blob(view: View) -> Iterator[Match]:
         if len(module.data) < 800 or ORDER[module.reach] > ORDER[Reach.MODULE]:
             continue
         data = module.data[:TEXT_BYTES_MAX]
-        if _DECODE.search(data) and (_RUN.search(data) or _START.search(data)):
+        words = data if len(module.data) <= TEXT_BYTES_MAX else data + module.data[-50_000:]
+        if _DECODE.search(words) and (_RUN.search(words) or _START.search(words)):
             found = _BLOB.search(data)
             if found is not None:
                 yield _place("static-blob", module, found.start())
+                continue
+        if (
+            module.reach is Reach.BUILD
+            and len(module.data) > HUGE_BYTES
+            and _START.search(module.data)
+        ):
+            line = max(module.data.split(b"\n"), key=len)
+            if len(line) > HUGE_BYTES // 2:
+                yield _place("static-blob", module, module.data.index(line), what="huge-line")
 
 
 def _packed(view: View) -> Iterator[Match]:
@@ -285,14 +297,33 @@ HIDING: tuple[Detector, ...] = (
         id="static-obfuscator",
         kind=StaticKind(
             title="An obfuscator's work",
-            levels=eager("medium", module="medium", call="low"),
+            levels=eager("high", module="medium", call="low"),
             technique="T1027.002",
             rationale=(
-                "Names of zeros and bars, or an obfuscator's own mark. Some vendors obfuscate what they sell, "
-                "so it weighs no more."
+                "Names of bars and zeros, or the mark of an obfuscator that is given away for nothing, beside "
+                "exec: what is published as source is meant to be read."
             ),
         ),
         detect=_obfuscator,
+    ),
+    Detector(
+        id="static-protector",
+        kind=StaticKind(
+            title="Code is encrypted by a protector",
+            levels={
+                Reach.BUILD: "high",
+                Reach.START: "high",
+                Reach.IMPORT: "medium",
+                Reach.MODULE: "medium",
+                Reach.CALL: "low",
+            },
+            technique="T1027.002",
+            rationale=(
+                "PyArmor and its like: some vendors encrypt what they sell, so it weighs no more; nobody "
+                "sells a setup.py."
+            ),
+        ),
+        detect=_protector,
     ),
     Detector(
         id="static-escape-wall",

@@ -29,6 +29,7 @@ _GATE: dict[str, tuple[bytes, ...]] = {
             b"telebot",
             b"getaddrinfo",
             b"webhook",
+            b"dropbox",
         ),
     ),
     "process": (
@@ -40,6 +41,7 @@ _GATE: dict[str, tuple[bytes, ...]] = {
         b"os.exec",
         b"spawn",
         b"WinExec",
+        b"pip.main",
     ),
     "dynamic": (
         *(
@@ -52,7 +54,7 @@ _GATE: dict[str, tuple[bytes, ...]] = {
             b"FunctionType",
             b"CodeType",
         ),
-        *(b"builtins", b"runpy"),
+        *(b"builtins", b"runpy", b"__pyarmor", b"= exec", b"=exec", b"CryptUnprotect"),
     ),
     "native": (b"windll", b"CDLL", b"VirtualAlloc", b"dlopen", b"WinDLL"),
     "start": (
@@ -215,6 +217,7 @@ _PAIRS = (
         {"collector", "dynamic"},
         {"process", "dynamic"},
         {"place", "process"},
+        {"start", "network"},
     ),
 )
 

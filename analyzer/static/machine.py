@@ -18,9 +18,9 @@ from analyzer.static.places import place_kinds
 from analyzer.static.result import Reach
 from analyzer.static.values import Mark, Value, all_marks, joined
 
-STEPS_MAX = 160_000
-"""Expressions and statements of one artifact that are read: half a second on a slow core."""
-STEPS_CALL_MAX = 60_000
+STEPS_MAX = 80_000
+"""Expressions and statements of one artifact that are read: 0.4 s on a slow core."""
+STEPS_CALL_MAX = 35_000
 """Those of them that bodies of functions may take which nothing calls."""
 SEEN_CHARS_MAX = 20_000
 """Characters of one text that are searched for places and hosts."""
@@ -53,6 +53,7 @@ class Machine(Calls):
         super().__init__()
         self.modules = dict(modules)
         self.events: list[Event] = []
+        self.written: dict[str, frozenset[str]] = {}
         self.steps_left = STEPS_MAX
         self.calls_left = CALLS_MAX
         self.unparsed: list[Module] = []

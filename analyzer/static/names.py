@@ -21,11 +21,11 @@ _PATTERNS: tuple[tuple[Sink, str], ...] = (
         rf"|aiohttp\.(?:ClientSession\(\)\.{_HTTP}|request)"
         r"|urllib\.request\.(?:urlopen|urlretrieve|URLopener\(\)\.(?:open|retrieve)"
         r"|FancyURLopener\(\)\.(?:open|retrieve)|build_opener\(\)\.open|OpenerDirector\(\)\.open)"
-        r"|urllib2?\.(?:urlopen|urlretrieve)"
+        r"|urllib2?\.(?:urlopen|urlretrieve)|urllib\.request\.Request|dropbox\.Dropbox\(\)\.\w+"
         r"|(?:http\.client|httplib)\.HTTPS?Connection\(\)\.(?:request|connect|endheaders|send)"
         r"|socket\.(?:socket\(\)\.(?:connect|connect_ex|send|sendall|sendto)|create_connection|gethostbyname"
         r"|gethostbyname_ex|getaddrinfo)"
-        r"|(?:ssl\.|asyncio\.open_connection|asyncssh\.|paramiko\.SSHClient\(\)\.connect"
+        r"|(?:asyncio\.open_connection|asyncssh\.|paramiko\.SSHClient\(\)\.connect"
         r"|paramiko\.Transport\(\)).*|asyncio\.open_connection"
         r"|ftplib\.FTP(?:_TLS)?(?:\(\)\.(?:connect|login|storbinary|retrbinary))?"
         r"|smtplib\.SMTP(?:_SSL)?(?:\(\)\.(?:sendmail|send_message|login|connect))?"
@@ -46,6 +46,7 @@ _PATTERNS: tuple[tuple[Sink, str], ...] = (
         r"|win32process\.CreateProcess|win32api\.(?:ShellExecute|WinExec)|_winapi\.CreateProcess"
         r"|_posixsubprocess\.fork_exec|distutils\.spawn\.spawn"
         r"|ctypes\.windll\.shell32\.ShellExecute[AW]|ctypes\.windll\.kernel32\.(?:CreateProcess[AW]|WinExec)"
+        r"|pip\.(?:main|_internal\.main|_internal\.cli\.main\.main)"
         r"|win32com\.client\.Dispatch\(\)\.(?:Run|Exec|ShellExecute)|runpy\.run_path",
     ),
     (
@@ -86,10 +87,10 @@ _SOURCES: tuple[tuple[str, str], ...] = (
     (Mark.ENVIRON, r"os\.environb?|os\.environ\.(?:copy|items|values)\(\)"),
     (
         Mark.HOST,
-        r"socket\.(?:gethostname|getfqdn)\(\)|getpass\.getuser\(\)|os\.(?:getlogin|uname|getuid)\(\)"
+        r"socket\.(?:gethostname|getfqdn)\(\)|getpass\.getuser\(\)|os\.(?:getlogin|uname)\(\)"
         r"|platform\.(?:node|uname)\(\)|uuid\.(?:getnode|uuid1)\(\)|pwd\.getpw\w+\(\)"
         r"|psutil\.(?:net_if_addrs|users|process_iter|pids|net_connections)\(\)|netifaces\.\w+\(\)"
-        r"|GPUtil\.getGPUs\(\)|wmi\.WMI\(\)|pathlib\.Path\.home\(\)|os\.getcwd\(\)"
+        r"|GPUtil\.getGPUs\(\)|wmi\.WMI\(\)"
         r"|win32api\.(?:GetComputerName|GetUserName)\(\)",
     ),
     (Mark.PLATFORM, r"platform\.\w+\(\)|sys\.(?:platform|version)|os\.name|psutil\.\w+\(\)"),
@@ -153,7 +154,7 @@ def source_of(name: str) -> frozenset[str]:
         if len(_sources) > _CACHE_MAX:
             _sources.clear()
         marks = [mark for mark, form in _SOURCE if form.match(name)]
-        if _DECODES.match(name):
+        if _DECODES.match(name) or name == "builtins.chr()":
             marks.append(Mark.DECODED)
         if Mark.HOST in marks and Mark.PLATFORM in marks:
             marks.remove(Mark.PLATFORM)

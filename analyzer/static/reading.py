@@ -9,6 +9,7 @@ from analyzer.static.catalog import DETECTORS, STATIC
 from analyzer.static.detector import View
 from analyzer.static.entropy import entropy_milli
 from analyzer.static.expressions import Enough
+from analyzer.static.fallback import line_events
 from analyzer.static.frames import ORDER, Event, Module
 from analyzer.static.hooks import import_lines
 from analyzer.static.kind import Level
@@ -25,10 +26,12 @@ from analyzer.static.result import (
 )
 from analyzer.static.sources import Layout, Sources
 
-PARSE_BYTES_MAX = 900_000
-"""Bytes of source of one artifact that are parsed: some 0.4 s."""
-PARSE_FILE_BYTES_MAX = 600_000
+PARSE_BYTES_MAX = 500_000
+"""Bytes of source of one artifact that are parsed: some 0.2 s."""
+PARSE_FILE_BYTES_MAX = 400_000
 """Bytes of one source that is parsed, long literals left out of the count."""
+EVENTS_MAX = 20_000
+"""Events of one artifact that detectors look at."""
 _LEVELS: tuple[Level, ...] = ("critical", "high", "medium", "low", "info")
 _SINKS = frozenset(sink.value for sink in Sink)
 
@@ -40,9 +43,11 @@ def read_static(sources: Sources, layout: Layout) -> StaticReport:
     chosen, left = _choose(made, modules)
     machine = Machine({module.name: module for module in chosen if module.name})
     cut = [] if _run(machine, chosen, layout) else ["steps"]
+    broken = [event for module in machine.unparsed for event in line_events(module)]
+    events = machine.events[:EVENTS_MAX] + broken[:EVENTS_MAX]
     view = View(
         layout=layout,
-        events=tuple(sorted(machine.events, key=lambda event: ORDER[event.reach])),
+        events=tuple(sorted(events, key=lambda event: ORDER[event.reach])),
         modules=modules,
         unparsed=tuple(machine.unparsed),
         commands=machine.commands,

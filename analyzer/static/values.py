@@ -33,6 +33,8 @@ class Mark:
     """One variable of it."""
     SECRET = "secret"
     """Content or path of a place where secrets lie, or a variable named like one."""
+    TOKEN = "token"
+    """A variable of the environment that is named like a secret."""
     HOST = "host"
     """Facts that tell one machine or person: host name, user, hardware address."""
     PLATFORM = "platform"
