@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from analyzer.static.commands import DAMNING, command_kinds
 from analyzer.static.detector import EAGER, Detector, View, eagerest, match
@@ -55,13 +55,8 @@ def _odd_command(view: View) -> Iterator[Match]:
         kinds = command_kinds(event.text)
         odd = kinds & (_ODD | ({"python-code"} if event.reach is not Reach.BUILD else set()))
         quiet = {"creationflags", "startupinfo", "start_new_session"} & event.options
-        if not kinds & DAMNING and (
-            kinds & {"fetch", "install", "hidden-window", "file-url"} or quiet
-        ):
-            what = min(
-                kinds & {"fetch", "install", "hidden-window", "file-url"}, default="hidden-window"
-            )
-            yield match("static-odd-command", event, what=what)
+        if not kinds & DAMNING and (odd or quiet):
+            yield match("static-odd-command", event, what=min(odd, default="hidden-window"))
 
 
 def _install_command(view: View) -> Iterator[Match]:
@@ -192,8 +187,7 @@ def _dropper(view: View) -> Iterator[Match]:
             yield match("static-dropper", event)
 
 
-def _only(kind_id: str, view: View, function: object) -> Iterator[Match]:
-    assert callable(function)
+def _only(kind_id: str, view: View, function: Callable[[View], Iterator[Match]]) -> Iterator[Match]:
     return (found for found in function(view) if found.id == kind_id)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 from abc import abstractmethod
 
-from analyzer.static.commands import ASKS_FACTS
-from analyzer.static.expressions import Expressions, element, variable
+from analyzer.static.expressions import Expressions
 from analyzer.static.folding import fold_call, fold_method
-from analyzer.static.frames import ORDER, Event, Frame
-from analyzer.static.names import CALLERS, WATCHED, sink_of, source_of
-from analyzer.static.result import Reach, Sink
+from analyzer.static.frames import Event, Frame
+from analyzer.static.names import source_of
+from analyzer.static.result import Sink
 from analyzer.static.values import (
     NO_MARKS,
     UNKNOWN,
@@ -95,6 +94,23 @@ class Calls(Expressions):
     def module_value(self, name: str, frame: Frame) -> Value:
         """What importing a module by a name gives."""
 
+    @abstractmethod
+    def outside(
+        self, node: ast.Call, function: Value, method: str, arguments: Arguments, frame: Frame
+    ) -> Value:
+        """A call to what is not of the artifact."""
+
+    @abstractmethod
+    def written_to(
+        self,
+        node: ast.AST,
+        target: Value,
+        marks: frozenset[str],
+        values: list[Value],
+        frame: Frame,
+    ) -> None:
+        """Content goes into a path."""
+
     def note(
         self,
         kind: str,
@@ -110,7 +126,7 @@ class Calls(Expressions):
         """Note an event."""
         texts = [extra] if extra else []
         for value in values:
-            texts += _texts(value, 2)
+            texts += texts_of(value, 2)
         marks = all_marks(*values)
         if kind in (Sink.PROCESS, Sink.NATIVE) and self.written:
             for path, mark in self.written.items():
@@ -144,7 +160,7 @@ class Calls(Expressions):
             if not function.name.startswith(("os.path.", "builtins.str")) and text:
                 folded.add(frozenset({Mark.MADE}))
             return self.seen(folded, node, frame) if text else folded
-        return self._outside(node, function, method, arguments, frame)
+        return self.outside(node, function, method, arguments, frame)
 
     def _arguments(self, node: ast.Call, frame: Frame) -> Arguments:
         positional: list[Value] = []
@@ -176,7 +192,7 @@ class Calls(Expressions):
         values = arguments.all()
         owner = function.owner
         if (
-            function.name in ("builtins.map",)
+            function.name == "builtins.map"
             and len(values) == 2
             and isinstance(values[1].const, str | bytes | list)
         ):
@@ -204,223 +220,10 @@ class Calls(Expressions):
             result.name = "pathlib.Path()"
         return result
 
-    # -- the outside ---------------------------------------------------------------------------
-
-    def _outside(
-        self, node: ast.Call, function: Value, method: str, arguments: Arguments, frame: Frame
-    ) -> Value:
-        name = function.name
-        values = arguments.all()
-        special = self._special(node, name, function, arguments, frame)
-        if special is not None:
-            return special
-        if name:
-            sink = sink_of(name)
-            if sink is not None:
-                self._sink(sink, node, function, arguments, frame)
-            elif WATCHED.match(name):
-                owner = [function.owner] if function.owner is not None else []
-                self.note("act", name, node, frame, [*values, *owner])
-                if (
-                    name.endswith("extractall")
-                    and owner
-                    and Mark.DROPPED in owner[0].marks
-                    and values
-                ):
-                    values[0].add(frozenset({Mark.DROPPED}))
-            if CALLERS.match(name):
-                self._call_back(values, frame)
-        receiver = function.owner
-        marks = all_marks(*values) | function.marks
-        if receiver is not None:
-            marks |= all_marks(receiver)
-            if method in ("append", "extend", "add", "insert", "update", "setdefault", "put"):
-                receiver.add(all_marks(*values))
-                if len(receiver.parts) < 200 and not receiver.keys and values:
-                    receiver.parts = (*receiver.parts, values[-1])
-        if method in _WRITERS:
-            self._write(node, function, values, frame)
-        result = Value(name=f"{name}()" if name else "", marks=marks, path=function.path)
-        if name:
-            result.add(source_of(result.name))
-            if Mark.OUTPUT in result.marks and any(
-                ASKS_FACTS.match(text)
-                for value in values[:1]
-                for text in [" ".join(_texts(value, 1))]
-            ):
-                result.add(frozenset({Mark.HOST}))
-        if name == "builtins.map" and values and values[0].name == "builtins.chr":
-            result.add(frozenset({Mark.DECODED}))
-        if method in _READERS and function.path is not None:
-            result.add(function.path.marks & {Mark.SECRET, Mark.DROPPED} | {Mark.FILE})
-        if (
-            receiver is not None
-            and receiver.text
-            and method in ("format", "join", "replace", "lower", "strip", "encode", "decode")
-        ):
-            pieces = [receiver.text] if method != "join" else []
-            for value in values:
-                pieces += _texts(value, 2)
-            shown = constant(" ".join(pieces)[:10_000], exact=False, marks=marks)
-            return self.seen(shown, node, frame)
-        if (
-            name.startswith(("os.path.", "pathlib.", "posixpath.", "ntpath."))
-            and method not in _READERS
-        ):
-            text = "/".join(value.text or "*" for value in arguments.positional)
-            if receiver is not None and receiver.text and method in ("joinpath", "with_name"):
-                text = f"{receiver.text}/{text}"
-            if name == "pathlib.Path.home":
-                text = "~"
-            made = constant(text[:2000], exact=False, marks=result.marks)
-            made.name = "pathlib.Path()" if name.startswith("pathlib.") else ""
-            return self.seen(made, node, frame) if len(text) > 3 else made
-        return result
-
-    def _special(
-        self, node: ast.Call, name: str, function: Value, arguments: Arguments, frame: Frame
-    ) -> Value | None:
-        """Calls that mean more than a call; None where it is none of them."""
-        first = arguments.get(0)
-        if name in ("builtins.__import__", "importlib.import_module") and first is not None:
-            if isinstance(first.const, str) and first.exact:
-                found = self.module_value(first.const.lstrip("."), frame)
-                hidden = Mark.MADE in first.marks or function.hidden
-                return Value(
-                    name=found.name,
-                    node=found.node,
-                    home=found.home,
-                    hidden=hidden,
-                    marks=found.marks | {Mark.INLINE},
-                )
-            self.note("import", name, node, frame, [first], hidden=function.hidden)
-            return Value(marks=first.marks)
-        if name == "builtins.getattr" and len(arguments.positional) >= 2:
-            base, attr = arguments.positional[:2]
-            if isinstance(attr.const, str) and attr.exact:
-                found = self.attribute(base, attr.const, frame, hidden=Mark.MADE in attr.marks)
-                return found
-            if base.name == "builtins" and isinstance(
-                node.args[1], ast.BinOp | ast.Call | ast.Subscript
-            ):
-                self.note(Sink.DYNAMIC, "builtins.?", node, frame, [], hidden=True)
-            return Value(marks=base.marks, name=f"{base.name}.?" if base.name else "")
-        if name in ("builtins.vars", "builtins.locals", "builtins.globals"):
-            if first is not None and first.name:
-                return Value(name=f"{first.name}.__dict__")
-            return Value(name=f"{name}()")
-        if (
-            name in ("os.getenv", "os.environ.get", "os.environ.pop", "os.environ.setdefault")
-            and first is not None
-            and first.text
-        ):
-            return variable(first.text)
-        if name == "os.path.expanduser" and first is not None and first.text:
-            return Value(const=first.const, exact=False, marks=first.marks)
-        if name in _OPENERS and first is not None:
-            return self._open(node, name, arguments, frame)
-        if name in (
-            "setuptools.setup",
-            "distutils.core.setup",
-            "numpy.distutils.core.setup",
-            "skbuild.setup",
-        ):
-            self.run_setup(arguments, frame)
-            return Value()
-        if (
-            name
-            in (
-                "builtins.staticmethod",
-                "builtins.classmethod",
-                "builtins.property",
-                "functools.wraps()",
-            )
-            and first is not None
-        ):
-            return first
-        if name in ("builtins.next", "builtins.iter", "random.choice") and first is not None:
-            return element(first)
-        if name == "functools.partial" and first is not None:
-            return Value(
-                name=first.name,
-                node=first.node,
-                home=first.home,
-                marks=all_marks(*arguments.all()),
-                hidden=first.hidden,
-            )
-        if name == "builtins.compile" and first is not None:
-            # The same text, compiled: what exec is given is still that text.
-            return Value(
-                const=first.const, exact=first.exact, marks=first.marks, hidden=function.hidden
-            )
-        if name in _COPIES and len(arguments.positional) >= 2:
-            source, target = arguments.positional[:2]
-            marks = all_marks(source) & {
-                Mark.DOWNLOAD,
-                Mark.DECODED,
-                Mark.DROPPED,
-                Mark.SECRET,
-                Mark.RESPONSE,
-            }
-            self._written(node, target.path or target, marks, [source], frame)
-            return Value(marks=target.marks)
-        if name in _REGISTRY:
-            self.note("registry", name, node, frame, arguments.all())
-        return None
-
-    def _open(self, node: ast.Call, name: str, arguments: Arguments, frame: Frame) -> Value:
-        path = arguments.positional[0] if arguments.positional else arguments.get(0, "file")
-        mode = arguments.get(1, "mode")
-        target = path or Value()
-        if Mark.SECRET in target.marks:
-            self.note("read", "", node, frame, [target])
-        if mode is not None and _WRITE_MODES & set(mode.text):
-            self._written(node, target, NO_MARKS, [], frame)
-        marks = (
-            target.marks & {Mark.SECRET, Mark.DROPPED, Mark.WRITTEN, Mark.START, Mark.SITE}
-        ) | {Mark.FILE}
-        return Value(name=f"{name}()", marks=marks, path=target)
-
-    def _write(self, node: ast.Call, function: Value, values: list[Value], frame: Frame) -> None:
-        """`file.write(content)`, `path.write_bytes(content)`."""
-        owner = function.owner
-        if owner is not None and owner.path is None and not owner.name.startswith("pathlib."):
-            if not function.name.startswith("tempfile."):
-                return
-        target = function.path or owner or Value()
-        if function.name.startswith("tempfile."):
-            target = owner or Value()
-        self._written(node, target, all_marks(*values), values, frame)
-
-    def _written(
-        self, node: ast.AST, target: Value, marks: frozenset[str], values: list[Value], frame: Frame
-    ) -> None:
-        """Content goes into a path: the path is marked, and what is written is noted."""
-        got = marks & {Mark.DOWNLOAD, Mark.RESPONSE, Mark.DROPPED}
-        code = any(looks_like_code(text) for value in values for text in _texts(value, 1))
-        grown = ({Mark.DROPPED} if got else set()) | (
-            {Mark.WRITTEN} if code or Mark.DECODED in marks else set()
-        )
-        target.add(frozenset(grown))
-        leaf = target.text.replace("\\", "/").rpartition("/")[2]
-        if grown and len(leaf) >= LEAF_CHARS_MIN and "*" not in leaf and len(self.written) < 100:
-            self.written[leaf] = self.written.get(leaf, NO_MARKS) | grown
-        if code:
-            for value in values:
-                if value.known and isinstance(value.const, str | bytes):
-                    self.run_text(value.text, frame, node)
-        self.note(
-            "write",
-            "code" if code else "",
-            node,
-            frame,
-            [target, *values],
-            extra=target.text[:300],
-        )
-
-    def _sink(
+    def act(
         self, sink: Sink, node: ast.Call, function: Value, arguments: Arguments, frame: Frame
     ) -> None:
+        """A sink is called: note it, and read the code that it is given as text."""
         name = function.name
         values = [
             *arguments.positional,
@@ -439,7 +242,7 @@ class Calls(Expressions):
             options=frozenset(arguments.names),
         )
         if name in _RETRIEVES and len(arguments.positional) > 1:
-            self._written(node, arguments.positional[1], frozenset({Mark.DOWNLOAD}), [], frame)
+            self.written_to(node, arguments.positional[1], frozenset({Mark.DOWNLOAD}), [], frame)
         first = arguments.get(0, "args", "source", "cmd", "command")
         if (
             name in _EXECS
@@ -453,17 +256,13 @@ class Calls(Expressions):
             if code:
                 self.run_text(code, frame, node)
 
-    def _call_back(self, values: list[Value], frame: Frame) -> None:
+    def call_back(self, values: list[Value], frame: Frame) -> None:
         """Functions that are handed to somebody who calls them; a Thread's arguments go along."""
         handed = [value for value in values if value.node is not None]
         others = [value for value in values if value.node is None]
         spread = [part for value in others for part in (value.parts or (value,))]
         for value in handed:
             self.run_function(value, Arguments(spread[:10], {}, []) if spread else None, frame)
-
-    def eager(self, frame: Frame) -> bool:
-        """Whether something reaches this without calling it by name."""
-        return ORDER[frame.reach] <= ORDER[Reach.MODULE]
 
 
 def looks_like_code(text: str) -> bool:
@@ -485,12 +284,12 @@ def looks_like_code(text: str) -> bool:
     return any(sign in head for sign in signs)
 
 
-def _texts(value: Value, depth: int) -> list[str]:
+def texts_of(value: Value, depth: int) -> list[str]:
     """The texts that a value holds, as far as they are known."""
     if value.text:
         return [value.text[:TEXT_SHOWN_MAX]]
     if depth and value.parts:
-        return [text for part in value.parts[:60] for text in _texts(part, depth - 1)]
+        return [text for part in value.parts[:60] for text in texts_of(part, depth - 1)]
     if isinstance(value.const, list):
         return [item[:500] for item in value.const[:60] if isinstance(item, str)]
     return [f"<{value.name}>"] if value.name in ("sys.executable", "__file__") else []

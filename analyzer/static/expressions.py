@@ -77,7 +77,7 @@ class Expressions(ABC):
         """Bind a target to a value."""
 
     @abstractmethod
-    def member(self, value: Value, name: str, frame: Frame) -> Value | None:
+    def member(self, value: Value, name: str) -> Value | None:
         """An attribute of a class, an instance or a module of the artifact; None: nothing of ours."""
 
     @abstractmethod
@@ -115,11 +115,11 @@ class Expressions(ABC):
         return Value()
 
     def _attribute(self, node: ast.Attribute, frame: Frame) -> Value:
-        return self.attribute(self.value(node.value, frame), node.attr, frame)
+        return self.attribute(self.value(node.value, frame), node.attr)
 
-    def attribute(self, base: Value, name: str, frame: Frame, *, hidden: bool = False) -> Value:
+    def attribute(self, base: Value, name: str, *, hidden: bool = False) -> Value:
         """`base.name`."""
-        own = self.member(base, name, frame)
+        own = self.member(base, name)
         if own is not None:
             return own
         dotted = f"{base.name}.{name}" if base.name else ""
@@ -269,7 +269,7 @@ class Expressions(ABC):
             return found
         if base.name.endswith(".__dict__"):
             outer = Value(name=base.name.removesuffix(".__dict__"))
-            return self.attribute(outer, text, frame, hidden=hidden)
+            return self.attribute(outer, text, hidden=hidden)
         return None
 
     def _slice(self, base: Value, node: ast.Slice, frame: Frame) -> Value:
@@ -361,10 +361,10 @@ def _holds(base: Value) -> bool:
 
 def _rounds(source: Value) -> Iterable[Value] | None:
     """The constants that a comprehension goes over, where they are known and few."""
-    if source.known and isinstance(source.const, str | bytes | list | tuple):
-        if len(source.const) <= COMPREHENSION_MAX:
-            return [constant(item, marks=source.marks) for item in source.const]
-    return None
+    known = source.known and isinstance(source.const, str | bytes | list | tuple)
+    if not known or len(source.const) > COMPREHENSION_MAX:
+        return None
+    return [constant(item, marks=source.marks) for item in source.const]
 
 
 def element(value: Value) -> Value:

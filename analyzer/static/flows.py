@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from analyzer.static.detector import Detector, View, match
@@ -83,7 +84,7 @@ def _sent(kind_id: str, mark: str) -> Detector:
 
 def _tells(name: str, text: str) -> bool:
     """Whether a call carries data: a look-up of a name does so only by a name that was made."""
-    return not ASKS_NAME.match(name) or "." in text.replace("0.0.0.0", "").replace("127.0.0.1", "")
+    return not ASKS_NAME.match(name) or re.search(r"[a-z*]\.[a-z*]", text) is not None
 
 
 _SENT: dict[str, StaticKind] = {

@@ -191,9 +191,7 @@ def _codec(data: Any, encoding: str = "utf-8", *_: Any) -> Any:
 def _to_bytes(value: Any = b"", *_: Any) -> bytes:
     if isinstance(value, str):
         return value.encode("utf-8", "replace")
-    if isinstance(value, int):
-        raise ValueError
-    return bytes(value)
+    return b"" if isinstance(value, int) else bytes(value)
 
 
 def _to_text(value: Any = "", *more: Any) -> str:

@@ -48,7 +48,9 @@ class Module:
     tree: ast.Module | None = None
     frame: Frame | None = None
     """Its names, once it was run."""
-    functions: list[tuple[ast.AST, Frame]] = field(default_factory=list)
+    functions: list[tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, Frame]] = field(
+        default_factory=list
+    )
     """Functions that were met, with the frame they were defined in."""
     ran: set[int] = field(default_factory=set)
     """Ids of functions that something called."""

@@ -15,8 +15,6 @@ BLANKS_MIN = 150
 """Blanks before code that is out of sight: wider than any screen."""
 TEXT_BYTES_MAX = 1_000_000
 """Bytes of one source that are searched for hidden characters."""
-VARIATION_MIN = 24
-"""Variation selectors in a row: emoji take one; a payload in them takes hundreds."""
 ODD_NAMES_MIN = 8
 """Different names of an obfuscator's make in one file."""
 ESCAPES_MIN = 60
@@ -30,9 +28,8 @@ _CODE = re.compile(
     rb"\bimport\b|\bexec\b|\beval\b|__import__|\bopen\(|subprocess|b64decode|\bos\.|urlopen|requests|\bcompile\("
 )
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_VARIATION = re.compile(
-    "[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]{%d,}" % VARIATION_MIN
-)
+_VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]{24,}")
+"""Variation selectors or tags in a row: emoji take one; a payload in them takes hundreds."""
 _ZERO = re.compile("[A-Za-z_][\u200b-\u200f\u2060-\u2064\ufeff\u3164\uffa0\u115f\u1160]+[A-Za-z_]")
 _LOOKALIKE = re.compile(
     "[A-Za-z0-9_\U0001d400-\U0001d7ff\uff21-\uff5a]*[\U0001d400-\U0001d7ff\uff21-\uff5a]\\w*"
@@ -331,7 +328,7 @@ HIDING: tuple[Detector, ...] = (
             title="A wall of escapes stands beside code that runs texts",
             levels=eager("medium", module="low"),
             technique="T1027",
-            rationale="A literal of escapes alone is not written by hand; tables of bytes have no exec beside them.",
+            rationale="Nobody writes a literal of escapes by hand; tables of bytes have no exec beside them.",
         ),
         detect=_escape_wall,
     ),

@@ -19,205 +19,39 @@ _BARE = re.compile(
     r"\A(?:[a-z0-9*_-]+\.){1,8}[a-z]{2,18}\Z|\A\d{1,3}(?:\.\d{1,3}){3}(?::\d{2,5})?\Z",
     re.IGNORECASE,
 )
-_OOB = (
-    *(
-        "oastify.com",
-        "burpcollaborator.net",
-        "interact.sh",
-        "interactsh.com",
-        "oast.pro",
-        "oast.live",
-        "oast.site",
-    ),
-    *(
-        "oast.online",
-        "oast.fun",
-        "oast.me",
-        "pipedream.net",
-        "requestbin.com",
-        "requestbin.net",
-        "webhook.site",
-    ),
-    *(
-        "requestcatcher.com",
-        "beeceptor.com",
-        "dnslog.cn",
-        "ceye.io",
-        "canarytokens.com",
-        "requestrepo.com",
-    ),
-    *(
-        "hookbin.com",
-        "hookb.in",
-        "bxss.me",
-        "eyes.sh",
-        "dnslog.link",
-        "mockbin.org",
-        "putsreq.com",
-        "dnsbin.zhack.ca",
-    ),
-    *(
-        "rbndr.us",
-        "xss.ht",
-        "m.pipedream.net",
-        "webhook-test.com",
-        "typedwebhook.tools",
-        "webhookinbox.com",
-    ),
-    *(
-        "postb.in",
-        "ptsv2.com",
-        "ptsv3.com",
-        "cyberx.pw",
-        "bbtest.net",
-        "security-research.org",
-        "h4ck.ctfer.com",
-    ),
-    *(
-        "exploit-server.net",
-        "dnshook.site",
-        "oast.today",
-        "deflect.host",
-        "request.dreamhack.games",
-    ),
-)
-_TUNNEL = (
-    *(
-        "ngrok.io",
-        "ngrok.app",
-        "ngrok-free.app",
-        "ngrok.dev",
-        "trycloudflare.com",
-        "loca.lt",
-        "serveo.net",
-    ),
-    *(
-        "localhost.run",
-        "lhr.life",
-        "portmap.io",
-        "portmap.host",
-        "playit.gg",
-        "duckdns.org",
-        "ddns.net",
-    ),
-    *(
-        "no-ip.org",
-        "hopto.org",
-        "zapto.org",
-        "sytes.net",
-        "repl.co",
-        "glitch.me",
-        "workers.dev",
-        "000webhostapp.com",
-    ),
-    *("pythonanywhere.com", "onion", "onion.ly", "serveblog.net", "freemyip.com", "dynv6.net"),
-)
-_DROP = (
-    *(
-        "transfer.sh",
-        "file.io",
-        "gofile.io",
-        "anonfiles.com",
-        "0x0.st",
-        "catbox.moe",
-        "bashupload.com",
-        "temp.sh",
-    ),
-    *(
-        "store1.gofile.io",
-        "api.gofile.io",
-        "tmpfiles.org",
-        "uguu.se",
-        "pixeldrain.com",
-        "oshi.at",
-        "sendspace.com",
-    ),
-    *(
-        "keep.sh",
-        "anonymfile.com",
-        "filebin.net",
-        "cdn.discordapp.com",
-        "media.discordapp.net",
-        "dropmefiles.com",
-    ),
-    *(
-        "kekma.net",
-        "filetransfer.io",
-        "qu.ax",
-        "files.catbox.moe",
-        "litterbox.catbox.moe",
-        "mediafire.com",
-    ),
-)
-_PASTE = (
-    *(
-        "pastebin.com",
-        "paste.ee",
-        "hastebin.com",
-        "rentry.co",
-        "rentry.org",
-        "ghostbin.co",
-        "dpaste.com",
-        "dpaste.org",
-    ),
-    *(
-        "controlc.com",
-        "pastie.org",
-        "paste.bingner.com",
-        "justpaste.it",
-        "textbin.net",
-        "paste.rs",
-        "termbin.com",
-    ),
-    *(
-        "pastery.net",
-        "ix.io",
-        "sprunge.us",
-        "p.ip.fi",
-        "paste.website",
-        "paste.fo",
-        "pst.klgrth.io",
-        "toptal.com",
-    ),
-    *(
-        "zerobin.net",
-        "privatebin.net",
-        "bpa.st",
-        "nekobin.com",
-        "clbin.com",
-        "gist.githubusercontent.com",
-    ),
-)
-_LOOKUP = (
-    *(
-        "ipinfo.io",
-        "ipify.org",
-        "api.ipify.org",
-        "icanhazip.com",
-        "ifconfig.me",
-        "ip-api.com",
-        "checkip.amazonaws.com",
-    ),
-    *(
-        "ipapi.co",
-        "ident.me",
-        "wtfismyip.com",
-        "myip.dnsomatic.com",
-        "geolocation-db.com",
-        "ipwho.is",
-        "ip.42.pl",
-    ),
-    *(
-        "myexternalip.com",
-        "api.myip.com",
-        "ipecho.net",
-        "freegeoip.app",
-        "ipgeolocation.io",
-        "jsonip.com",
-        "ip.me",
-    ),
-    *("db-ip.com", "ifconfig.co", "ipwhois.app", "freeipapi.com", "httpbin.org"),
-)
+_OOB = """
+    oastify.com burpcollaborator.net interact.sh interactsh.com oast.pro oast.live oast.site
+    oast.online oast.fun oast.me pipedream.net requestbin.com requestbin.net webhook.site
+    requestcatcher.com beeceptor.com dnslog.cn ceye.io canarytokens.com requestrepo.com hookbin.com
+    hookb.in bxss.me eyes.sh dnslog.link mockbin.org putsreq.com dnsbin.zhack.ca rbndr.us xss.ht
+    m.pipedream.net webhook-test.com typedwebhook.tools webhookinbox.com postb.in ptsv2.com
+    ptsv3.com cyberx.pw bbtest.net security-research.org h4ck.ctfer.com exploit-server.net
+    dnshook.site oast.today deflect.host request.dreamhack.games
+"""
+_TUNNEL = """
+    ngrok.io ngrok.app ngrok-free.app ngrok.dev trycloudflare.com loca.lt serveo.net localhost.run
+    lhr.life portmap.io portmap.host playit.gg duckdns.org ddns.net no-ip.org hopto.org zapto.org
+    sytes.net repl.co glitch.me workers.dev 000webhostapp.com pythonanywhere.com onion onion.ly
+    serveblog.net freemyip.com dynv6.net
+"""
+_DROP = """
+    transfer.sh file.io gofile.io anonfiles.com 0x0.st catbox.moe bashupload.com temp.sh
+    store1.gofile.io api.gofile.io tmpfiles.org uguu.se pixeldrain.com oshi.at sendspace.com
+    keep.sh anonymfile.com filebin.net cdn.discordapp.com media.discordapp.net dropmefiles.com
+    kekma.net filetransfer.io qu.ax files.catbox.moe litterbox.catbox.moe mediafire.com
+"""
+_PASTE = """
+    pastebin.com paste.ee hastebin.com rentry.co rentry.org ghostbin.co dpaste.com dpaste.org
+    controlc.com pastie.org paste.bingner.com justpaste.it textbin.net paste.rs termbin.com
+    pastery.net ix.io sprunge.us p.ip.fi paste.website paste.fo pst.klgrth.io toptal.com
+    zerobin.net privatebin.net bpa.st nekobin.com clbin.com gist.githubusercontent.com
+"""
+_LOOKUP = """
+    ipinfo.io ipify.org api.ipify.org icanhazip.com ifconfig.me ip-api.com checkip.amazonaws.com
+    ipapi.co ident.me wtfismyip.com myip.dnsomatic.com geolocation-db.com ipwho.is ip.42.pl
+    myexternalip.com api.myip.com ipecho.net freegeoip.app ipgeolocation.io jsonip.com ip.me
+    db-ip.com ifconfig.co ipwhois.app freeipapi.com httpbin.org
+"""
 _KINDS = (
     ("out-of-band", _OOB),
     ("tunnel", _TUNNEL),
@@ -225,7 +59,7 @@ _KINDS = (
     ("paste", _PASTE),
     ("address-lookup", _LOOKUP),
 )
-_BY_HOST = {host: kind for kind, hosts in _KINDS for host in hosts}
+_BY_HOST = {host: kind for kind, hosts in _KINDS for host in hosts.split()}
 _CHAT = re.compile(
     r"(?:discord(?:app)?\.com/api/(?:v\d+/)?webhooks?/|api\.telegram\.org/bot|hooks\.slack\.com/(?:services|workflows)/"
     r"|/api/webhooks/\d{15,})",
@@ -263,9 +97,8 @@ def hosts_in(text: str) -> Iterator[str]:
     elif 4 <= len(text) <= 100 and _BARE.match(text):
         host = text.partition(":")[0].lower()
         numeric = _NUMERIC.match(host) is not None
-        if numeric and _public(host):
-            yield host
-        elif not numeric and not _FILE_LIKE.search(host) and kind_of(host):
+        named = not numeric and not _FILE_LIKE.search(host) and bool(kind_of(host))
+        if named or (numeric and _public(host)):
             yield host
 
 

@@ -11,215 +11,81 @@ from dataclasses import dataclass
 _GATE: dict[str, tuple[bytes, ...]] = {
     "network": (
         *(
-            b"urlopen",
-            b"urlretrieve",
-            b"requests",
-            b"socket",
-            b"httpx",
-            b"http.client",
-            b"httplib",
-            b"aiohttp",
-        ),
-        *(
-            b"urllib",
-            b"ftplib",
-            b"smtplib",
-            b"dns.resolver",
-            b"paramiko",
-            b"telebot",
-            b"getaddrinfo",
-            b"webhook",
-            b"dropbox",
-        ),
+            b"urlopen urlretrieve requests socket httpx http.client httplib aiohttp urllib ftplib "
+            b"smtplib dns.resolver paramiko telebot getaddrinfo webhook dropbox"
+        ).split(),
     ),
     "process": (
-        b"subprocess",
-        b"system",
-        b"popen",
-        b"Popen",
-        b"startfile",
-        b"os.exec",
-        b"spawn",
-        b"WinExec",
-        b"pip.main",
+        *(b"subprocess system popen Popen startfile os.exec spawn WinExec pip.main").split(),
     ),
     "dynamic": (
         *(
-            b"exec(",
-            b"eval(",
-            b"exec (",
-            b"__import__",
-            b"marshal",
-            b"pickle.load",
-            b"FunctionType",
-            b"CodeType",
-        ),
-        *(b"builtins", b"runpy", b"__pyarmor", b"= exec", b"=exec", b"CryptUnprotect"),
+            b"exec( eval( __import__ marshal pickle.load FunctionType CodeType builtins runpy "
+            b"__pyarmor =exec CryptUnprotect"
+        ).split(),
+        b"exec (",
+        b"= exec",
     ),
-    "native": (b"windll", b"CDLL", b"VirtualAlloc", b"dlopen", b"WinDLL"),
-    "start": (
-        b"Startup",
-        b"CurrentVersion",
-        b"crontab",
-        b"LaunchAgents",
-        b"autostart",
-        b".bashrc",
-        b".pth",
-    ),
+    "native": (*(b"windll CDLL VirtualAlloc dlopen WinDLL").split(),),
+    "start": (*(b"Startup CurrentVersion crontab LaunchAgents autostart .bashrc .pth").split(),),
 }
 """Without one of these words nothing acts: sources that hold none are not looked at any further."""
 _MORE: dict[str, tuple[bytes, ...]] = {
     "encoded": (
         *(
-            b"b64decode",
-            b"base64",
-            b"fromhex",
-            b"decompress",
-            b"rot13",
-            b"rot_13",
-            b"Fernet",
-            b"unhexlify",
-        ),
-        *(b"b85decode", b"b32decode", b"a85decode", b"AES.new", b"[::-1]"),
+            b"b64decode base64 fromhex decompress rot13 rot_13 Fernet unhexlify b85decode b32decode "
+            b"a85decode AES.new [::-1]"
+        ).split(),
     ),
     "place": (
         *(
-            b".ssh",
-            b"id_rsa",
-            b".aws",
-            b"Login Data",
-            b"Local State",
-            b"LOCALAPPDATA",
-            b"leveldb",
-            b".pypirc",
-        ),
-        *(
-            b"wallet.dat",
-            b"tdata",
-            b".git-credentials",
-            b".kube",
-            b"_history",
-            b"CryptUnprotectData",
-            b"/etc/shadow",
-        ),
-        *(
-            b"/etc/passwd",
-            b".docker/config",
-            b"discordcanary",
-            b"Exodus",
-            b"keyring",
-            b".claude",
-            b".npmrc",
-            b".netrc",
-        ),
-        *(b"browser_cookie", b"browsercookie"),
+            b".ssh id_rsa .aws LOCALAPPDATA leveldb .pypirc wallet.dat tdata .git-credentials .kube "
+            b"_history CryptUnprotectData /etc/shadow /etc/passwd .docker/config discordcanary "
+            b"Exodus keyring .claude .npmrc .netrc browser_cookie browsercookie"
+        ).split(),
+        b"Login Data",
+        b"Local State",
     ),
     "start": (
-        b"schtasks",
-        b"systemd",
-        b".zshrc",
-        b"authorized_keys",
-        b"sitecustomize",
-        b"usercustomize",
-        b"winreg",
+        *(b"schtasks systemd .zshrc authorized_keys sitecustomize usercustomize winreg").split(),
     ),
     "site": (
-        b"site-packages",
-        b"getsitepackages",
-        b"dist-packages",
-        b"get_python_lib",
-        b"getusersitepackages",
+        *(
+            b"site-packages getsitepackages dist-packages get_python_lib getusersitepackages"
+        ).split(),
     ),
     "facts": (
         *(
-            b"gethostname",
-            b"getuser",
-            b"getnode",
-            b"platform.node",
-            b"os.environ",
-            b"os.uname",
-            b"getlogin",
-        ),
-        *(b"whoami", b"hostname", b"getfqdn", b"COMPUTERNAME", b"systeminfo"),
+            b"gethostname getuser getnode platform.node os.environ os.uname getlogin whoami "
+            b"hostname getfqdn COMPUTERNAME systeminfo"
+        ).split(),
     ),
-    "screen": (
-        b"ImageGrab",
-        b"pyperclip",
-        b"pynput",
-        b"screenshot",
-        b"GetClipboardData",
-        b"VideoCapture",
-    ),
+    "screen": (*(b"ImageGrab pyperclip pynput screenshot GetClipboardData VideoCapture").split(),),
     "hidden": (
-        b"_0x",
-        b"pyarmor",
-        b"pytransform",
+        *(b"_0x pyarmor pytransform chr( getattr(__").split(),
         b"lambda __",
-        b"chr(",
         b"\\x65\\x78",
-        b"getattr(__",
     ),
     "collector": (
         *(
-            b"/webhooks",
-            b"api.telegram",
-            b"oast",
-            b"burpcollab",
-            b"interact.sh",
-            b"pipedream",
-            b"requestbin",
-        ),
-        *(
-            b"webhook.site",
-            b"ngrok",
-            b"trycloudflare",
-            b"pastebin",
-            b"transfer.sh",
-            b"file.io",
-            b"anonfiles",
-        ),
-        *(
-            b"0x0.st",
-            b"dnslog",
-            b"ipinfo.io",
-            b"ipify",
-            b"icanhazip",
-            b"ifconfig.me",
-            b"ip-api",
-            b"cdn.discord",
-        ),
-        *(
-            b"rentry.co",
-            b"hastebin",
-            b"requestcatcher",
-            b"canarytokens",
-            b"/dev/tcp/",
-            b"powershell",
-            b"curl ",
-        ),
-        *(b"wget ", b"certutil", b"mshta", b"bitsadmin"),
+            b"/webhooks api.telegram oast burpcollab interact.sh pipedream requestbin webhook.site "
+            b"ngrok trycloudflare pastebin transfer.sh file.io anonfiles 0x0.st dnslog ipinfo.io "
+            b"ipify icanhazip ifconfig.me ip-api cdn.discord rentry.co hastebin requestcatcher "
+            b"canarytokens /dev/tcp/ powershell certutil mshta bitsadmin"
+        ).split(),
+        b"curl ",
+        b"wget ",
     ),
 }
 _ADDRESS = re.compile(rb"://\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
-_PAIRS = (
-    *({"network", "process"}, {"network", "dynamic"}, {"encoded", "dynamic"}, {"place", "network"}),
-    *(
-        {"facts", "network"},
-        {"encoded", "process"},
-        {"start", "process"},
-        {"screen", "network"},
-        {"native", "encoded"},
-    ),
-    *({"native", "network"}, {"hidden", "dynamic"}, {"site", "dynamic"}, {"collector", "network"}),
-    *(
-        {"collector", "process"},
-        {"place", "encoded"},
-        {"collector", "dynamic"},
-        {"process", "dynamic"},
-        {"place", "process"},
-        {"start", "network"},
-    ),
-)
+_PAIR_WORDS = """
+    collector+dynamic collector+network collector+process dynamic+encoded dynamic+hidden
+    dynamic+network dynamic+process dynamic+site encoded+native encoded+place encoded+process
+    facts+network native+network network+place network+process network+screen network+start
+    place+process process+start
+"""
+_PAIRS = tuple(frozenset(pair.split("+")) for pair in _PAIR_WORDS.split())
+"""Families that mean something together."""
 
 
 @dataclass(frozen=True, slots=True)

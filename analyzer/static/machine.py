@@ -5,17 +5,16 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from analyzer.static.calls import CALL_DEPTH_MAX, CALLS_MAX, NESTED_MAX, Arguments, Calls
-from analyzer.static.expressions import Enough, element
+from analyzer.static.calls import CALL_DEPTH_MAX, CALLS_MAX, NESTED_MAX, Arguments
 from analyzer.static.frames import ORDER, Event, Frame, Module
 from analyzer.static.hosts import hosts_in
-from analyzer.static.names import BUILD_COMMANDS, BUILTINS, source_of
+from analyzer.static.names import BUILD_COMMANDS, BUILTINS
 from analyzer.static.places import place_kinds
 from analyzer.static.result import Reach
+from analyzer.static.statements import Statements
 from analyzer.static.values import Mark, Value, all_marks, joined
 
 STEPS_MAX = 80_000
@@ -24,29 +23,14 @@ STEPS_CALL_MAX = 35_000
 """Those of them that bodies of functions may take which nothing calls."""
 SEEN_CHARS_MAX = 20_000
 """Characters of one text that are searched for places and hosts."""
-_ALIASES = {
-    "urllib2": "urllib",
-    "six.moves.urllib": "urllib",
-    "cPickle": "pickle",
-    "_pickle": "pickle",
-    "builtins": "builtins",
-    "__builtin__": "builtins",
-    "posix": "os",
-    "nt": "os",
-    "future.moves.urllib": "urllib",
-}
 _PARAMETER = frozenset({Mark.PARAMETER})
 _NEVER = Reach.NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Class:
-    """A class of the artifact: its bases as values."""
-
-    bases: tuple[Value, ...]
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-class Machine(Calls):
+class Machine(Statements):
     """Reads modules of one artifact. `modules`: those worth it, by dotted name."""
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
@@ -61,37 +45,9 @@ class Machine(Calls):
         """Each `setup(...)` that was met."""
         self.commands: dict[tuple[str, str], str] = {}
         """(path, class) of command classes that an installation runs → the command."""
-        self._running = 0
         self._nested = 0
         self._memo: dict[tuple[int, Reach, tuple[Any, ...]], Value] = {}
         self._active: set[int] = set()
-        self._run: dict[type[ast.AST], Callable[[Any, Frame], None]] = {
-            ast.Expr: self._expression,
-            ast.Assign: self._assign,
-            ast.AnnAssign: self._annotated,
-            ast.AugAssign: self._augmented,
-            ast.Import: self._import,
-            ast.ImportFrom: self._import_from,
-            ast.FunctionDef: self._function,
-            ast.AsyncFunctionDef: self._function,
-            ast.ClassDef: self._class,
-            ast.Return: self._return,
-            ast.If: self._if,
-            ast.For: self._for,
-            ast.AsyncFor: self._for,
-            ast.While: self._while,
-            ast.With: self._with,
-            ast.AsyncWith: self._with,
-            ast.Try: self._try,
-            ast.Global: self._outer,
-            ast.Nonlocal: self._outer,
-            ast.Raise: lambda node, frame: self._values((node.exc,), frame),
-            ast.Assert: lambda node, frame: self._values((node.test, node.msg), frame),
-            ast.Delete: lambda node, frame: None,
-            ast.Match: self._match,
-        }
-        if hasattr(ast, "TryStar"):
-            self._run[ast.TryStar] = self._try
 
     # -- modules -------------------------------------------------------------------------------
 
@@ -106,7 +62,7 @@ class Machine(Calls):
             self.unparsed.append(module)
             return
         module.frame.names["__name__"] = Value(const=module.name or "__main__", name="__name__")
-        self._block(module.tree.body, module.frame)
+        self.block(module.tree.body, module.frame)
 
     def run_left(self, module: Module, reach: Reach) -> None:
         """Run the bodies of functions that nothing called; parameters are marked as such."""
@@ -119,201 +75,9 @@ class Machine(Calls):
             module.ran.add(id(node))
             self._body(node, frame, None, reach, None)
 
-    def _block(self, body: Iterable[ast.stmt], frame: Frame) -> None:
-        for statement in body:
-            self.steps_left -= 1
-            if self.steps_left < 0:
-                raise Enough
-            function = self._run.get(type(statement))
-            if function is not None:
-                function(statement, frame)
+    # -- members
 
-    # -- simple statements ---------------------------------------------------------------------
-
-    def _values(self, nodes: Iterable[ast.AST | None], frame: Frame) -> None:
-        for node in nodes:
-            if node is not None:
-                self.value(node, frame)
-
-    def _expression(self, node: ast.Expr, frame: Frame) -> None:
-        if not isinstance(node.value, ast.Constant):
-            self.value(node.value, frame)
-
-    def _assign(self, node: ast.Assign, frame: Frame) -> None:
-        value = self.value(node.value, frame)
-        for target in node.targets:
-            self.bind(target, value, frame)
-
-    def _annotated(self, node: ast.AnnAssign, frame: Frame) -> None:
-        if node.value is not None:
-            self.bind(node.target, self.value(node.value, frame), frame)
-
-    def _augmented(self, node: ast.AugAssign, frame: Frame) -> None:
-        load = _loaded(node.target)
-        both = ast.BinOp(left=load, op=node.op, right=node.value, lineno=node.lineno, col_offset=0)
-        self.bind(node.target, self.value(both, frame), frame)
-
-    def bind(self, target: ast.AST, value: Value, frame: Frame) -> None:
-        """Bind a name, attribute, subscript or a pattern of them."""
-        match target:
-            case ast.Name(id=name):
-                self._set(name, value, frame)
-            case ast.Tuple(elts=targets) | ast.List(elts=targets):
-                spread = len(value.parts) == len(targets) and not value.keys
-                for index, part in enumerate(targets):
-                    self.bind(part, value.parts[index] if spread else element(value), frame)
-            case ast.Starred(value=inner):
-                self.bind(inner, value, frame)
-            case ast.Attribute(value=base, attr=name):
-                owner = self.value(base, frame)
-                if owner.instance or owner.node is not None:
-                    old = owner.fields.get(name)
-                    owner.fields[name] = joined(old, value) if old else value
-                else:
-                    owner.add(all_marks(value))
-            case ast.Subscript(value=base):
-                self._values((target.slice,), frame)
-                owner = self.value(base, frame)
-                owner.add(all_marks(value))
-                if len(owner.parts) < 200 and not owner.keys:
-                    owner.parts = (*owner.parts, value)
-            case _:
-                pass
-
-    def _set(self, name: str, value: Value, frame: Frame) -> None:
-        place = frame.top() if name in frame.outer else frame
-        old = place.names.get(name)
-        place.names[name] = joined(old, value) if old is not None and frame.branches else value
-
-    def _outer(self, node: ast.Global | ast.Nonlocal, frame: Frame) -> None:
-        frame.outer.update(node.names)
-
-    def _return(self, node: ast.Return, frame: Frame) -> None:
-        frame.returned.append(self.value(node.value, frame))
-
-    # -- choices and loops ---------------------------------------------------------------------
-
-    def _branch(self, body: Iterable[ast.stmt], frame: Frame) -> None:
-        frame.branches += 1
-        try:
-            self._block(body, frame)
-        finally:
-            frame.branches -= 1
-
-    def _if(self, node: ast.If, frame: Frame) -> None:
-        guard = _guard(node.test)
-        if guard == "types":
-            self._branch(node.orelse, frame)
-            return
-        self.value(node.test, frame)
-        if guard == "main" and frame.module.name:
-            # Run as a script only; setup.py is run as one.
-            inner, kept = frame, frame.reach
-            inner.reach = max(kept, Reach.CALL, key=ORDER.__getitem__)
-            self._branch(node.body, inner)
-            inner.reach = kept
-        else:
-            self._branch(node.body, frame)
-        self._branch(node.orelse, frame)
-
-    def _for(self, node: ast.For | ast.AsyncFor, frame: Frame) -> None:
-        self.bind(node.target, element(self.value(node.iter, frame)), frame)
-        self._branch(node.body, frame)
-        self._branch(node.orelse, frame)
-
-    def _while(self, node: ast.While, frame: Frame) -> None:
-        self.value(node.test, frame)
-        self._branch(node.body, frame)
-        self._branch(node.orelse, frame)
-
-    def _with(self, node: ast.With | ast.AsyncWith, frame: Frame) -> None:
-        for item in node.items:
-            value = self.value(item.context_expr, frame)
-            if item.optional_vars is not None:
-                self.bind(item.optional_vars, value, frame)
-        self._block(node.body, frame)
-
-    def _try(self, node: ast.Try, frame: Frame) -> None:
-        self._branch(node.body, frame)
-        for handler in node.handlers:
-            if handler.name:
-                self._set(handler.name, Value(), frame)
-            self._branch(handler.body, frame)
-        self._branch(node.orelse, frame)
-        self._branch(node.finalbody, frame)
-
-    def _match(self, node: ast.Match, frame: Frame) -> None:
-        subject = self.value(node.subject, frame)
-        for case in node.cases:
-            for part in ast.walk(case.pattern):
-                if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:
-                    self._set(part.name, Value(marks=all_marks(subject)), frame)
-            self._branch(case.body, frame)
-
-    # -- imports -------------------------------------------------------------------------------
-
-    def _import(self, node: ast.Import, frame: Frame) -> None:
-        for alias in node.names:
-            value = self.module_value(alias.name, frame)
-            if alias.asname:
-                self._set(alias.asname, value, frame)
-            else:
-                first = alias.name.partition(".")[0]
-                known = self.modules.get(first)
-                self._set(
-                    first, value if alias.name == first else Value(name=first, home=known), frame
-                )
-
-    def _import_from(self, node: ast.ImportFrom, frame: Frame) -> None:
-        base = node.module or ""
-        if node.level:
-            steps = frame.module.package.split(".") if frame.module.package else []
-            steps = steps[: len(steps) - (node.level - 1)]
-            base = ".".join([*steps, base] if base else steps)
-        source = self.module_value(base, frame) if base else Value()
-        for alias in node.names:
-            if alias.name == "*":
-                self._import_all(base, source, frame)
-                continue
-            member = self.member(source, alias.name, frame)
-            if member is None:
-                sub = f"{base}.{alias.name}" if base else alias.name
-                ours = self.modules.get(sub)
-                member = self.module_value(sub, frame) if ours else self._named_value(sub)
-            self._set(alias.asname or alias.name, member, frame)
-
-    def _import_all(self, base: str, source: Value, frame: Frame) -> None:
-        ours = self.modules.get(base)
-        if ours is not None and ours.frame is not None:
-            for name, value in list(ours.frame.names.items())[:2000]:
-                if not name.startswith("_"):
-                    frame.names.setdefault(name, value)
-        else:
-            for name in _STARS.get(source.name, ()):
-                self._set(name, self._named_value(f"{source.name}.{name}"), frame)
-
-    def _named_value(self, dotted: str) -> Value:
-        for alias, name in _ALIASES.items():
-            if dotted == alias or dotted.startswith(f"{alias}."):
-                dotted = name + dotted[len(alias) :]
-        return Value(name=dotted, marks=source_of(dotted))
-
-    def module_value(self, name: str, frame: Frame) -> Value:
-        """What importing a module gives; one of the artifact runs now, as eagerly as we do."""
-        parts = name.split(".")
-        for count in range(1, len(parts) + 1):
-            ours = self.modules.get(".".join(parts[:count]))
-            if ours is not None and ours.frame is None and self._running < CALL_DEPTH_MAX:
-                self._running += 1
-                try:
-                    # What only a call imports is still a module that somebody may import first.
-                    self.run_module(ours, min(frame.reach, ours.reach, key=ORDER.__getitem__))
-                finally:
-                    self._running -= 1
-        value = self._named_value(name)
-        return Value(name=value.name, marks=value.marks, home=self.modules.get(name))
-
-    def member(self, value: Value, name: str, frame: Frame) -> Value | None:
+    def member(self, value: Value, name: str) -> Value | None:
         """An attribute of a class, an instance or a module of the artifact."""
         if name in value.fields:
             return self._method(value.fields[name], value)
@@ -335,10 +99,11 @@ class Machine(Calls):
 
     # -- functions and classes -----------------------------------------------------------------
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
+    def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, frame: Frame) -> None:
+        """A definition: defaults and decorators run now, the body where it is called."""
         value = Value(node=node, home=frame)
         frame.module.functions.append((node, frame))
-        self._values((*node.args.defaults, *node.args.kw_defaults), frame)
+        self.values((*node.args.defaults, *node.args.kw_defaults), frame)
         for decorator in node.decorator_list:
             wrapper = self.value(decorator, frame)
             if wrapper.node is not None:
@@ -346,12 +111,13 @@ class Machine(Calls):
                 value = made if made.node is not None else value
             elif wrapper.name == "atexit.register":
                 self.run_function(value, None, frame)
-        self._set(node.name, value, frame)
+        self.set_name(node.name, value, frame)
 
-    def _class(self, node: ast.ClassDef, frame: Frame) -> None:
+    def define_class(self, node: ast.ClassDef, frame: Frame) -> None:
+        """A class: its body runs now; a command that an installation runs acts."""
         bases = tuple(self.value(base, frame) for base in node.bases)
-        self._values((keyword.value for keyword in node.keywords), frame)
-        self._values(node.decorator_list, frame)
+        self.values((keyword.value for keyword in node.keywords), frame)
+        self.values(node.decorator_list, frame)
         scope = f"{frame.scope}.{node.name}" if frame.scope else node.name
         inner = Frame(
             module=frame.module,
@@ -361,9 +127,9 @@ class Machine(Calls):
             depth=frame.depth,
             hold=True,
         )
-        self._block(node.body, inner)
+        self.block(node.body, inner)
         value = Value(node=node, home=frame, fields=inner.names, parts=bases)
-        self._set(node.name, value, frame)
+        self.set_name(node.name, value, frame)
         if frame.module.reach is Reach.BUILD and frame.reach is Reach.BUILD:
             command = next((b.name for b in bases if _is_command(b.name)), "")
             if command:
@@ -434,7 +200,7 @@ class Machine(Calls):
 
     def _body(
         self,
-        node: ast.AST,
+        node: Function,
         home: Frame,
         arguments: Arguments | None,
         reach: Reach,
@@ -449,11 +215,10 @@ class Machine(Calls):
             scope=f"{home.scope}.{name}" if home.scope else name,
             depth=depth,
         )
-        assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         self._bind_parameters(node, inner, home, arguments, owner)
         if isinstance(node, ast.Lambda):
             return self.value(node.body, inner)
-        self._block(node.body, inner)
+        self.block(node.body, inner)
         result = Value()
         for index, value in enumerate(inner.returned):
             result = joined(result, value) if index else value
@@ -527,7 +292,7 @@ class Machine(Calls):
                 part.lineno = line
         self._nested += 1
         try:
-            self._block(tree.body, frame)
+            self.block(tree.body, frame)
         finally:
             self._nested -= 1
 
@@ -546,23 +311,6 @@ class Machine(Calls):
                 self.run_class(part, frame)
 
 
-_STARS: Mapping[str, tuple[str, ...]] = {
-    "os": ("system", "popen", "environ", "getlogin", "getcwd", "startfile", "path"),
-    "subprocess": ("Popen", "run", "call", "check_output", "check_call", "getoutput", "PIPE"),
-    "socket": ("socket", "gethostname", "gethostbyname", "AF_INET", "SOCK_STREAM"),
-    "requests": ("get", "post", "put", "Session"),
-    "urllib.request": ("urlopen", "urlretrieve", "Request"),
-    "base64": ("b64decode", "b64encode", "b32decode", "b85decode"),
-    "ctypes": ("windll", "CDLL", "cdll", "WinDLL"),
-    "setuptools": ("setup", "find_packages", "Command", "Extension"),
-    "distutils.core": ("setup", "Command", "Extension"),
-    "zlib": ("decompress",),
-    "marshal": ("loads",),
-    "cryptography.fernet": ("Fernet",),
-    "getpass": ("getuser",),
-    "platform": ("node", "uname", "system"),
-}
-"""What matters of modules that are imported with a star."""
 _COMMAND_BASE = re.compile(
     r"(?:setuptools\.command|distutils\.command|wheel\.bdist_wheel|wheel\._bdist_wheel|numpy\.distutils\.command)"
     r"[\w.]*\.(?P<name>\w+)\Z"
@@ -598,25 +346,6 @@ def _is_static(node: ast.AST) -> bool:
     return isinstance(node, ast.Lambda) or any(
         isinstance(item, ast.Name) and item.id == "staticmethod" for item in decorators
     )
-
-
-def _loaded(target: ast.AST) -> ast.AST:
-    """A target of an assignment, as something to read."""
-    return target
-
-
-def _guard(test: ast.AST) -> str:
-    """`main` for `__name__ == "__main__"`, `types` for TYPE_CHECKING, else nothing."""
-    match test:
-        case ast.Compare(
-            left=ast.Name(id="__name__"),
-            ops=[ast.Eq()],
-            comparators=[ast.Constant(value="__main__")],
-        ):
-            return "main"
-        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
-            return "types"
-    return ""
 
 
 def parse(data: bytes) -> ast.Module | None:

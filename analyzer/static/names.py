@@ -12,9 +12,8 @@ from analyzer.static.result import Sink
 from analyzer.static.values import Mark
 
 _HTTP = r"(?:get|post|put|patch|delete|head|options|request|stream|send|urlopen|open|fetch)"
-_PATTERNS: tuple[tuple[Sink, str], ...] = (
-    (
-        Sink.NETWORK,
+_PATTERNS: dict[Sink, str] = {
+    Sink.NETWORK: (
         rf"(?:requests|httpx|grequests|requests_html|cloudscraper|curl_cffi\.requests|tls_client|niquests)"
         rf"(?:\.api|\.sessions)?(?:\.(?:Session|session|Client|AsyncClient|HTMLSession|create_scraper)\(\))?\.{_HTTP}"
         rf"|urllib3(?:\.(?:PoolManager|ProxyManager|HTTPSConnectionPool|HTTPConnectionPool)\(\))?\.(?:request|urlopen)"
@@ -35,10 +34,9 @@ _PATTERNS: tuple[tuple[Sink, str], ...] = (
         r"|discord_webhook\.DiscordWebhook(?:\(\)\.execute)?|dhooks\.Webhook(?:\(\)\.send)?"
         r"|discord\.(?:Webhook|SyncWebhook)\.from_url(?:\(\)\.send)?|telebot\.TeleBot(?:\(\)\.send_\w+)?"
         r"|telegram\.Bot(?:\(\)\.send_\w+)?|boto3\.client|pysftp\.Connection"
-        r"|http\.client\.HTTPSConnection|socketio\.Client\(\)\.connect",
+        r"|http\.client\.HTTPSConnection|socketio\.Client\(\)\.connect"
     ),
-    (
-        Sink.PROCESS,
+    Sink.PROCESS: (
         r"subprocess\.(?:Popen|run|call|check_call|check_output|getoutput|getstatusoutput)"
         r"|os\.(?:system|popen[234]?|startfile|exec[lv]p?e?|spawn[lv]p?e?|posix_spawnp?)"
         r"|commands\.(?:getoutput|getstatusoutput)|popen2\.\w+|pty\.spawn|pexpect\.(?:spawn|run)"
@@ -47,26 +45,24 @@ _PATTERNS: tuple[tuple[Sink, str], ...] = (
         r"|_posixsubprocess\.fork_exec|distutils\.spawn\.spawn"
         r"|ctypes\.windll\.shell32\.ShellExecute[AW]|ctypes\.windll\.kernel32\.(?:CreateProcess[AW]|WinExec)"
         r"|pip\.(?:main|_internal\.main|_internal\.cli\.main\.main)"
-        r"|win32com\.client\.Dispatch\(\)\.(?:Run|Exec|ShellExecute)|runpy\.run_path",
+        r"|win32com\.client\.Dispatch\(\)\.(?:Run|Exec|ShellExecute)|runpy\.run_path"
     ),
-    (
-        Sink.DYNAMIC,
+    Sink.DYNAMIC: (
         r"builtins\.(?:exec|eval|execfile|compile)|marshal\.loads?|(?:c?[pP]ickle|dill|cloudpickle)\.loads?"
         r"|types\.(?:FunctionType|CodeType|LambdaType)|code\.InteractiveInterpreter\(\)\.\w+"
         r"|code\.interact|runpy\.run_module|importlib\.util\.module_from_spec|imp\.load_\w+"
         r"|importlib\.machinery\.SourceFileLoader\(\)\.load_module|ctypes\.pythonapi\.PyRun_SimpleString"
-        r"|jsonpickle\.decode|yaml\.unsafe_load",
+        r"|jsonpickle\.decode|yaml\.unsafe_load"
     ),
-    (
-        Sink.NATIVE,
+    Sink.NATIVE: (
         r"ctypes\.(?:CDLL|PyDLL|WinDLL|OleDLL|cdll\.LoadLibrary|windll\.LoadLibrary)"
         r"|ctypes\.(?:windll|cdll|WinDLL\(\))\.(?:kernel32\.)?(?:VirtualAlloc(?:Ex)?|RtlMoveMemory|CreateThread"
         r"|CreateRemoteThread|WriteProcessMemory|VirtualProtect|EnumSystemLocales\w*|RtlCopyMemory|HeapCreate)"
         r"|ctypes\.(?:windll|WinDLL\(\))\.(?:ntdll\.)?(?:NtCreateThreadEx|RtlAdjustPrivilege|NtRaiseHardError)"
-        r"|ctypes\.CFUNCTYPE\(\)\(\)|ctypes\.memmove|cffi\.FFI\(\)\.dlopen",
+        r"|ctypes\.CFUNCTYPE\(\)\(\)|ctypes\.memmove|cffi\.FFI\(\)\.dlopen"
     ),
-)
-_SINKS = tuple((sink, re.compile(rf"(?:{pattern})\Z")) for sink, pattern in _PATTERNS)
+}
+_SINKS = tuple((sink, re.compile(rf"(?:{pattern})\Z")) for sink, pattern in _PATTERNS.items())
 
 MEMORY = re.compile(
     r".*\.(?:VirtualAlloc(?:Ex)?|RtlMoveMemory|CreateRemoteThread|WriteProcessMemory|NtCreateThreadEx"
@@ -83,56 +79,47 @@ ASKS_NAME = re.compile(r"socket\.(?:gethostbyname|gethostbyname_ex|getaddrinfo)\
 SHELLS_OUT = re.compile(r"os\.(?:system|popen\d?)|subprocess\.get(?:status)?output|commands\.\w+")
 """Calls that give their first argument to a shell."""
 
-_SOURCES: tuple[tuple[str, str], ...] = (
-    (Mark.ENVIRON, r"os\.environb?|os\.environ\.(?:copy|items|values)\(\)"),
-    (
-        Mark.HOST,
+_SOURCES: dict[str, str] = {
+    Mark.ENVIRON: r"os\.environb?|os\.environ\.(?:copy|items|values)\(\)",
+    Mark.HOST: (
         r"socket\.(?:gethostname|getfqdn)\(\)|getpass\.getuser\(\)|os\.(?:getlogin|uname)\(\)"
         r"|platform\.(?:node|uname)\(\)|uuid\.(?:getnode|uuid1)\(\)|pwd\.getpw\w+\(\)"
         r"|psutil\.(?:net_if_addrs|users|process_iter|pids|net_connections)\(\)|netifaces\.\w+\(\)"
         r"|GPUtil\.getGPUs\(\)|wmi\.WMI\(\)"
-        r"|win32api\.(?:GetComputerName|GetUserName)\(\)",
+        r"|win32api\.(?:GetComputerName|GetUserName)\(\)"
     ),
-    (Mark.PLATFORM, r"platform\.\w+\(\)|sys\.(?:platform|version)|os\.name|psutil\.\w+\(\)"),
-    (
-        Mark.SCREEN,
+    Mark.PLATFORM: r"platform\.\w+\(\)|sys\.(?:platform|version)|os\.name|psutil\.\w+\(\)",
+    Mark.SCREEN: (
         r"(?:PIL\.)?ImageGrab\.grab(?:clipboard)?\(\)|pyautogui\.(?:screenshot|typewrite)\(\)|mss\.mss\(\)"
         r"|pyscreenshot\.grab\(\)|pyperclip\.(?:paste|waitForNewPaste)\(\)|win32clipboard\.GetClipboardData\(\)"
         r"|clipboard\.paste\(\)|pynput\.keyboard\.Listener\(\)|keyboard\.(?:on_press|hook|record|on_release)\(\)"
-        r"|cv2\.VideoCapture\(\)|sounddevice\.rec\(\)|pyaudio\.PyAudio\(\)|tkinter\.Tk\(\)\.clipboard_get\(\)",
+        r"|cv2\.VideoCapture\(\)|sounddevice\.rec\(\)|pyaudio\.PyAudio\(\)|tkinter\.Tk\(\)\.clipboard_get\(\)"
     ),
-    (
-        Mark.SECRET,
+    Mark.SECRET: (
         r"keyring\.get_(?:password|credential)\(\)|win32crypt\.CryptUnprotectData\(\)"
         r"|browser_?cookie3?\.\w+\(\)|ctypes\.windll\.crypt32\.CryptUnprotectData\(\)"
-        r"|winreg\.\w*wallet\w*|browserhistory\.\w+\(\)",
+        r"|winreg\.\w*wallet\w*|browserhistory\.\w+\(\)"
     ),
-    (
-        Mark.FILE,
-        r"builtins\.open\(\)|io\.open\(\)|codecs\.open\(\)|os\.(?:listdir|walk|scandir)\(\)|glob\.i?glob\(\)",
+    Mark.FILE: (
+        r"builtins\.open\(\)|io\.open\(\)|codecs\.open\(\)|os\.(?:listdir|walk|scandir)\(\)|glob\.i?glob\(\)"
     ),
-    (
-        Mark.RESPONSE,
-        r"socket\.socket\(\)\.(?:recv|recvfrom|makefile)\(\)|websocket\.create_connection\(\)\.recv\(\)",
+    Mark.RESPONSE: (
+        r"socket\.socket\(\)\.(?:recv|recvfrom|makefile)\(\)|websocket\.create_connection\(\)\.recv\(\)"
     ),
-    (Mark.SOCKET, r"socket\.(?:socket|create_connection)\(\)|socket\.socket\(\)\.fileno\(\)"),
-    (Mark.TEMPORARY, r"tempfile\.\w+\(\)"),
-    (
-        Mark.SITE,
+    Mark.SOCKET: r"socket\.(?:socket|create_connection)\(\)|socket\.socket\(\)\.fileno\(\)",
+    Mark.TEMPORARY: r"tempfile\.\w+\(\)",
+    Mark.SITE: (
         r"site\.(?:getsitepackages|getusersitepackages)\(\)|site\.USER_SITE|sysconfig\.get_paths?\(\)"
-        r"|sysconfig\.get_python_lib\(\)|distutils\.sysconfig\.get_python_lib\(\)",
+        r"|sysconfig\.get_python_lib\(\)|distutils\.sysconfig\.get_python_lib\(\)"
     ),
-)
-_SOURCE = tuple((mark, re.compile(rf"(?:{pattern})\Z")) for mark, pattern in _SOURCES)
+}
+_SOURCE = tuple((mark, re.compile(rf"(?:{pattern})\Z")) for mark, pattern in _SOURCES.items())
 _DECODES = re.compile(
     r"(?:base64\.\w*decode\w*|binascii\.(?:a2b_\w+|unhexlify)|(?:zlib|gzip|lzma|bz2|brotli|blosc|lz4\.frame)\.decompress"
     r"|zlib\.decompressobj\(\)\.decompress|codecs\.decode|marshal\.loads"
     r"|builtins\.(?:bytes|bytearray)\.fromhex|cryptography\.fernet\.Fernet\(\)\.decrypt"
     r"|(?:Crypto|Cryptodome)\.Cipher\.\w+\.new\(\)\.decrypt\w*|pyaes\.\w+\(\)\.\w+|rsa\.decrypt"
     r"|cryptography\.hazmat\.\S*decryptor\(\)\.\w+|nacl\.\S*decrypt|stegano\.\S*reveal)\(\)\Z"
-)
-_PASSES_COMMAND = frozenset(
-    {"whoami", "hostname", "ipconfig", "ifconfig", "systeminfo", "id", "uname"}
 )
 _CACHE_MAX = 20_000
 _sinks: dict[str, Sink | None] = {}
@@ -174,115 +161,25 @@ CALLERS = re.compile(
     r"|threading\.Thread\(\)\.\w+|sched\.scheduler\(\)\.enter|trio\.run|anyio\.run"
 )
 """What calls the functions that it is given, sooner or later."""
-BUILD_COMMANDS = frozenset(
-    {
-        *("install", "develop", "egg_info", "build", "build_py", "build_ext", "build_clib"),
-        *(
-            "build_scripts",
-            "bdist_wheel",
-            "bdist_egg",
-            "bdist",
-            "easy_install",
-            "install_lib",
-            "sdist",
-        ),
-        *(
-            "install_data",
-            "install_scripts",
-            "install_headers",
-            "install_egg_info",
-            "editable_wheel",
-        ),
-        *("dist_info", "post_install", "Install", "Develop", "InstallCommand"),
-    }
-)
+_BUILD_WORDS = """
+    Develop Install InstallCommand bdist bdist_egg bdist_wheel build build_clib build_ext
+    build_py build_scripts develop dist_info easy_install editable_wheel egg_info install
+    install_data install_egg_info install_headers install_lib install_scripts post_install
+    sdist
+"""
+BUILD_COMMANDS = frozenset(_BUILD_WORDS.split())
 """Commands of setuptools that an installation runs; `sdist` since old front ends built one."""
-INSTALL_COMMANDS = frozenset(
-    {
-        "install",
-        "develop",
-        "egg_info",
-        "easy_install",
-        "install_lib",
-        "install_data",
-        "install_scripts",
-        "bdist_egg",
-    }
-)
+_INSTALL_WORDS = """
+    bdist_egg develop easy_install egg_info install install_data install_lib install_scripts
+"""
+INSTALL_COMMANDS = frozenset(_INSTALL_WORDS.split())
 """Those that honest projects seldom have a reason to extend."""
-BUILTINS = frozenset(
-    {
-        *(
-            "exec",
-            "eval",
-            "compile",
-            "open",
-            "getattr",
-            "setattr",
-            "globals",
-            "locals",
-            "vars",
-            "dir",
-        ),
-        *(
-            "__import__",
-            "chr",
-            "ord",
-            "int",
-            "str",
-            "bytes",
-            "bytearray",
-            "list",
-            "tuple",
-            "dict",
-            "set",
-        ),
-        *(
-            "map",
-            "filter",
-            "sorted",
-            "max",
-            "min",
-            "sum",
-            "len",
-            "hex",
-            "reversed",
-            "print",
-            "input",
-        ),
-        *(
-            "type",
-            "super",
-            "isinstance",
-            "execfile",
-            "zip",
-            "enumerate",
-            "range",
-            "any",
-            "all",
-            "next",
-        ),
-        *(
-            "iter",
-            "repr",
-            "format",
-            "abs",
-            "object",
-            "property",
-            "staticmethod",
-            "classmethod",
-            "float",
-        ),
-        *(
-            "unicode",
-            "raw_input",
-            "frozenset",
-            "bool",
-            "memoryview",
-            "callable",
-            "hasattr",
-            "id",
-            "pow",
-        ),
-    }
-)
+_BUILTIN_WORDS = """
+    __import__ abs all any bool bytearray bytes callable chr classmethod compile dict dir
+    enumerate eval exec execfile filter float format frozenset getattr globals hasattr hex id
+    input int isinstance iter len list locals map max memoryview min next object open ord pow
+    print property range raw_input repr reversed set setattr sorted staticmethod str sum super
+    tuple type unicode vars zip
+"""
+BUILTINS = frozenset(_BUILTIN_WORDS.split())
+"""Names that are there without an import, of Python 2 too."""

@@ -66,7 +66,7 @@ SIGNS: tuple[Detector, ...] = (
             title="Its version is chosen to win over any other",
             levels={Reach.BUILD: "medium", Reach.CALL: "low"},
             technique="T1195.002",
-            rationale="99.0 and 9999.9 beat every private version (dependency confusion); dates are versions too.",
+            rationale="99.0 and 9999.9 beat every private version (dependency confusion); years are left out.",
         ),
         detect=_probe,
     ),

@@ -105,9 +105,7 @@ def _safely(
         function(module, reach)
     except Enough:
         raise
-    except (
-        Exception
-    ):  # the source is hostile: what it does to us is evidence, and must not lose the rest
+    except Exception:  # noqa: BLE001 - hostile source: what it does to us must not lose the rest
         machine.unparsed.append(module)
 
 

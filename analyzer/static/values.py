@@ -31,9 +31,9 @@ class Mark:
     """All of the environment."""
     VARIABLE = "variable"
     """One variable of it."""
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a label
     """Content or path of a place where secrets lie, or a variable named like one."""
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 - a label
     """A variable of the environment that is named like a secret."""
     HOST = "host"
     """Facts that tell one machine or person: host name, user, hardware address."""
