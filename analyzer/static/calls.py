@@ -156,6 +156,7 @@ class Calls(Expressions):
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         folded = self._fold(function, method, arguments)
         if folded is not None:
+            self.charge(folded.const)
             text = isinstance(folded.const, str | bytes) and len(folded.const) > 3
             if not function.name.startswith(("os.path.", "builtins.str")) and text:
                 folded.add(frozenset({Mark.MADE}))
@@ -196,6 +197,7 @@ class Calls(Expressions):
             and len(values) == 2
             and isinstance(values[1].const, str | bytes | list)
         ):
+            self.charge(values[1].const)
             made = [fold_call(values[0].name, [item], {}) for item in list(values[1].const)[:4000]]
             if made and all(item is not UNKNOWN for item in made):
                 return constant(made, marks=all_marks(*values))
@@ -285,11 +287,16 @@ def looks_like_code(text: str) -> bool:
 
 
 def texts_of(value: Value, depth: int) -> list[str]:
-    """The texts that a value holds, as far as they are known."""
+    """The texts that a value holds, as far as they are known, cut at TEXT_SHOWN_MAX in all."""
     if value.text:
         return [value.text[:TEXT_SHOWN_MAX]]
     if depth and value.parts:
-        return [text for part in value.parts[:60] for text in texts_of(part, depth - 1)]
+        found: list[str] = []
+        for part in value.parts[:60]:
+            found += texts_of(part, depth - 1)
+            if sum(map(len, found)) > TEXT_SHOWN_MAX:
+                break
+        return found
     if isinstance(value.const, list):
         return [item[:500] for item in value.const[:60] if isinstance(item, str)]
     return [f"<{value.name}>"] if value.name in ("sys.executable", "__file__") else []

@@ -26,6 +26,8 @@ class View:
     """By path, what the first look saw."""
     unparsed: tuple[Module, ...] = ()
     """Sources that were to be parsed and are no Python 3."""
+    nested: tuple[Module, ...] = ()
+    """Sources nested deeper than can be read."""
     commands: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(path, class) of command classes that an installation runs → the command."""
 

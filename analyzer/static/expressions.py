@@ -94,6 +94,13 @@ class Expressions(ABC):
         function = self._dispatch.get(type(node))
         return function(node, frame) if function else Value()
 
+    def charge(self, const: Any) -> None:
+        """Long results cost more than a step: work and memory stay bounded by the steps."""
+        if isinstance(const, str | bytes):
+            self.steps_left -= len(const) // 4096
+        elif isinstance(const, list | tuple):
+            self.steps_left -= len(const) // 64
+
     # -- leaves --------------------------------------------------------------------------------
 
     def _constant(self, node: ast.Constant, frame: Frame) -> Value:
@@ -156,6 +163,7 @@ class Expressions(ABC):
             marks |= all_marks(left, right)
         if left.known and right.known:
             const = fold_binary(node.op, left.const, right.const)
+            self.charge(const)
             if isinstance(const, str | bytes) and isinstance(node.op, ast.Add):
                 marks |= MADE
             if const is not UNKNOWN:
@@ -206,8 +214,10 @@ class Expressions(ABC):
     def sequence(self, parts: tuple[Value, ...], *, whole: bool = True) -> Value:
         """A list of values: a constant where all of them are."""
         if whole and parts and all(part.known for part in parts):
-            return Value(const=[part.const for part in parts], parts=parts, marks=all_marks(*parts))
-        return Value(parts=parts, marks=all_marks(*parts))
+            return Value(
+                const=[part.const for part in parts], parts=parts, marks=all_marks(*parts, depth=1)
+            )
+        return Value(parts=parts, marks=all_marks(*parts, depth=1))
 
     def _dict(self, node: ast.Dict, frame: Frame) -> Value:
         keys = tuple(self.value(key, frame) if key else Value() for key in node.keys[:PARTS_MAX])

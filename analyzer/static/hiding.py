@@ -23,7 +23,6 @@ HUGE_BYTES = 60_000
 """Bytes of a setup.py that no honest one has, with half of them on one line."""
 PACKED_MIN = 12
 """Statements on one line."""
-_FAR = re.compile(rb"^(?P<code>[^\n]{0,400}?)[ \t]{150,}(?P<far>[^\s#][^\n]{0,2000})", re.MULTILINE)
 _CODE = re.compile(
     rb"\bimport\b|\bexec\b|\beval\b|__import__|\bopen\(|subprocess|b64decode|\bos\.|urlopen|requests|\bcompile\("
 )
@@ -31,10 +30,9 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _VARIATION = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef\U000e0020-\U000e007f]{24,}")
 """Variation selectors or tags in a row: emoji take one; a payload in them takes hundreds."""
 _ZERO = re.compile("[A-Za-z_][\u200b-\u200f\u2060-\u2064\ufeff\u3164\uffa0\u115f\u1160]+[A-Za-z_]")
-_LOOKALIKE = re.compile(
-    "[A-Za-z0-9_\U0001d400-\U0001d7ff\uff21-\uff5a]*[\U0001d400-\U0001d7ff\uff21-\uff5a]\\w*"
-)
-"""Identifiers with mathematical or full-width letters, which Python reads as plain ones."""
+_LOOKALIKE = re.compile("[\U0001d400-\U0001d7ff\uff21-\uff5a]\\w*")
+"""Mathematical or full-width letters, which Python reads as plain ones, and what follows."""
+_WORD_END = re.compile(r"\w{0,40}\Z")
 _PROTECTORS = (b"__pyarmor", b"pyarmor_runtime", b"sourcedefender")
 _MARKS = (
     *(b"Hyperion", b"PlutoCrypt", b"pyobfuscate", b"PyObfuscator", b"class Kramer", b"Kramer."),
@@ -99,15 +97,27 @@ def _place(kind_id: str, module: Module, position: int, *, what: str = "") -> Ma
 
 def _far_right(view: View) -> Iterator[Match]:
     for module in view.modules:
-        if b" " * BLANKS_MIN not in module.data and b"\t" * BLANKS_MIN not in module.data:
-            continue
-        for found in _FAR.finditer(module.data[:TEXT_BYTES_MAX]):
-            code, far = found["code"].strip(), found["far"]
-            if _CODE.search(far) and (
-                not code or code.endswith((b";", b",", b"\\", b":")) or b";" in far
-            ):
-                yield _place("static-far-right", module, found.start("far"))
+        for blanks in (b" " * BLANKS_MIN, b"\t" * (BLANKS_MIN // 4)):
+            found = _behind(module.data[:TEXT_BYTES_MAX], blanks)
+            if found is not None:
+                yield _place("static-far-right", module, found)
                 break
+
+
+def _behind(data: bytes, blanks: bytes) -> int | None:
+    """Where code stands behind blanks on its line; None where none does."""
+    position = data.find(blanks)
+    while position >= 0:
+        end = data.find(b"\n", position)
+        end = len(data) if end < 0 else end
+        start = data.rfind(b"\n", 0, position) + 1
+        before = data[max(start, position - 2000) : position].strip()
+        far = data[position : min(end, position + 20_000)].lstrip()[:2000]
+        ends = not before or before.endswith((b";", b",", b"\\", b":", b")"))
+        if not far.startswith(b"#") and _CODE.search(far) and (ends or b";" in far):
+            return data.index(far[:1], position + len(blanks))
+        position = data.find(blanks, end)
+    return None
 
 
 def _invisible(view: View) -> Iterator[Match]:
@@ -134,7 +144,9 @@ def _homoglyphs(view: View) -> Iterator[Match]:
             continue
         text = module.data[:TEXT_BYTES_MAX].decode("utf-8", "replace")
         for found in _LOOKALIKE.finditer(text):
-            if unicodedata.normalize("NFKC", found.group()) in _TELLING:
+            before = _WORD_END.search(text[max(0, found.start() - 40) : found.start()])
+            word = (before.group() if before else "") + found.group()[:100]
+            if unicodedata.normalize("NFKC", word) in _TELLING:
                 position = len(text[: found.start()].encode("utf-8", "replace"))
                 yield _place("static-homoglyph", module, position)
                 break
@@ -221,6 +233,12 @@ def _blob(view: View) -> Iterator[Match]:
             line = max(module.data.split(b"\n"), key=len)
             if len(line) > HUGE_BYTES // 2:
                 yield _place("static-blob", module, module.data.index(line), what="huge-line")
+
+
+def _nested(view: View) -> Iterator[Match]:
+    """Sources nested deeper than can be read."""
+    for module in view.nested:
+        yield _place("static-deep-nesting", module, 0)
 
 
 def _packed(view: View) -> Iterator[Match]:
@@ -346,6 +364,19 @@ HIDING: tuple[Detector, ...] = (
             rationale="Payloads travel as base64; so do icons and test data, which nobody runs.",
         ),
         detect=_blob,
+    ),
+    Detector(
+        id="static-deep-nesting",
+        kind=StaticKind(
+            title="A source is nested deeper than can be read",
+            levels=eager("medium", module="low"),
+            technique="T1027",
+            rationale=(
+                "Hundreds of brackets in brackets end parsers, ours as well as an interpreter's of another "
+                "version; generated tables nest a dozen."
+            ),
+        ),
+        detect=_nested,
     ),
     Detector(
         id="static-packed-line",

@@ -13,7 +13,7 @@ from analyzer.static.sources import Layout
 _IMPORT_LINE = re.compile(rb"import[ \t]")
 """`site.addpackage` executes the lines that begin so."""
 _DYNAMIC = re.compile(
-    rb"\b(?:exec|eval|compile|__import__)\s*\(.*(?:b(?:16|32|64|85)decode|decompress|fromhex|unhexlify|marshal|chr\(|rot_?13"
+    rb"\b(?:exec|eval|compile|__import__)\s*\(.{0,300}?(?:b(?:16|32|64|85)decode|decompress|fromhex|unhexlify|marshal|chr\(|rot_?13"
     rb"|urlopen|urllib|requests|httpx|socket|subprocess|popen|os\.system|\[::-1\]|\bopen\(|read_text|Fernet)"
 )
 """Code that is decoded, fetched or read from a file. Coverage and setuptools exec one plain import."""

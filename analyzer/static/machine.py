@@ -11,7 +11,7 @@ from typing import Any
 from analyzer.static.calls import CALL_DEPTH_MAX, CALLS_MAX, NESTED_MAX, Arguments
 from analyzer.static.frames import ORDER, Event, Frame, Module
 from analyzer.static.hosts import hosts_in
-from analyzer.static.names import BUILD_COMMANDS, BUILTINS
+from analyzer.static.names import BUILD_COMMANDS
 from analyzer.static.places import place_kinds
 from analyzer.static.result import Reach
 from analyzer.static.statements import Statements
@@ -21,8 +21,10 @@ STEPS_MAX = 80_000
 """Expressions and statements of one artifact that are read: 0.4 s on a slow core."""
 STEPS_CALL_MAX = 35_000
 """Those of them that bodies of functions may take which nothing calls."""
-SEEN_CHARS_MAX = 20_000
+SEEN_CHARS_MAX = 4000
 """Characters of one text that are searched for places and hosts."""
+SEEN_ALL_MAX = 1_000_000
+"""Characters of all texts of one artifact that are searched: a sum of texts is searched at each step."""
 _PARAMETER = frozenset({Mark.PARAMETER})
 _NEVER = Reach.NOTHING
 
@@ -41,11 +43,14 @@ class Machine(Statements):
         self.steps_left = STEPS_MAX
         self.calls_left = CALLS_MAX
         self.unparsed: list[Module] = []
+        self.nested: list[Module] = []
+        """Modules nested deeper than can be read."""
         self.setups: list[tuple[Arguments, Module]] = []
         """Each `setup(...)` that was met."""
         self.commands: dict[tuple[str, str], str] = {}
         """(path, class) of command classes that an installation runs → the command."""
         self._nested = 0
+        self._seen_left = SEEN_ALL_MAX
         self._memo: dict[tuple[int, Reach, tuple[Any, ...]], Value] = {}
         self._active: set[int] = set()
 
@@ -57,7 +62,10 @@ class Machine(Statements):
             return
         module.reach = reach
         module.frame = Frame(module=module, reach=reach)
-        module.tree = parse(module.data)
+        try:
+            module.tree = parse(module.data)
+        except (RecursionError, MemoryError):
+            self.nested.append(module)
         if module.tree is None:
             self.unparsed.append(module)
             return
@@ -272,6 +280,9 @@ class Machine(Statements):
     def seen(self, value: Value, node: ast.AST, frame: Frame) -> Value:
         """A text was met: note the places and hosts that it names."""
         text = value.text[:SEEN_CHARS_MAX]
+        self._seen_left -= len(text)
+        if self._seen_left < 0:
+            return value
         for kind, mark in place_kinds(text):
             value.add(frozenset({mark}))
             self.note("place", kind, node, frame, [], extra=text[:200])
@@ -283,7 +294,12 @@ class Machine(Statements):
         """Read code that stands in a text, with the names in force here."""
         if self._nested >= NESTED_MAX or len(text) < 6:
             return
-        tree = parse(text.encode("utf-8", "surrogatepass"))
+        self.steps_left -= len(text) // 256
+        try:
+            tree = parse(text.encode("utf-8", "surrogatepass"))
+        except (RecursionError, MemoryError):
+            self.nested.append(frame.module)
+            return
         if tree is None:
             return
         line = getattr(node, "lineno", 0)
@@ -349,13 +365,14 @@ def _is_static(node: ast.AST) -> bool:
 
 
 def parse(data: bytes) -> ast.Module | None:
-    """The syntax tree; None where it is no Python 3, or too deeply nested."""
+    """The syntax tree; None where it is no Python 3. Raises RecursionError, MemoryError: too nested."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(data)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+    except SyntaxError as error:
+        if "too many nested" in str(error):
+            raise RecursionError from error
         return None
-
-
-__all__ = ["BUILTINS", "Machine", "parse"]
+    except (ValueError, OverflowError):
+        return None

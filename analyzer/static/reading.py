@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from analyzer.clean import printable
@@ -30,6 +31,8 @@ PARSE_BYTES_MAX = 500_000
 """Bytes of source of one artifact that are parsed: some 0.2 s."""
 PARSE_FILE_BYTES_MAX = 400_000
 """Bytes of one source that is parsed, long literals left out of the count."""
+RECURSION_MAX = 5000
+"""Frames of ours: a chain of 500 calls takes some 2000. They are Python's own, and take no C stack."""
 EVENTS_MAX = 20_000
 """Events of one artifact that detectors look at."""
 _LEVELS: tuple[Level, ...] = ("critical", "high", "medium", "low", "info")
@@ -50,6 +53,7 @@ def read_static(sources: Sources, layout: Layout) -> StaticReport:
         events=tuple(sorted(events, key=lambda event: ORDER[event.reach])),
         modules=modules,
         unparsed=tuple(machine.unparsed),
+        nested=tuple(dict.fromkeys(machine.nested)),
         commands=machine.commands,
         looks=made.looks,
     )
@@ -85,6 +89,8 @@ def _run(machine: Machine, chosen: list[Module], layout: Layout) -> bool:
         Module(name="", path=path, reach=Reach.START, data=code)
         for path, code in import_lines(layout)
     ]
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(RECURSION_MAX)
     try:
         for module in (*hooks, *chosen):
             _safely(machine, machine.run_module, module, module.reach)
@@ -94,6 +100,8 @@ def _run(machine: Machine, chosen: list[Module], layout: Layout) -> bool:
             _safely(machine, machine.run_left, module, reach)
     except Enough:
         return False
+    finally:
+        sys.setrecursionlimit(limit)
     return True
 
 
@@ -105,6 +113,9 @@ def _safely(
         function(module, reach)
     except Enough:
         raise
+    except (RecursionError, MemoryError):
+        machine.nested.append(module)
+        machine.unparsed.append(module)
     except Exception:  # noqa: BLE001 - hostile source: what it does to us must not lose the rest
         machine.unparsed.append(module)
 

@@ -15,6 +15,10 @@ PARTS_MAX = 2000
 """Elements of a list or tuple that are followed."""
 
 
+_BREADTHS = (0, 4, 10, 200)
+"""Elements that are looked at for marks, by how deep may still be looked."""
+
+
 class _Unknown:
     """Stands for a value that is not known."""
 
@@ -127,16 +131,17 @@ def constant(value: Any, *, exact: bool = True, marks: frozenset[str] = NO_MARKS
 
 
 def all_marks(*values: Value | None, depth: int = 3) -> frozenset[str]:
-    """The marks of values and of what they hold."""
+    """The marks of values and of what they hold: less and less of it the deeper it lies."""
     found: set[str] = set()
+    breadth = _BREADTHS[depth]
     for value in values:
         if value is None:
             continue
         found |= value.marks
         if depth and value.parts:
-            found |= all_marks(*value.parts[:PARTS_MAX], depth=depth - 1)
+            found |= all_marks(*value.parts[:breadth], depth=depth - 1)
         if depth and value.fields:
-            found |= all_marks(*list(value.fields.values())[:50], depth=depth - 1)
+            found |= all_marks(*list(value.fields.values())[:breadth], depth=depth - 1)
     return frozenset(found)
 
 
