@@ -11,6 +11,8 @@ import click
 
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.detectors.techniques import NOT_SEEN, TECHNIQUES
+from analyzer.static.catalog import STATIC
+from analyzer.static.result import Reach
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
 from tests.proofs.pages import OWN_PAGES
@@ -24,6 +26,7 @@ def pages() -> dict[str, str]:
     made = {
         "cli.md": "\n".join(cli_page()) + "\n",
         "detectors.md": "\n".join(detectors_page()) + "\n",
+        "static.md": "\n".join(static_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",
     }
@@ -89,6 +92,26 @@ def detectors_page() -> Iterator[str]:
         ids = [d.definition.id for d in DETECTORS if identity in d.definition.techniques]
         seen = ", ".join(f"`{name}`" for name in ids) or f"No run shows it. {NOT_SEEN[identity]}"
         yield f"| {identity} | {name} | {seen} |"
+
+
+def static_page() -> Iterator[str]:
+    """Every static detector with its severity by what reaches it."""
+    yield "# Static detectors\n"
+    yield "What is looked for in an artifact's files, which are read and never run."
+    yield (
+        "Severity depends on what makes the code run, most eager first: *build* (setup.py, command "
+        "classes, a back end in the tree), *start* (`.pth`, `.start`, `sitecustomize`), *import* (a "
+        "package's own `__init__`, and what that imports or calls), *module* (a module that somebody may "
+        "import), *call* (bodies of functions). What nothing reaches (tests, documentation, examples) is "
+        "info.\n"
+    )
+    reaches = [reach for reach in Reach if reach is not Reach.NOTHING]
+    yield "| Id | Title | " + " | ".join(reach.value for reach in reaches) + " | ATT&CK | Rationale |"
+    yield "|---" * (len(reaches) + 4) + "|"
+    for identity, kind in STATIC.items():
+        levels = " | ".join(kind.levels.get(reach, "info") for reach in reaches)
+        rationale = kind.rationale.replace("|", chr(92) + "|")
+        yield f"| `{identity}` | {kind.title} | {levels} | {kind.technique} | {rationale} |"
 
 
 def cli_page() -> Iterator[str]:

@@ -6,9 +6,20 @@ out of these tables; the worker looks up what they mean. Standard library only.
 
 from __future__ import annotations
 
-from analyzer.static.hooks import HOOK_KINDS
+from analyzer.static.acts import ACTS
+from analyzer.static.detector import Detector
+from analyzer.static.flows import FLOWS
+from analyzer.static.hiding import HIDING
+from analyzer.static.hooks import HOOKS
 from analyzer.static.kind import StaticKind
 from analyzer.static.members import MEMBER_KINDS
+from analyzer.static.packaging_signs import SIGNS
 
-STATIC: dict[str, StaticKind] = {**HOOK_KINDS, **MEMBER_KINDS}
-"""By id, such as `static-network-exec`; each family of detectors gives its part."""
+DETECTORS: tuple[Detector, ...] = (*FLOWS, *ACTS, *HIDING, *SIGNS, *HOOKS)
+"""Detectors of Python sources, in the order of their families."""
+
+STATIC: dict[str, StaticKind] = {
+    **{detector.id: detector.kind for detector in DETECTORS},
+    **MEMBER_KINDS,
+}
+"""By id, such as `static-decode-exec`; each family of detectors gives its part."""
