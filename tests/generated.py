@@ -12,6 +12,8 @@ import click
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.detectors.techniques import NOT_SEEN, TECHNIQUES
 from analyzer.facttables import FINDINGS, SIGNALS
+from analyzer.static.catalog import STATIC
+from analyzer.static.result import Reach
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
 from tests.proofs.pages import OWN_PAGES
@@ -26,6 +28,7 @@ def pages() -> dict[str, str]:
         "cli.md": "\n".join(cli_page()) + "\n",
         "facts.md": "\n".join(facts_page()) + "\n",
         "detectors.md": "\n".join(detectors_page()) + "\n",
+        "static.md": "\n".join(static_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",
     }
@@ -119,6 +122,28 @@ def facts_page() -> Iterator[str]:
             f"| `{found.id}` | {found.title} | {found.severity.value} | {found.layer.value} "
             f"| {found.source} | {found.technique} | {found.rationale} |"
         )
+
+
+def static_page() -> Iterator[str]:
+    """Every static detector with its severity by what reaches it."""
+    yield "# Static detectors\n"
+    yield "What is looked for in an artifact's files, which are read and never run."
+    yield (
+        "Severity depends on what makes the code run, most eager first: *build* (setup.py, command "
+        "classes, a back end in the tree), *start* (`.pth`, `.start`, `sitecustomize`), *import* (a "
+        "package's own `__init__`, and what that imports or calls), *module* (a module that somebody may "
+        "import), *call* (bodies of functions). What nothing reaches (tests, documentation, examples) is "
+        "info.\n"
+    )
+    reaches = [reach for reach in Reach if reach is not Reach.NOTHING]
+    yield (
+        "| Id | Title | " + " | ".join(reach.value for reach in reaches) + " | ATT&CK | Rationale |"
+    )
+    yield "|---" * (len(reaches) + 4) + "|"
+    for identity, kind in STATIC.items():
+        levels = " | ".join(kind.levels.get(reach, "info") for reach in reaches)
+        rationale = kind.rationale.replace("|", chr(92) + "|")
+        yield f"| `{identity}` | {kind.title} | {levels} | {kind.technique} | {rationale} |"
 
 
 def cli_page() -> Iterator[str]:

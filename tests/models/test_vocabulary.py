@@ -13,6 +13,7 @@ from analyzer.flaws import FLAWS
 from analyzer.provenance.catalog import FINDINGS as PROVENANCE
 from analyzer.reputation.catalog import FINDINGS as REPUTATION
 from analyzer.sandbox.decoys import KINDS
+from analyzer.static.catalog import STATIC
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
 from models.vocabulary import (
@@ -30,6 +31,7 @@ CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION, MODULE_TAKEN}
 REPORTED = sorted(
     {
         *FLAWS,
+        *STATIC,
         *ADVISED,
         *CONFUSIONS,
         *TOLD,
