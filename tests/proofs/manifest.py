@@ -3,6 +3,14 @@
 FOLDER/manifest.csv has a header; `kind`, `filename` and `sha256` are needed, `group` (popular,
 obscure), `template` and `cluster` may be there. The file lies at FOLDER/<kind>/<filename>, or at
 FOLDER/<sha256>/<filename> where names may meet. Rows without a file, or with a `note`, are passed over.
+
+Malware is drawn so that siblings do not count twice. *Template*: the set of digests of an archive's
+Python files, each without comments and white space, its names, strings and numbers replaced by one sign
+each; one archive is taken of a template. *Cluster*: templates that share such a file of 80 signs or
+more, or a setup.py of over 400 bytes. A development set is of templates up to a day; a final one of
+templates from after it of which neither the digests nor the setup.py came before, and is read once.
+A wheel that a collection keeps under an sdist's name is renamed (the bytes stay): that is the
+collector's doing, and would be the easiest sign of all.
 """
 
 from __future__ import annotations

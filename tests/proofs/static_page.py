@@ -45,7 +45,8 @@ def _methods(summary: Mapping[str, Any]) -> Iterator[str]:
         "does; equal scores fall together. Intervals hold 95 %: of shares Wilson's, of recalls and their "
         f"difference the percentiles of {summary['resamples']} paired cluster bootstraps (seed "
         f"{summary['seed']}), in which whole clusters of malware and whole honest projects are drawn "
-        "and the bar is found anew each time.\n"
+        "and the bar is found anew each time. Of malware there is one archive for each template; "
+        "`tests/proofs/manifest.py` says what a template and a cluster are, and how sets are drawn.\n"
     )
 
 
