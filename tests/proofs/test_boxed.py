@@ -49,7 +49,15 @@ def test_box__ends_what_does_not(archive: Path) -> None:
 
 
 def test_box__the_meter_cannot_be_written_by_what_is_measured(archive: Path) -> None:
-    try_all = "import os\nfor n in range(3, 64):\n  try: os.write(n, b'{}'); print('wrote')\n  except OSError: pass"
+    try_all = """
+import os
+for n in range(3, 64):
+    try:
+        os.write(n, b"{}")
+        print("wrote")
+    except OSError:
+        pass
+"""
     ran = say(archive, try_all)
     assert ran.stdout == b""
     assert ran.cpu_s > 0
