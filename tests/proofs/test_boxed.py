@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs.boxed import PYTHON, Boxed, run_boxed
+from tests.proofs.boxed import PYTHON, SECONDS_MAX, Boxed, run_boxed
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def archive(tmp_path: Path) -> Path:
     return path
 
 
-def say(archive: Path, code: str, **more: float) -> Boxed:
-    return run_boxed([PYTHON, "-IS", "-c", code, "{}"], archive, **more)
+def say(archive: Path, code: str, seconds: float = SECONDS_MAX) -> Boxed:
+    return run_boxed([PYTHON, "-IS", "-c", code, "{}"], archive, seconds=seconds)
 
 
 def test_box__reads_the_archive_and_says_what_it_took(archive: Path) -> None:
