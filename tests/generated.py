@@ -106,7 +106,9 @@ def static_page() -> Iterator[str]:
         "info.\n"
     )
     reaches = [reach for reach in Reach if reach is not Reach.NOTHING]
-    yield "| Id | Title | " + " | ".join(reach.value for reach in reaches) + " | ATT&CK | Rationale |"
+    yield (
+        "| Id | Title | " + " | ".join(reach.value for reach in reaches) + " | ATT&CK | Rationale |"
+    )
     yield "|---" * (len(reaches) + 4) + "|"
     for identity, kind in STATIC.items():
         levels = " | ".join(kind.levels.get(reach, "info") for reach in reaches)

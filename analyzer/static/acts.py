@@ -80,7 +80,7 @@ def _hidden_name(view: View) -> Iterator[Match]:
 def _persistence(view: View) -> Iterator[Match]:
     for event in view.of("write", Sink.PROCESS, "registry"):
         kinds = {kind for kind, _ in place_kinds(event.text)} & START_KINDS
-        if event.kind == "write" and Mark.START in event.marks:
+        if event.kind == "write" and Mark.START in event.target:
             yield match("static-persistence", event, what=min(kinds, default="start-hook"))
         elif event.kind == Sink.PROCESS and kinds & {
             "scheduled-task",
@@ -95,7 +95,7 @@ def _persistence(view: View) -> Iterator[Match]:
 
 def _site_write(view: View) -> Iterator[Match]:
     for event in view.of("write"):
-        if Mark.SITE in event.marks:
+        if Mark.SITE in event.target:
             yield match("static-site-write", event)
 
 
@@ -176,9 +176,9 @@ def _dropper(view: View) -> Iterator[Match]:
     sources = {module.path: module.data for module in view.acting()}
     for event in view.of("write"):
         early = event.reach in EAGER and _PROGRAM_URL.search(sources.get(event.path, b"")[:500_000])
-        if Mark.DOWNLOAD in event.marks and (early or Mark.START in event.marks):
+        if Mark.DOWNLOAD in event.marks and (early or Mark.START in event.target):
             yield match(
-                "static-dropper", event, what="start-up" if Mark.START in event.marks else ""
+                "static-dropper", event, what="start-up" if Mark.START in event.target else ""
             )
     for event in view.of(Sink.PROCESS):
         if Mark.DROPPED in event.marks and _PROGRAM_URL.search(
