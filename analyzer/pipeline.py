@@ -14,20 +14,32 @@ import structlog
 
 from analyzer import document, report
 from analyzer.changes import compare
+from analyzer.contents import contents_of
 from analyzer.gathering import gather_requirements
 from analyzer.interpreter import Interpreter, choose_interpreter, describe_interpreters
 from analyzer.inventory import STEERING
 from analyzer.job import RUN_MS_MIN, Job, Progress, ProxyPort, Sandbox
 from analyzer.profile import Subject, profile_of
+from analyzer.releases import compare_contents
 from analyzer.running import watch
 from analyzer.sandbox.protocol import RunRequest
+from analyzer.siblings import compare_sibling
 from analyzer.tracefile import encode_trace
 from analyzer.watching import Watched
 from models.artifact import ArtifactKind, kind_of
 from models.behaviour import BehaviourProfile
 from models.canonical import digest_of_bytes
 from models.clock import Clock
-from models.evidence import Coverage, EventAccount, Evidence, Layer, Shortfall
+from models.contents import Contents
+from models.evidence import (
+    Coverage,
+    EventAccount,
+    Evidence,
+    Finding,
+    Layer,
+    Shortfall,
+    Signal,
+)
 from models.phase import Phase
 from models.work import EvidencePost, Lease
 
@@ -153,6 +165,9 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
     signals.append(document.signal("traced", job.hello.traced))
     profile = _profile(job)
     compared = compare(job.lease.baseline, profile)
+    contents = contents_of(job.report) if job.report else None
+    files = compare_contents(job.lease.contents, contents)
+    beside, differing = _beside(job, contents)
     shortfalls = [*job.shortfalls, *(watched.shortfalls if watched else ())]
     evidence = Evidence(
         sha256=job.ref.sha256,
@@ -163,8 +178,14 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         duration_ms=max(0, int((job.clock() - job.started).total_seconds() * 1000)),
         layers=_layers(watched),
         phases=watched.phases if watched else (),
-        signals=(*signals, *compared.signals),
-        findings=(*job.findings, *(watched.findings if watched else ()), *compared.findings),
+        signals=(*signals, *compared.signals, *files.signals, *beside),
+        findings=(
+            *job.findings,
+            *files.findings,
+            *differing,
+            *(watched.findings if watched else ()),
+            *compared.findings,
+        ),
         shortfalls=tuple(dict.fromkeys(shortfalls)),
         dependencies=tuple(job.files),
         coverage=_coverage(job),
@@ -174,6 +195,8 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         profile=profile,
         changes=compared.changes,
         code_digest=report.code_digest(job.report) if job.report else None,
+        contents=contents,
+        contents_changes=files.changes,
     )
     return EvidencePost(
         lease_id=job.lease.lease_id,
@@ -182,6 +205,13 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         trace=trace,
         metadata=core,
     )
+
+
+def _beside(job: Job, contents: Contents | None) -> tuple[tuple[Signal, ...], tuple[Finding, ...]]:
+    """How it stands to the other file of its release."""
+    if job.report is None:
+        return (), ()
+    return compare_sibling(job.report, contents, job.lease.sibling)
 
 
 def _profile(job: Job) -> BehaviourProfile | None:

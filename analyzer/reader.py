@@ -30,6 +30,7 @@ from analyzer import metadata
 from analyzer.clean import printable
 from analyzer.codedigest import MAGIC_BYTES, TextHash, is_code, is_native, wheel_code_digest
 from analyzer.inventory import (
+    CODE_FILES_MAX,
     METADATA_BYTES_MAX,
     MODULES_MAX,
     NAME_CHARS_MAX,
@@ -55,6 +56,8 @@ REPORT_FD = 3
 """The descriptor the sandbox reads the report from; standard output where it is not open."""
 KEPT_BYTES = 64 * 1024
 """Bytes of a start hook or small metadata file that are kept to look into."""
+_TEXTS = (".py", ".pyw", ".pth", ".start")
+"""Files whose text is compared with the sibling's; scripts and entry points are written by builds."""
 _BUILT = re.compile(r"(?:[^/]+\.dist-info/WHEEL|EGG-INFO/(?:PKG-INFO|not-zip-safe|zip-safe))\Z")
 RECORD_BYTES_MAX = 32 * 1024 * 1024
 """Bytes of RECORD: 100,000 members at 300 bytes."""
@@ -82,7 +85,7 @@ def encode_report(report: ReaderReport) -> bytes:
     document = json.dumps(fields, separators=(",", ":")).encode()
     if len(document) > REPORT_BYTES_MAX:
         fields |= {"metadata": "", "requires_dist": (), "entry_points": (), "native": ()}
-        fields["static"] = None
+        fields |= {"static": None, "code": ()}
         fields["cut"] = (*report.cut, "report")
         document = json.dumps(fields, separators=(",", ":")).encode()
     return document
@@ -108,6 +111,8 @@ class _Stock:
     """Content of the files that are looked into; None: too long to keep."""
     code: dict[str, str] = field(default_factory=dict)
     """Path → digest of each code file of a wheel, of text without regard to its line ends."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Path → digest of each Python file's text, of wheels and sdists alike."""
     native: set[str] = field(default_factory=set)
     """Paths of executables and libraries, by their first bytes."""
     sources: Sources = field(default_factory=Sources)
@@ -134,7 +139,8 @@ def _take_stock(archive: Archive, kind: str) -> _Stock:
         limit = _keep_bytes(member.path, kind)
         source = stock.sources.keep_bytes(member.path)
         counts = kind == "wheel" and is_code(member.path)
-        text = TextHash() if counts and not member.path.lower().endswith(".pyc") else None
+        legible = counts or bool(source)
+        text = TextHash() if legible and not member.path.lower().endswith(".pyc") else None
         look = stock.looks.begin(member.path)
         digest, size, kept, head = _consume(archive, member, max(limit, source), text, look)
         if not member.whole:
@@ -143,6 +149,8 @@ def _take_stock(archive: Archive, kind: str) -> _Stock:
             stock.looks.end(look)
         if counts:
             stock.code[member.path] = text.hexdigest() if text else digest
+        if text is not None and size and _is_text(member.path):
+            stock.texts[member.path] = text.hexdigest()
         if is_native(head):
             stock.native.add(member.path)
         if member.path in stock.files:
@@ -356,6 +364,7 @@ def _report(
         requires_python=printable(core.requires_python),
         requires_dist=requires,
         native=shown_native,
+        code=_code(stock),
         cut=tuple(stock.cut),
         **rest,  # type: ignore[arg-type]  # each caller passes fields of its own kind
     )
@@ -421,6 +430,19 @@ def _egg_requires(stock: _Stock) -> tuple[str, ...]:
         if path.endswith(".egg-info/requires.txt") and content is not None:
             return metadata.read_requires_txt(content)
     return ()
+
+
+def _code(stock: _Stock) -> tuple[str, ...]:
+    """What an artifact's Python files are, for comparison with its sibling's; all, or none."""
+    told = {path: digest for path, digest in stock.texts.items() if len(path) <= NAME_CHARS_MAX}
+    if len(told) < len(stock.texts) or len(told) > CODE_FILES_MAX:
+        return ()
+    return tuple(f"{digest[:16]} {printable(path)}" for path, digest in told.items())
+
+
+def _is_text(path: str) -> bool:
+    """Whether a file's text is compared; the first line of scripts is written by the build."""
+    return path.lower().endswith(_TEXTS) and ".data/scripts/" not in path
 
 
 def _built(paths: Iterable[str]) -> str:

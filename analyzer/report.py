@@ -18,6 +18,7 @@ import msgspec
 from analyzer.clean import printable
 from analyzer.flaws import FLAWS
 from analyzer.inventory import (
+    CODE_FILES_MAX,
     METADATA_BYTES_MAX,
     MODULES_MAX,
     NAMES_MAX,
@@ -38,6 +39,7 @@ START_FILES_SINCE = (3, 15)
 NOT_RUN_HERE = "not-run-here"
 """`Finding.what` of a start hook that the interpreter is too old for: nobody saw what it does."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_CODE = re.compile(r"[0-9a-f]{16} .{1,300}\Z")
 _MODULE = re.compile(r"[^\W\d]\w{0,99}\Z")
 
 
@@ -86,6 +88,7 @@ def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | Non
         native=tuple(map(printable, report.native[:NAMES_MAX])),
         tags=tuple(map(printable, report.tags[:NAMES_MAX])),
         static=static,
+        code=_code(report.code),
         code_digest=report.code_digest if _DIGEST.match(report.code_digest) else "",
         cut=tuple(dict.fromkeys((*lost, *(printable(c, 40) for c in report.cut[:NAMES_MAX])))),
     )
@@ -173,6 +176,12 @@ def _facts(report: ReaderReport) -> Iterator[tuple[str, int | bool | str | None]
     for name in ("listed", "unlisted", "missing", "mismatched", "unhashed"):
         yield f"record_{name}", cast("int", getattr(record, name)) if record else None
     yield "report_cut", len(report.cut)
+
+
+def _code(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """All of them or none: a file that is left out would be one that the sibling does not have."""
+    whole = len(lines) <= CODE_FILES_MAX and all(map(_CODE.match, lines))
+    return tuple(f"{line[:16]} {printable(line[17:])}" for line in lines) if whole else ()
 
 
 def _requirements(lines: tuple[str, ...]) -> tuple[str, ...]:
