@@ -59,6 +59,13 @@ def _odd_command(view: View) -> Iterator[Match]:
             yield match("static-odd-command", event, what=min(odd, default="hidden-window"))
 
 
+def _python_child(view: View) -> Iterator[Match]:
+    """Another Python, with its code on the command line, that nobody waits for."""
+    for event in view.of(Sink.PROCESS):
+        if event.name.endswith("Popen") and "python-code" in command_kinds(event.text):
+            yield match("static-python-child", event)
+
+
 def _install_command(view: View) -> Iterator[Match]:
     """Network calls in commands that an installation runs."""
     for event in view.of(Sink.NETWORK, Sink.PROCESS, Sink.DYNAMIC):
@@ -255,6 +262,24 @@ ACTS: tuple[Detector, ...] = (
             ),
         ),
         detect=_odd_command,
+    ),
+    Detector(
+        id="static-python-child",
+        kind=StaticKind(
+            title="Another Python is left running with code from the command line",
+            levels={
+                Reach.BUILD: "low",
+                Reach.START: "high",
+                Reach.IMPORT: "high",
+                Reach.MODULE: "medium",
+            },
+            technique="T1059.006",
+            rationale=(
+                "`Popen([python, '-c', …])` on import hands the work to a process that outlives it (T21). "
+                "Workers of honest libraries start when they are used; builds ask another Python and wait."
+            ),
+        ),
+        detect=_python_child,
     ),
     Detector(
         id="static-install-network",

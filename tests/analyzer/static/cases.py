@@ -137,6 +137,13 @@ CASES: tuple[Case, ...] = (
         twin="import subprocess, sys\nsubprocess.call([sys.executable, 'generate.py'])\n",
     ),
     Case(
+        id="static-python-child",
+        match="import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import reenact_b'])\n",
+        twin="import subprocess, sys\nsubprocess.check_output([sys.executable, '-c', 'print(1)'])\n",
+        reach="import",
+        path="reenact/__init__.py",
+    ),
+    Case(
         id="static-install-network",
         match=act("urllib.request.urlopen('http://reenact.invalid')", "import urllib.request"),
         twin=act("print('done')", "import urllib.request"),

