@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from analyzer.graph.tree import Release, Tree
+from analyzer.interpreter import describe_interpreter
 from models.artifact import ArtifactKind, ArtifactRef, Sha256
 from models.canonical import Digest, digest_of
 from models.errors import ResolutionFailed, UpstreamError, UpstreamUnavailable
@@ -61,6 +62,19 @@ class Stated:
     repository: str = ""
     known_from: str
     """`evidence`, `index`, `sibling`, `contents` or `installed`, the most exact first."""
+
+
+class Targets:
+    """The interpreter that trees are for, described once."""
+
+    def __init__(self) -> None:
+        self._known: Target | None = None
+
+    async def usual(self) -> Target:
+        """That of this machine's usual interpreter. Raises SandboxUnavailable."""
+        if self._known is None:
+            self._known = (await describe_interpreter()).target
+        return self._known
 
 
 class Trees:

@@ -26,6 +26,7 @@ from models.trust.rules import RulesScorer
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
+from proxy.facts import gather
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
@@ -48,6 +49,7 @@ from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.supervisor import ChildConfig, decode_config
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
+from proxy.trees import Targets, Trees
 from proxy.web.app import TASKS, make_app
 from proxy.web.connections import ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
@@ -179,6 +181,12 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
 
         resolver = Resolver(WithoutKnown(index, known), fetcher)
         stack.callback(resolver.close)
+        # A graph shows what is known to be bad; a box is never given it.
+        grower = Resolver(index, fetcher)
+        stack.callback(grower.close)
+        trees = Trees(grower, fetcher, store, Targets().usual)
+        stack.push_async_callback(trees.close)
+        means = replace(means, trees=trees)
         yield await _rooms(config, policy, means, index, artifacts, fetcher, resolver, judge)
 
 
@@ -219,6 +227,9 @@ async def _rooms(
         except UpstreamNotFound:
             page = None  # it has none; what else is known may still be said
         return await inquiry.facts(ref, page, clock())
+
+    async def announced(ref: ArtifactRef) -> Facts:
+        return gather(await index.project(ref.project), ref, clock())
 
     advisories = advisories_of(means)
 
@@ -264,6 +275,7 @@ async def _rooms(
         fetcher=fetcher,
         resolver=resolver,
         facts=facts,
+        announced=announced,
         refused=refused,
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),
