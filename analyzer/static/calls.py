@@ -122,6 +122,7 @@ class Calls(Expressions):
         hidden: bool = False,
         options: frozenset[str] = NO_MARKS,
         extra: str = "",
+        target: frozenset[str] = NO_MARKS,
     ) -> None:
         """Note an event."""
         texts = [extra] if extra else []
@@ -140,6 +141,7 @@ class Calls(Expressions):
                 line=getattr(node, "lineno", 0),
                 reach=frame.reach,
                 marks=marks,
+                target=target,
                 text=" ".join(texts)[:TEXT_SHOWN_MAX],
                 hidden=hidden,
                 scope=frame.scope,
@@ -200,7 +202,7 @@ class Calls(Expressions):
             self.charge(values[1].const)
             made = [fold_call(values[0].name, [item], {}) for item in list(values[1].const)[:4000]]
             if made and all(item is not UNKNOWN for item in made):
-                return constant(made, marks=all_marks(*values))
+                return constant(made, marks=all_marks(*values) | source_of(f"{values[0].name}()"))
             return None
         if not all(value.known for value in values):
             return None
