@@ -134,7 +134,9 @@ class Trees:
             return found
         if evidence.contents is not None:
             return Stated(requires=evidence.contents.requires, known_from="contents")
-        run = tuple(f"{one.project}=={one.version}" for one in evidence.dependencies)
+        run = tuple(
+            f"{one.project}=={one.version}" for one in evidence.dependencies if one.role == "run"
+        )
         return Stated(requires=run, known_from="installed") if run else None
 
     async def close(self) -> None:

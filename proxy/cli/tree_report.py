@@ -67,11 +67,13 @@ def _grow(
     """Add what `name` requires; a release is opened below the first that brings it in alone."""
     children = sorted(network.graph.successors(name))
     if depth is not None and len(path) > depth:
-        if children:
-            branch.add(Text(f"… {len(children)} more below", style="dim"))
+        below = sum(network.parents.get(child) == name for child in children)
+        if below:
+            branch.add(Text(f"… {below} more below", style="dim"))
         return
     for child in children:
-        line = _line(network, child, name, risks)
+        top = child == network.root
+        line = Text(child, style="bold") if top else _line(network, child, name, risks)
         if child in path:
             line.append("  ↺ circle", style="magenta")
             branch.add(line)
@@ -124,6 +126,13 @@ def _notes(network: Network, graphed: Graphed) -> Iterator[Text]:
     for unmet in tree.unmet[:NOTES_SHOWN_MAX]:
         yield Text.assemble(
             ("not met  ", "yellow"), f"{unmet.line}  (of {unmet.source}): {unmet.why}"
+        )
+    unread = [one for one in tree.releases if not one.described]
+    for release in unread[:NOTES_SHOWN_MAX]:
+        yield Text.assemble(
+            ("unknown  ", "yellow"),
+            f"{release.project} {release.version}: the index has no metadata of it; what it requires "
+            "is taken from an older release, or left out",
         )
     if tree.stopped or tree.cut:
         yield Text(f"This is not all of it. {tree.stopped}".strip(), style="yellow")

@@ -74,8 +74,8 @@ def graph(
     ● approved   ▲ watched   ○ not judged   ■ held or risky   ✗ refused
     ↑ under X    opened there, where its shortest path leads      ↺ a circle
 
-    Exit code 0: all of it was found, and nothing is doubtful. 3: something could not be met, or is
-    held, young or confusable. 4: something is refused or risky. 1: the requirement itself could not
+    Exit code 0: all of it was found, and nothing is doubtful. 3: something could not be met or read,
+    or is held, young or confusable. 4: something is refused or risky. 1: the requirement itself could not
     be met.
     """
     configure_log(format_="json", file=Path(os.devnull), process="graph")
@@ -108,7 +108,8 @@ def exit_code(graphed: Graphed) -> int:
     tree = graphed.joined.tree
     if _any(graphed.findings, Severity.HIGH, Severity.CRITICAL):
         return BAD
-    open_ends = tree.unmet or tree.direct_urls or tree.cut or tree.stopped
+    unread = any(not release.described for release in tree.releases)
+    open_ends = tree.unmet or tree.direct_urls or tree.cut or tree.stopped or unread
     return DOUBTFUL if open_ends or _any(graphed.findings, Severity.MEDIUM) else WHOLE
 
 
