@@ -162,7 +162,7 @@ class Expressions(ABC):
         if left.parts or right.parts:
             marks |= all_marks(left, right)
         if isinstance(node.op, ast.BitXor):
-            marks |= {Mark.DECODED}  # the cipher of those who want none
+            marks |= {Mark.XORED}
         if left.known and right.known:
             const = fold_binary(node.op, left.const, right.const)
             self.charge(const)

@@ -278,6 +278,13 @@ def test_code__in_a_command_line_is_read_as_code() -> None:
     assert ("static-download-exec", "build") in found(setup_py(text))
 
 
+def test_decode_exec__of_what_a_function_is_given_shows_only_where_it_is_called() -> None:
+    tool = "import base64\ndef run(x):\n    exec(base64.b64decode(x))\n"
+
+    assert "static-decode-exec" not in ids(package(tool))
+    assert ("static-decode-exec", "import") in found(package(f"{tool}run('eA==')\n"))
+
+
 def test_unparsed__is_counted_and_read_by_its_words() -> None:
     text = "print 'x'\nimport base64\nexec(base64.b64decode('eA=='))\n"
     report = setup_py(text)
