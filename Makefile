@@ -7,7 +7,7 @@ NAME ?=
 BUDGET ?= 40m
 ARGS ?=
 
-.PHONY: help install dev serve demo test lint format bench prove lock docs clean
+.PHONY: help install dev serve demo test lint format bench prove fuzz lock docs clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench: dev ## Speed beside peers, in one run, as ratios (20 min at most)
 prove: dev ## A long proof: make prove NAME=top50 [BUDGET=40m]; records go to docs/proofs/
 	@cd "$(TREE)" && { "$(BIN)"/python -m tests.proofs $(NAME) --budget $(BUDGET) $(ARGS); said=$$?; }; \
 	  "$(CURDIR)"/install.sh back; exit $$said
+
+fuzz: dev ## Fuzz: make fuzz NAME=archive [BUDGET=40m]; without NAME every target, each for the budget
+	@cd "$(TREE)" && exec "$(BIN)"/python -m tests.fuzz $(NAME) --budget $(BUDGET) $(ARGS)
 
 lock: dev ## Write the hashed lock files anew (ARGS=--upgrade for newer versions)
 	@"$(BIN)"/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements-build.in -o requirements.lock

@@ -19,6 +19,7 @@ from typing import Any
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -236,6 +237,19 @@ def read_wheel_tags(data: bytes) -> tuple[str, ...]:
     """The `Tag:` lines of the WHEEL file."""
     text = data.decode("utf-8", "replace")
     return tuple(line[4:].strip() for line in text.splitlines() if line.lower().startswith("tag:"))
+
+
+def tag_covers(text: str, tag: Tag) -> bool:
+    """Whether a `Tag:` line, which may be a compressed set (`py2.py3-none-any`), holds `tag`.
+
+    The set is not expanded: a hostile line of 60 KB would make a billion tags. A line that is no tag
+    holds none.
+    """
+    parts = [frozenset(part.split(".")) for part in text.lower().split("-")]
+    if len(parts) != 3:
+        return False
+    interpreters, abis, platforms = parts
+    return tag.interpreter in interpreters and tag.abi in abis and tag.platform in platforms
 
 
 def site_path(path: str) -> str | None:

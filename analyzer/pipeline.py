@@ -14,6 +14,7 @@ import structlog
 
 from analyzer import document, report
 from analyzer.changes import compare
+from analyzer.confusion.modules import taken_modules
 from analyzer.contents import contents_of
 from analyzer.gathering import gather_requirements
 from analyzer.interpreter import Interpreter, choose_interpreter, describe_interpreters
@@ -90,6 +91,7 @@ async def analyse(
         if job.report is not None:
             version = job.interpreter.feature_version
             job.findings += report.report_findings(job.report, python=version)
+            job.findings += taken_modules(job.ref.project, job.report.modules)
         if runnable:
             async with AsyncExitStack() as opened:
                 if await gather_requirements(job, opened):

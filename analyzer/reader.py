@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from packaging.tags import parse_tag
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -392,8 +391,7 @@ def _check_wheel_identity(
         note("archive-unsupported", filename, "")
         return
     metadata.check_identity(core, name=name, version=str(version), folder=folder, note=note)
-    told = {str(tag) for text in tags for tag in parse_tag(text)}
-    if tags and told.isdisjoint(str(tag) for tag in stated):
+    if tags and not any(metadata.tag_covers(text, tag) for text in tags for tag in stated):
         note("wheel-tags-differ", folder, ", ".join(tags[:5]))
 
 

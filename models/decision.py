@@ -141,6 +141,7 @@ class ReasonCode(StrEnum):
     AGE_UNKNOWN = "age-unknown"
     UNSEEN = "unseen"
     STILL_CHECKING = "still-checking"
+    NAME_OWNED = "name-owned"
     UNSUPPORTED_FILE = "unsupported-file"
     WRONG_PLATFORM = "wrong-platform"
     PLATFORM_SIBLING = "platform-sibling"

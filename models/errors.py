@@ -86,6 +86,14 @@ class UpstreamTooLarge(UpstreamError):
     """The upstream sent, or announced, more than the named bound allows."""
 
 
+class FeedError(PratiqueError):
+    """A feed of advisories could not be fetched or read; the records read before stay in force."""
+
+
+class FeedInvalid(FeedError):
+    """A feed is broken, or not what it was: none of it was taken."""
+
+
 class StoreError(PratiqueError):
     """The store could not keep or give back a value."""
 

@@ -62,6 +62,7 @@ _PLAIN: Mapping[ReasonCode, str] = MappingProxyType(
         ReasonCode.AGE_UNKNOWN: "has no known upload time, and policy asks for an age",
         ReasonCode.UNSEEN: "was not checked before",
         ReasonCode.STILL_CHECKING: "is still being checked",
+        ReasonCode.NAME_OWNED: "bears a name that belongs to your organisation, from elsewhere",
         ReasonCode.UNSUPPORTED_FILE: "is not a wheel or sdist that can be checked",
         ReasonCode.WRONG_PLATFORM: "is for a platform that cannot be checked here",
         ReasonCode.PLATFORM_SIBLING: (

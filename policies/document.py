@@ -15,8 +15,10 @@ from models.errors import PolicyInvalid, Problem
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
 from models.work import AnalysisPlan, Variation
+from policies import owned
 from policies.lines import locate, stated_line
-from policies.policy import Mode, Outcome, Policy, Rule, Unseen, content_digest
+from policies.outcome import Outcome
+from policies.policy import Mode, Policy, Rule, Unseen, content_digest
 from policies.reading import Notes, Table
 from policies.rules import age, digests, findings, names
 from policies.rules.age import AGE_HOURS_MAX
@@ -96,6 +98,7 @@ def _read(root: Table, text: str, source: str) -> Policy:
     listed_files = root.table("files")
     analysis = root.table("analysis")
     overrides = root.table("overrides")
+    owned_names = root.table("names")
     policy = Policy(
         text=text,
         source=source,
@@ -114,10 +117,11 @@ def _read(root: Table, text: str, source: str) -> Policy:
         plan=_plan(analysis),
         override_days_max=overrides.integer("days_max", 1, OVERRIDE_DAYS_MAX, 365),
         override_above_proof=overrides.boolean("above_proof", default=True),
+        owned=owned.read(owned_names),
         rules=_rules(root),
         digest=Digest(""),
     )
-    for table in (tiers, layers, listed_files, analysis, overrides):
+    for table in (tiers, layers, listed_files, analysis, overrides, owned_names):
         table.finish()
     return policy
 

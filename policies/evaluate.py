@@ -1,6 +1,6 @@
 """The judgement: from a case and a policy to a decision. Pure; the order is DESIGN.md's.
 
-proof → explicit deny → explicit allow → rules → tier. An allow that says so by name, where policy
+proof → explicit deny → explicit allow → owned names → rules → tier. An allow that says so by name, where policy
 lets it, goes above a proof. Whatever no step answers is held.
 """
 
@@ -26,8 +26,9 @@ from models.evidence import Shortfall
 from models.work import ANALYSIS_RETRIES_MAX, ANALYSIS_RETRY_S
 from policies.case import Case
 from policies.causes import proof_reasons
+from policies.outcome import Outcome
 from policies.overrides import ends_at, next_begin, speaking
-from policies.policy import Outcome, Policy, Rule
+from policies.policy import Policy, Rule
 from policies.rules.condition import Match
 from policies.tier import by_tier
 from policies.verdict import Verdict, facts_retry, of_outcome
@@ -91,7 +92,7 @@ def _judge(case: Case, policy: Policy) -> Verdict:
             expires_at=ends_at(deny, policy),
             override_id=deny.id,
         )
-    otherwise = _by_rules(case, policy) or _by_nature(case, policy)
+    otherwise = _by_owner(case, policy) or _by_rules(case, policy) or _by_nature(case, policy)
     if allow is None:
         return otherwise
     stated = reason(ReasonCode.OVERRIDE_ALLOW, override=allow.id)
@@ -102,6 +103,18 @@ def _judge(case: Case, policy: Policy) -> Verdict:
         expires_at=ends_at(allow, policy),
         override_id=allow.id,
     )
+
+
+def _by_owner(case: Case, policy: Policy) -> Verdict | None:
+    """The refusal of a name that belongs to the organisation, from an index that does not.
+
+    It asks for no evidence, so nothing is fetched, and stands above rules: none may serve it.
+    """
+    if not policy.owned.refuses(case.ref):
+        return None
+    denied = policy.owned.outcome is Outcome.DENY
+    tier = TrustTier.BLOCK if denied else TrustTier.QUARANTINE
+    return of_outcome(policy.owned.outcome, tier, (reason(ReasonCode.NAME_OWNED),))
 
 
 def _by_rules(case: Case, policy: Policy) -> Verdict | None:

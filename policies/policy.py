@@ -10,6 +10,8 @@ from models.decision import TrustTier
 from models.evidence import Layer, Shortfall
 from models.work import AnalysisPlan
 from policies.case import Case
+from policies.outcome import Outcome
+from policies.owned import OwnedNames
 from policies.rules.condition import Condition, Match
 
 EVALUATION_REVISION = 1
@@ -24,19 +26,6 @@ class Mode(StrEnum):
     """How the policy is applied."""
 
     ENFORCE = "enforce"
-
-
-class Outcome(StrEnum):
-    """What a tier or a rule leads to, in the words of a policy document."""
-
-    SERVE = "serve"
-    HOLD = "hold"
-    DENY = "deny"
-
-    @property
-    def strictness(self) -> int:
-        """0 serves, 2 denies."""
-        return {"serve": 0, "hold": 1, "deny": 2}[self.value]
 
 
 class Unseen(StrEnum):
@@ -88,6 +77,8 @@ class Policy:
     files equal those of an approved file of the same release."""
     override_days_max: int
     override_above_proof: bool
+    owned: OwnedNames
+    """Names that belong to the operator's organisation."""
     rules: tuple[Rule, ...]
     digest: Digest
 

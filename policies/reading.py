@@ -101,8 +101,8 @@ class Table:
         self.note(key, f"must be a string, not {shown(value)}")
         return ""
 
-    def strings(self, key: str, most: int) -> tuple[str, ...]:
-        """A list of 1 to `most` strings; empty where it is not stated or wrong."""
+    def strings(self, key: str, most: int, *, least: int = 1) -> tuple[str, ...]:
+        """A list of `least` to `most` strings; empty where it is not stated or wrong."""
         if key not in self._values:
             self._known.append(key)
             return ()
@@ -110,8 +110,8 @@ class Table:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.note(key, f"must be a list of strings, not {shown(value)}")
             return ()
-        if not 1 <= len(value) <= most:
-            self.note(key, f"must hold 1 to {most} entries, not {len(value)}")
+        if not least <= len(value) <= most:
+            self.note(key, f"must hold {least} to {most} entries, not {len(value)}")
             return ()
         return tuple(value)
 

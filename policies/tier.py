@@ -9,7 +9,8 @@ from models.decision import Action, HoldKind, LayerStatus, Reason, ReasonCode, T
 from models.evidence import Evidence, Layer, Shortfall
 from policies.case import Case
 from policies.causes import finding_reason, finding_reasons, has_severe, shortfall_reason
-from policies.policy import Outcome, Policy
+from policies.outcome import Outcome
+from policies.policy import Policy
 from policies.verdict import Verdict, facts_retry, of_outcome
 
 DIRECT_URL_FINDINGS = frozenset({"direct-url-dependency", "direct-url-build-requirement"})

@@ -10,7 +10,7 @@ from models.decision import Action, HoldKind, Reason, TrustTier
 from models.trust.layers import PAGE
 from models.work import FACTS_RETRY_S
 from policies.case import Case
-from policies.policy import Outcome
+from policies.outcome import Outcome
 
 _DATES = frozenset({PAGE, "upload_time", "project_first_upload"})
 """Facts that ages are counted from, and the page that they stand on."""

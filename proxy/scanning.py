@@ -44,7 +44,9 @@ from proxy.inquiry import Inquiry
 from proxy.judge.core import LocalJudge
 from proxy.resolve import Resolver
 from proxy.simple.page import IndexFile, ProjectPage
+from proxy.sources.composition import Means, sources_of
 from proxy.store.memory import MemoryStore
+from proxy.store.port import Store
 
 LEASE = timedelta(hours=1)
 """Time the lease of a scan lives; nobody else could take it."""
@@ -81,6 +83,7 @@ class Scanner:
         policy: Policy,
         scratch: Path,
         sandbox: SandboxClient,
+        advisories: Store | None = None,
         clock: Clock = utc_now,
         on_progress: Callable[[str, str], None] = lambda _phase, _state: None,
     ) -> None:
@@ -89,11 +92,20 @@ class Scanner:
         self._sandbox = sandbox
         self._on_progress = on_progress
         self._upstream = UpstreamIndex(parse_index_name(index_name), upstream)
-        self._index = CachedIndex(self._upstream, MemoryStore(clock=clock), clock=clock)
+        store = MemoryStore(clock=clock)
+        self._index = CachedIndex(self._upstream, store, clock=clock)
         self._artifacts = FolderArtifacts(scratch / "artifacts")
         self._fetcher = Fetcher(self._index, self._upstream.client, self._artifacts)
         self._resolver = Resolver(self._index, self._fetcher)
-        self._inquiry = Inquiry()
+        means = Means(
+            index=self._index,
+            client=self._upstream.client,
+            store=store,
+            policy=lambda: policy,
+            clock=clock,
+            advisories=advisories,
+        )
+        self._inquiry = Inquiry(sources_of(means))
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -193,7 +205,7 @@ class Scanner:
     ) -> tuple[Facts | None, Evidence]:
         now, ref, page = self._clock(), found.ref, found.page
         listed = page is not None and page.file(ref.filename, ref.sha256) is not None
-        facts = await self._inquiry.facts(ref, page, now) if page and listed else None
+        facts = await self._inquiry.facts(ref, page if listed else None, now)
         lease = Lease(
             lease_id=secrets.token_hex(8),
             job_id=1,

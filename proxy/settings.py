@@ -21,6 +21,7 @@ from analyzer.sandbox.capacity import boxes_that_fit
 from analyzer.sandbox.options import BOXES_MAX
 from models.artifact import IndexName, parse_index_name
 from models.errors import PratiqueError, Problem, SettingsInvalid
+from proxy.feeds.source import FeedSource, parse_sources
 
 ENVIRONMENT_PREFIX = "PRATIQUE_"
 SETTINGS_BYTES_MAX = 256 * 1024
@@ -75,7 +76,11 @@ class Settings:
     without_behaviour: bool
     hold_s: int
     upstream_timeout_s: int
+    feeds: tuple[FeedSource, ...]
+    feeds_every_h: int
+    feeds_stale_h: int
     disk_bytes_max: int
+    refresh_trust_root: bool
     uid_base: int
     log_format: str
     log_file: Path | None
@@ -197,6 +202,13 @@ def _one_of(*words: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _feeds(text: str) -> tuple[FeedSource, ...]:
+    try:
+        return parse_sources(text)
+    except PratiqueError as error:
+        raise ValueError(str(error)) from error
 
 
 def _index(text: str) -> IndexName:
@@ -322,11 +334,41 @@ TABLE: tuple[Setting, ...] = (
         help="How long the upstream may stay silent.",
     ),
     Setting(
+        name="feeds",
+        parse=_feeds,
+        default="",
+        metavar="[NAME=]SOURCE,…",
+        help="Feeds of advisories (OSV), with commas between them: folders, archives or https:// URLs. "
+        "Default: none, and the source of advisories is off.",
+    ),
+    Setting(
+        name="feeds_every_h",
+        parse=_whole(1, 720),
+        default="6",
+        metavar="HOURS",
+        help="Hours between two updates of a feed.",
+    ),
+    Setting(
+        name="feeds_stale_h",
+        parse=_whole(1, 8760),
+        default="168",
+        metavar="HOURS",
+        help="Hours after which a feed that was not read no longer speaks for what it does not name.",
+    ),
+    Setting(
         name="disk_bytes_max",
         parse=_whole(1 << 20, 1 << 50),
         default=str(50 << 30),
         metavar="BYTES",
         help="Bytes of artifacts kept on disk; beyond it, new files are refused and the log says so.",
+    ),
+    Setting(
+        name="refresh_trust_root",
+        parse=_bool,
+        default="false",
+        flag=True,
+        help="Ask sigstore's TUF repository once a day for newer keys to verify attestations with; "
+        "else those that came with Pratique are used, and nothing is asked.",
     ),
     Setting(
         name="uid_base",

@@ -18,7 +18,8 @@ from policies.rules.condition import Match
 PROJECTS_MAX = 10_000
 """Names in one rule; a bound on the work for one decision."""
 
-_PATTERN = re.compile(r"[a-z0-9*](?:[a-z0-9*-]*[a-z0-9*])?\Z")
+NAME_PATTERN = re.compile(r"[a-z0-9*](?:[a-z0-9*-]*[a-z0-9*])?\Z")
+"""A normalised project name with any number of `*` in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def read(table: Table) -> ByName | None:
         table.note("versions", "needs projects beside it")
     patterns = tuple(normalised(name) for name in projects)
     for name, pattern in zip(projects, patterns, strict=True):
-        if not _PATTERN.match(pattern):
+        if not NAME_PATTERN.match(pattern):
             table.note("projects", f"holds {name!r:.60}, which is not a project name or pattern")
     return ByName(projects=patterns, versions=versions) if patterns else None
 

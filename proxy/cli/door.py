@@ -10,14 +10,15 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 from aiohttp import web
 
-from models.artifact import ArtifactRef
+from models.artifact import ArtifactRef, Sha256
 from models.clock import Clock, utc_now
-from models.decision import Decision
+from models.decision import Action, Decision, HoldKind
 from models.errors import PratiqueError, UpstreamNotFound
 from models.evidence import Layer
 from models.facts import Facts
@@ -25,11 +26,14 @@ from models.trust.rules import RulesScorer
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
+from proxy.feeds.schedule import FeedSchedule
+from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import LocalHolds
 from proxy.index.cached import CachedIndex
 from proxy.index.client import UpstreamBounds
+from proxy.index.known import WithoutKnown
 from proxy.index.upstream import UpstreamIndex
 from proxy.inquiry import Inquiry
 from proxy.judge.client import JudgeClient
@@ -39,6 +43,7 @@ from proxy.policyfile import PolicyFile
 from proxy.resolve import Resolver
 from proxy.settings import Settings
 from proxy.simple.page import ProjectPage
+from proxy.sources.composition import Means, advisories_of, sources_of
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.supervisor import ChildConfig, decode_config
@@ -66,6 +71,7 @@ class Rooms:
     door: Door
     desk: Desk
     policy: PolicyFile
+    feeds: FeedSchedule
     app: web.Application
 
 
@@ -90,6 +96,7 @@ async def serve(config: ChildConfig) -> None:
     async with put_together(config, clock=utc_now) as rooms, listening(config, rooms):
         tasks = [
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
+            asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
@@ -152,26 +159,40 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         )
         fetcher = Fetcher(index, upstream.client, artifacts)
         stack.push_async_callback(fetcher.close)
-        resolver = Resolver(index, fetcher)
-        stack.callback(resolver.close)
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
-        yield await _rooms(config, store, index, artifacts, fetcher, resolver, judge, clock=clock)
+        policy = PolicyFile(settings.policy)
+        means = Means(
+            index=index,
+            client=upstream.client,
+            store=store,
+            policy=policy.current,
+            clock=clock,
+            trust_root_dir=settings.data_dir / "trust" if settings.refresh_trust_root else None,
+            feeds=tuple(source.name for source in settings.feeds),
+            feeds_stale=timedelta(hours=settings.feeds_stale_h),
+        )
+        advisories = advisories_of(means)
+
+        async def known(page: ProjectPage) -> frozenset[Sha256]:
+            return await advisories.known_files(page, settings.index_name, clock())
+
+        resolver = Resolver(WithoutKnown(index, known), fetcher)
+        stack.callback(resolver.close)
+        yield await _rooms(config, policy, means, index, artifacts, fetcher, resolver, judge)
 
 
 async def _rooms(
     config: ChildConfig,
-    store: Store,
+    policy: PolicyFile,
+    means: Means,
     index: CachedIndex,
     artifacts: FolderArtifacts,
     fetcher: Fetcher,
     resolver: Resolver,
     judge: JudgeClient,
-    *,
-    clock: Clock,
 ) -> Rooms:
-    settings = config.settings
-    policy = PolicyFile(settings.policy)
+    settings, store, clock = config.settings, means.store, means.clock
     off = layers_off(config)
     clients = TokenBook(store, TokenKind.CLIENT, clock)
     await clients.refresh()
@@ -189,7 +210,7 @@ async def _rooms(
         gate.put(decision)
         holds.wake(decision.ref)
 
-    inquiry = Inquiry()
+    inquiry = Inquiry(sources_of(means))
 
     async def facts(ref: ArtifactRef) -> Facts:
         page: ProjectPage | None
@@ -198,6 +219,14 @@ async def _rooms(
         except UpstreamNotFound:
             page = None  # it has none; what else is known may still be said
         return await inquiry.facts(ref, page, clock())
+
+    advisories = advisories_of(means)
+
+    async def refused(ref: ArtifactRef) -> bool:
+        if not await advisories.proves(ref, clock()):
+            return False
+        decision = await desk.judge_ref(ref)
+        return decision.action is not Action.HOLD or decision.hold is not HoldKind.ANALYSIS
 
     desk = Desk(
         store=store,
@@ -208,8 +237,17 @@ async def _rooms(
         on_decision=decided,
         layers_off=off,
         facts=facts,
+        advised=advisories,
     )
     bells.append(desk.nudge)
+    feeds = FeedSchedule(
+        FeedUpdater(store, settings.data_dir, clock=clock),
+        store,
+        settings.feeds,
+        every=timedelta(hours=settings.feeds_every_h),
+        stale_after=timedelta(hours=settings.feeds_stale_h),
+        clock=clock,
+    )
     door = Door(
         settings=DoorSettings(
             public_url=settings.origin,
@@ -226,16 +264,17 @@ async def _rooms(
         fetcher=fetcher,
         resolver=resolver,
         facts=facts,
+        refused=refused,
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
         plan=lambda: policy.current().plan,
         nudge=nudge,
         checks={"judge": lambda: _answers(config.judge_socket)},
-        notices=lambda: notices(off),
+        notices=lambda: (*notices(off), *feeds.notices()),
     )
     app = make_app(door)
-    return Rooms(door=door, desk=desk, policy=policy, app=app)
+    return Rooms(door=door, desk=desk, policy=policy, feeds=feeds, app=app)
 
 
 def layers_off(config: ChildConfig) -> tuple[Layer, ...]:

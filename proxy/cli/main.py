@@ -7,10 +7,12 @@ import sys
 import click
 
 from models.errors import PratiqueError, SettingsInvalid
+from proxy.cli.commands.advisories import advisories
 from proxy.cli.commands.config import config
 from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
 from proxy.cli.commands.doctor import doctor
+from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
 from proxy.cli.commands.scan import scan
@@ -53,7 +55,7 @@ def main() -> None:
 
 
 for command in (
-    *(serve, worker, scan, decisions, trace),
+    *(serve, worker, scan, decisions, trace, feeds, advisories),
     *(override, token, policy, doctor, config, demo),
 ):
     main.add_command(command)

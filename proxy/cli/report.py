@@ -12,8 +12,10 @@ from models.acts import ActGroup, act_groups, added_groups, gone_groups, release
 from models.behaviour import BehaviourProfile
 from models.decision import Action, Decision, LayerStatus
 from models.evidence import Evidence, Finding, Severity
+from models.facts import Facts, SourceState
 from models.reason import reason_line
 from proxy.scanning import Scanned
+from proxy.told import told_by_layer
 
 COLOURS = {Action.SERVE: "green", Action.HOLD: "yellow", Action.DENY: "red"}
 SEVERITIES = {
@@ -25,6 +27,9 @@ SEVERITIES = {
 }
 BAR_WIDTH = 20
 FINDINGS_SHOWN = 25
+STATES = {SourceState.MEASURED: "green", SourceState.MISSING: "yellow"}
+SIGNALS_SHOWN = 20
+"""Facts of one layer that are printed."""
 ACTS_SHOWN = 12
 """Acts of one kind that are printed; `--json` has all."""
 
@@ -44,6 +49,8 @@ def print_report(scanned: Scanned, console: Console | None = None) -> None:
     out.print(_layers(decision))
     _print_changes(out, scanned)
     _print_findings(out, evidence.findings)
+    if scanned.facts is not None:
+        _print_told(out, scanned.facts)
     _print_profile(out, evidence.profile)
     _print_coverage(out, evidence)
 
@@ -129,6 +136,31 @@ def _print_findings(out: Console, findings: Iterable[Finding]) -> None:
         )
     if len(ranked) > FINDINGS_SHOWN:
         out.print(f"  … and {len(ranked) - FINDINGS_SHOWN} more (--json has all)")
+
+
+def _print_told(out: Console, facts: Facts) -> None:
+    """What sources said, layer by layer; `--json` has every fact in full."""
+    for layer in told_by_layer(facts):
+        out.print(f"\n[bold]What sources say: {layer.layer.value}[/]")
+        for source in layer.sources:
+            tail = f": {source.reason}" if source.reason else ""
+            age = f"  [dim]told {source.age}[/]" if source.age else ""
+            colour = STATES.get(source.state, "dim")
+            out.print(f"  [{colour}]{source.words:18}[/] {escape(source.name + tail)}{age}")
+        for finding in layer.findings:
+            colour = SEVERITIES[finding.severity]
+            proof = "[bold red] PROOF[/]" if finding.proof else ""
+            where = " ".join(part for part in (finding.what, finding.place.path) if part)
+            out.print(
+                f"  [{colour}]{finding.severity.value:18}[/] {escape(finding.title)}{proof}"
+                f"  [dim]{escape(where)}[/]"
+            )
+        facts_line = ", ".join(
+            f"{signal.name.partition('.')[2] or signal.name} {signal.value}"
+            for signal in layer.signals[:SIGNALS_SHOWN]
+        )
+        if facts_line:
+            out.print(f"  [dim]{escape(facts_line)}[/]")
 
 
 def _print_coverage(out: Console, evidence: Evidence) -> None:

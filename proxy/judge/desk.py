@@ -17,6 +17,7 @@ from models.errors import JudgeRefused, PratiqueError
 from models.evidence import Layer
 from models.work import Job
 from policies.policy import Policy
+from proxy.judge.advised import Advised
 from proxy.judge.hearing import FactsSource, Hearings
 from proxy.judge.port import Judge
 from proxy.judge.upkeep import Upkeep
@@ -64,6 +65,7 @@ class Desk:
         on_decision: Callable[[Decision], None] = lambda _: None,
         layers_off: tuple[Layer, ...] = (),
         facts: FactsSource,
+        advised: Advised | None = None,
         times: DeskTimes | None = None,
     ) -> None:
         self._store = store
@@ -84,6 +86,7 @@ class Desk:
             on_decision=on_decision,
             layers_off=layers_off,
             facts=facts,
+            advised=advised,
         )
         self._upkeep = Upkeep(
             store=store,
@@ -92,6 +95,7 @@ class Desk:
             model_digest=model_digest,
             clock=clock,
             layers_off=layers_off,
+            advised=advised,
             nudge=self._observed.set,
         )
 

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from analyzer.confusion.findings import OWNED_SIGNAL
 from models.artifact import ArtifactRef
 from models.canonical import Digest
 from models.clock import Clock
@@ -22,8 +23,10 @@ from models.judgement import JudgeRequest
 from models.work import FACTS_RETRY_S, Job, JobState, Priority
 from policies.overrides import in_scope
 from policies.policy import Policy
+from proxy.judge.advised import Advised
 from proxy.judge.port import Judge
 from proxy.relatives import approved_sibling
+from proxy.sources.advisories import has_proof, with_advisories
 from proxy.store.port import Store
 
 LOG = structlog.get_logger()
@@ -50,6 +53,7 @@ class Hearings:
         on_decision: Callable[[Decision], None],
         layers_off: tuple[Layer, ...],
         facts: FactsSource,
+        advised: Advised | None = None,
     ) -> None:
         self._store = store
         self._judge = judge
@@ -59,13 +63,15 @@ class Hearings:
         self._on_decision = on_decision
         self._layers_off = layers_off
         self._facts = facts
+        self._advised = advised
         self._locks: WeakValueDictionary[ArtifactRef, asyncio.Lock] = WeakValueDictionary()
         self._wanting: dict[ArtifactRef, datetime] = {}
 
     async def hear(self, ref: ArtifactRef, *, fresh: bool, given_up: bool = False) -> Decision:
         """The decision about `ref`, stored if it says anything new.
 
-        `fresh` asks the index for facts again; else those of the last decision are used.
+        `fresh` asks the index for facts again; else those of the last decision are used, unless its
+        name was compared with other owned names than are in force.
         `given_up` leaves out evidence that the judge cannot read. Raises JudgeUnavailable,
         JudgeRefused and StoreError; nothing is changed then.
         """
@@ -74,9 +80,15 @@ class Hearings:
             return await self._hear(ref, fresh=fresh, given_up=given_up)
 
     async def requeue(self, ref: ArtifactRef, facts: Facts | None = None) -> bool:
-        """Queue `ref` for analysis in the background; False where there is no room now."""
+        """Queue `ref` for analysis in the background; False where there is no room now.
+
+        What is known to be malicious is never run: it is not queued.
+        """
         job = await self._store.job_of(ref)
         known = facts or await self._fresh_facts(ref) or _no_facts(ref, self._clock())
+        if has_proof(known.findings):
+            LOG.warning("requeue_refused", filename=ref.filename, error="it is known")
+            return False
         size = known.size_bytes if known.size_bytes is not None else job.size_bytes if job else 0
         try:
             await self._store.enqueue(
@@ -88,7 +100,7 @@ class Hearings:
         return True
 
     def wanting_facts(self) -> tuple[ArtifactRef, ...]:
-        """Refs judged without facts, for which it is time to ask again."""
+        """Refs judged without facts, or with those of other owned names, for which it is time to ask again."""
         now = self._clock()
         return tuple(
             ref
@@ -133,7 +145,7 @@ class Hearings:
         if evidence is None:
             job = await self._store.job_of(ref)
             failed, failures = given_up_count(before, job, given_up=given_up)
-        facts = await self._facts_for(ref, before, fresh=fresh)
+        facts = await self._advise(ref, await self._facts_for(ref, before, fresh=fresh))
         if facts is not None:
             # Never that of the last judgement: siblings are approved and refused meanwhile.
             facts = with_sibling(facts, await approved_sibling(self._store, ref, evidence))
@@ -164,14 +176,27 @@ class Hearings:
         stored = None
         if before is not None and before.facts_digest is not None:
             stored = await self._store.facts(before.facts_digest)
-        facts = stored if stored is not None and not fresh else await self._fresh_facts(ref)
+        policy = self._policy()
+        fresh = fresh or stored is None or _compared_with_others(stored, policy)
+        facts = await self._fresh_facts(ref) if fresh else stored
         if facts is None:
             facts = stored
-        if facts is None and len(self._wanting) < WANTING_MAX:
-            self._wanting[ref] = self._clock()
-        elif facts is not None:
+        if facts is not None and not _compared_with_others(facts, policy):
             self._wanting.pop(ref, None)
+        elif len(self._wanting) < WANTING_MAX:
+            self._wanting[ref] = self._clock()
         return facts
+
+    async def _advise(self, ref: ArtifactRef, facts: Facts | None) -> Facts | None:
+        """The facts with what advisories say now: they are ours, and need no upstream.
+
+        Without any facts a proof still counts; less than that waits until the index answers.
+        """
+        if self._advised is None:
+            return facts
+        base = facts or _no_facts(ref, self._clock())
+        advised = with_advisories(base, await self._advised.told(ref, self._clock()))
+        return advised if facts is not None or has_proof(advised.findings) else None
 
     async def _fresh_facts(self, ref: ArtifactRef) -> Facts | None:
         """The facts as of now; None where the index does not tell them."""
@@ -225,6 +250,11 @@ def failures_in(decision: Decision | None) -> int:
         return 0
     tries = (stated.word("tries") for stated in decision.reasons)
     return max((int(text) for text in tries if text.isdecimal()), default=0)
+
+
+def _compared_with_others(facts: Facts, policy: Policy) -> bool:
+    """Whether the name in `facts` was compared with other owned names than those of `policy`."""
+    return (facts.signal(OWNED_SIGNAL) or "") != policy.owned.digest
 
 
 def with_sibling(facts: Facts, sibling: str) -> Facts:

@@ -17,6 +17,7 @@ from models.evidence import Layer
 from models.work import JobState
 from policies.overrides import speaking
 from policies.policy import Policy
+from proxy.judge.advised import Advised, AdvisoryFollower
 from proxy.judge.hearing import Hearings, analysis_failed
 from proxy.relatives import approved_sibling
 from proxy.store.port import Change, Store, TokenKind
@@ -57,6 +58,7 @@ class Upkeep:
         model_digest: Digest,
         clock: Clock,
         layers_off: tuple[Layer, ...],
+        advised: Advised | None = None,
         nudge: Callable[[], None],
     ) -> None:
         self._store = store
@@ -71,6 +73,9 @@ class Upkeep:
         self._skipped: dict[ArtifactRef, datetime] = {}
         self._clear_workers: dict[str, datetime] = {}
         self._layers_revisited = False
+        self._advisories = advised and AdvisoryFollower(
+            store=store, advised=advised, clock=clock, derive=self._derive_as_advised
+        )
 
     async def sweep(self) -> bool:
         """Do a little of everything. A step that fails is logged, and the next sweep does it."""
@@ -78,6 +83,7 @@ class Upkeep:
         for step in (
             self.expire_leases,
             self.follow_changes,
+            self.follow_advisories,
             self.derive_expired,
             self.ask_for_facts,
             self.leave_revoked_workers,
@@ -116,6 +122,10 @@ class Upkeep:
             await self._derive(await self._of_other_sibling(change), fresh=False)
             self._followed = max(self._followed, change.generation)
         return len(changes) > FOLLOW_BATCH
+
+    async def follow_advisories(self) -> bool:
+        """Judge again what an advisory that came, changed or went is about."""
+        return await self._advisories.follow() if self._advisories else False
 
     async def derive_expired(self) -> bool:
         """Derive again what has ended: an age reached, an override over, a failure to retry."""
@@ -229,6 +239,10 @@ class Upkeep:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+
+    async def _derive_as_advised(self, ref: ArtifactRef) -> bool:
+        await self._derive_one(ref, fresh=False)
+        return ref not in self._skipped
 
     async def _derive_one(self, ref: ArtifactRef, *, fresh: bool) -> None:
         async with self._room:

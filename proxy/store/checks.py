@@ -11,9 +11,15 @@ from models.decision import Override
 from models.errors import StoreConflict, StoreError, ValueInvalid
 from models.evidence import Evidence
 from models.work import Job
-from proxy.store.bounds import BLOB_BYTES_MAX, FETCH_TEXT_CHARS_MAX, HEADER_CHARS_MAX
+from proxy.store.bounds import (
+    BLOB_BYTES_MAX,
+    ERROR_CHARS_MAX,
+    FETCH_TEXT_CHARS_MAX,
+    HEADER_CHARS_MAX,
+    MEMORY_CHARS_MAX,
+)
 from proxy.store.codec import micros
-from proxy.store.port import Fetch, StoredPage, Token, TokenKind
+from proxy.store.port import Feed, Fetch, Remembered, StoredPage, Token, TokenKind
 
 
 def check_blob(digest: Digest, data: bytes) -> None:
@@ -41,6 +47,14 @@ def check_override(override: Override) -> None:
         raise ValueInvalid("An override ends after it begins.")
 
 
+def check_remembered(seen: Remembered) -> None:
+    """Raises StoreError for what cannot be remembered."""
+    if len(seen.value) > MEMORY_CHARS_MAX:
+        raise StoreError(f"A remembered value has at most {MEMORY_CHARS_MAX} characters.")
+    micros(seen.first_seen)
+    micros(seen.last_seen)
+
+
 def clean_fetches(fetches: Iterable[Fetch]) -> list[Fetch]:
     """The records with a stranger's texts cut and made storable.
 
@@ -63,6 +77,17 @@ def clean_page(page: StoredPage) -> StoredPage:
         page,
         content_type=clean(page.content_type, HEADER_CHARS_MAX),
         etag=clean(page.etag, HEADER_CHARS_MAX),
+    )
+
+
+def clean_feed(feed: Feed) -> Feed:
+    """The feed with a stranger's headers cut and made storable, and its error cut."""
+    return replace(
+        feed,
+        source=clean(feed.source, ERROR_CHARS_MAX),
+        etag=clean(feed.etag, HEADER_CHARS_MAX),
+        last_modified=clean(feed.last_modified, HEADER_CHARS_MAX),
+        error=clean(feed.error, ERROR_CHARS_MAX),
     )
 
 

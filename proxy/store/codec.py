@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from analyzer.advisories.record import ADVISORY_SCHEMA_VERSION, Advisory
 from models.canonical import Digest, canonical_json, digest_of_bytes
 from models.decision import DECISION_SCHEMA_VERSION, Decision, Override
 from models.errors import StoreError, StoreSchemaNewer
@@ -21,12 +22,14 @@ OVERRIDE_SCHEMA_VERSION = 1
 _VERSIONS: dict[type[Any], int] = {
     Decision: DECISION_SCHEMA_VERSION,
     Evidence: EVIDENCE_SCHEMA_VERSION,
+    Advisory: ADVISORY_SCHEMA_VERSION,
     Facts: FACTS_SCHEMA_VERSION,
     Override: OVERRIDE_SCHEMA_VERSION,
 }
 _DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in _VERSIONS
 }
+_ADVISORIES = msgspec.json.Encoder(order="deterministic")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _REPORT = "This is a fault of Pratique; please report it with the log line before it."
@@ -49,6 +52,14 @@ def encode(value: Any) -> str:
     if not same:
         raise StoreError(f"A {kind.__name__} does not read back as stored.", next_step=_REPORT)
     return text
+
+
+def encode_advisory(value: Advisory) -> str:
+    """An advisory's JSON. No digest hangs on it and there are tens of thousands: it is written plainly.
+
+    What it reads back as was checked by whoever made it (`proxy.feeds.reading`).
+    """
+    return _ADVISORIES.encode(value).decode()
 
 
 def decode(kind: type[T], text: str, schema_version: int) -> T:

@@ -9,7 +9,7 @@ import msgspec
 
 from models.canonical import Digest, canonical_json, digest_of
 from models.decision import Decision, Override
-from proxy.store.port import Token
+from proxy.store.port import FeedImport, Token
 
 
 def decision_detail(decision: Decision, *, decision_id: str, digest: Digest) -> str:
@@ -42,6 +42,11 @@ def token_detail(token: Token) -> str:
     """Kind, name and end of a token, without its hash."""
     ends = token.expires_at.isoformat() if token.expires_at else None
     return _json({"expires_at": ends, "kind": token.kind.value, "name": token.name})
+
+
+def import_detail(outcome: FeedImport) -> str:
+    """What reading a feed changed."""
+    return _json({"added": outcome.added, "changed": outcome.changed, "removed": outcome.removed})
 
 
 def _json(value: dict[str, Any]) -> str:

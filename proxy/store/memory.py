@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from packaging.utils import NormalizedName
 
+from analyzer.advisories.record import Advisory
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.canonical import Digest
 from models.clock import Clock
@@ -18,23 +19,30 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store import chain
-from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX, row_limit
+from proxy.store.bounds import INDEXES_SEEN_MAX, MEMORY_ROWS_MAX, OPEN_JOBS_MAX, row_limit
 from proxy.store.checks import (
     check_blob,
     check_override,
+    check_remembered,
     check_token,
     clean_fetches,
     clean_page,
     pick_token,
 )
 from proxy.store.codec import digest_of_text, encode, micros
-from proxy.store.details import decision_detail, override_detail, token_detail
+from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
+from proxy.store.memory_advisories import MemoryAdvisories
 from proxy.store.memory_queue import MemoryQueue
 from proxy.store.port import (
     GATE,
+    AdvisoryChange,
     AuditRow,
     Change,
+    Feed,
+    FeedImport,
     Fetch,
+    MemoryKind,
+    Remembered,
     Served,
     Store,
     StoredPage,
@@ -66,6 +74,10 @@ class MemoryStore(Store):
         self._fetches: list[Fetch] = []
         self._audit: list[AuditRow] = []
         self._pages: dict[tuple[IndexName, NormalizedName], StoredPage] = {}
+        self._memory: dict[
+            tuple[IndexName, NormalizedName, MemoryKind], dict[Sha256, Remembered]
+        ] = {}
+        self._advisories = MemoryAdvisories(self._refs_alive)
 
     async def close(self) -> None:
         return
@@ -341,6 +353,25 @@ class MemoryStore(Store):
         last = chain.walk(self._audit, last=None)
         return last.number if last else 0
 
+    # -- project memory ----------------------------------------------------------------------
+    async def remember(self, seen: Remembered) -> None:
+        check_remembered(seen)
+        rows = self._memory.setdefault((seen.index, seen.project, seen.kind), {})
+        known = rows.setdefault(seen.sha256, seen)
+        if known.value == seen.value:
+            rows[seen.sha256] = replace(known, last_seen=max(known.last_seen, seen.last_seen))
+        if len(rows) > MEMORY_ROWS_MAX:
+            order = sorted(rows.values(), key=lambda row: row.sha256)
+            order.sort(key=lambda row: row.last_seen, reverse=True)
+            for row in order[MEMORY_ROWS_MAX:]:
+                del rows[row.sha256]
+
+    async def remembered(
+        self, index: IndexName, project: NormalizedName, kind: MemoryKind
+    ) -> tuple[Remembered, ...]:
+        rows = self._memory.get((index, project, kind), {})
+        return tuple(sorted(rows.values(), key=lambda row: (row.first_seen, row.sha256)))
+
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:
         micros(page.fetched_at)
@@ -350,10 +381,58 @@ class MemoryStore(Store):
     async def page(self, index: IndexName, project: NormalizedName) -> StoredPage | None:
         return self._pages.get((index, project))
 
+    # -- advisories --------------------------------------------------------------------------
+    async def feeds(self) -> tuple[Feed, ...]:
+        return self._advisories.feeds()
+
+    async def put_feed(self, feed: Feed) -> None:
+        self._advisories.put_feed(feed)
+
+    async def remove_feed(self, name: str, *, actor: str) -> bool:
+        removed = self._advisories.remove_feed(name, now=self._clock())
+        if removed:
+            self._append_audit(actor, "feed_removed", name, "{}")
+        return removed
+
+    async def import_advisories(
+        self,
+        feed: Feed,
+        advisories: Sequence[Advisory],
+        *,
+        keep: frozenset[str] = frozenset(),
+        now: datetime,
+    ) -> FeedImport:
+        outcome = self._advisories.import_all(feed, advisories, keep=keep, now=now)
+        if outcome.any:
+            self._append_audit("feeds", "feed_imported", feed.name, import_detail(outcome))
+        return outcome
+
+    async def advisory_times(self, feed: str) -> Mapping[str, datetime]:
+        return self._advisories.times(feed)
+
+    async def advisories_about(
+        self, project: NormalizedName, sha256: Sha256 | None = None
+    ) -> tuple[Advisory, ...]:
+        return self._advisories.about(project, sha256)
+
+    async def advisory_changes(self, *, after: int = 0, limit: int) -> tuple[AdvisoryChange, ...]:
+        return self._advisories.changes(after=after, limit=limit)
+
+    async def refs_changed(self, change: AdvisoryChange) -> tuple[ArtifactRef, ...]:
+        return self._advisories.refs(change)
+
+    async def advisory_changes_done(
+        self, numbers: Sequence[int], *, forget_before: datetime
+    ) -> None:
+        self._advisories.let_go(numbers, forget_before)
+
     # -- within ------------------------------------------------------------------------------
     def _currently(self, ref: ArtifactRef) -> Decision | None:
         place = self._current.get(ref)
         return None if place is None else self._history[place]
+
+    def _refs_alive(self) -> Iterable[ArtifactRef]:
+        return [*self._current, *(job.ref for job in self._queue.open_jobs())]
 
     def _newest(self) -> Iterable[Decision]:
         return (self._history[place] for place in sorted(self._current.values(), reverse=True))

@@ -7,7 +7,7 @@ are aware and UTC. A method that returns has made its write durable against a ki
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from typing import Protocol
 
 from packaging.utils import NormalizedName
 
+from analyzer.advisories.record import Advisory
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.canonical import Digest
 from models.decision import Decision, Override
@@ -106,11 +107,94 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A source of advisories, and how the last tries to read it went."""
+
+    name: str
+    source: str
+    """Where it comes from, without credentials."""
+    tried_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    """When it was last read whole, or found unchanged."""
+    etag: str = ""
+    last_modified: str = ""
+    """The header of that name, as it came; with `etag` it spares the next download."""
+    records: int = 0
+    malicious: int = 0
+    """Of them, records of malicious packages."""
+    withdrawn: int = 0
+    refused: int = 0
+    """Records that could not be read the last time."""
+    newest_modified: datetime | None = None
+    error: str = ""
+    """Why the last try failed; empty where it did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedImport:
+    """What reading a feed changed; `unchanged` records stay as they were."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything did."""
+        return bool(self.added or self.changed or self.removed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisoryChange:
+    """A subject whose advisories changed at `at`: a project, or the digest of a file."""
+
+    number: int
+    at: datetime
+    project: NormalizedName
+    """Empty where a digest is meant."""
+    sha256: Sha256
+    """Empty where a project is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """A file whose current decision serves it, and the evidence that this rests on."""
 
     ref: ArtifactRef
     evidence_digest: Digest
+
+
+class MemoryKind(StrEnum):
+    """What is remembered of projects."""
+
+    PUBLISHER = "publisher"
+    OWNERS = "owners"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What a project showed with one of its files, when that file was first asked about.
+
+    Whether it may be relied on is not said here: that hangs on whether the file is served
+    (`Store.served_files`), which may change.
+    """
+
+    index: IndexName
+    project: NormalizedName
+    kind: MemoryKind
+    sha256: Sha256
+    value: str
+    """JSON of whoever remembers; at most MEMORY_CHARS_MAX characters."""
+    first_seen: datetime
+    last_seen: datetime
+    """When the same value was seen with this file for the last time."""
+
+
+def subjects_of(advisory: Advisory) -> set[tuple[str, str]]:
+    """(project, "") and ("", sha256) of everything that a record speaks of."""
+    projects = {(str(affected.project), "") for affected in advisory.affected}
+    return projects | {("", str(d)) for affected in advisory.affected for d in affected.sha256s}
 
 
 class Store(Protocol):
@@ -319,9 +403,77 @@ class Store(Protocol):
     async def verify_audit(self) -> int:
         """Walk the chain; the number of rows. Raises StoreError naming the first broken row."""
 
+    # -- project memory ----------------------------------------------------------------------
+    async def remember(self, seen: Remembered) -> None:
+        """Keep what a file's project showed. The same value again moves `last_seen` forward.
+
+        Another value for the same file and kind is not kept: what the file came with stands.
+        Of a project the MEMORY_ROWS_MAX files of one kind that were seen last are kept. Raises
+        StoreError for a value that is too long.
+        """
+
+    async def remembered(
+        self, index: IndexName, project: NormalizedName, kind: MemoryKind
+    ) -> tuple[Remembered, ...]:
+        """All that is remembered of a project, the file first seen first."""
+
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:
         """Keep an upstream page, replacing the one before."""
 
     async def page(self, index: IndexName, project: NormalizedName) -> StoredPage | None:
         """The stored upstream page."""
+
+    # -- advisories --------------------------------------------------------------------------
+    async def feeds(self) -> tuple[Feed, ...]:
+        """All feeds, by name."""
+
+    async def put_feed(self, feed: Feed) -> None:
+        """Keep how a try went, where it brought no records: it failed, or nothing had changed."""
+
+    async def remove_feed(self, name: str, *, actor: str) -> bool:
+        """Forget a feed with all its records, and audit it; False where there is none.
+
+        What its records were about has changed.
+        """
+
+    async def import_advisories(
+        self,
+        feed: Feed,
+        advisories: Sequence[Advisory],
+        *,
+        keep: frozenset[str] = frozenset(),
+        now: datetime,
+    ) -> FeedImport:
+        """Make a feed's records those given, all of it or nothing.
+
+        A known record is replaced by one that was modified later (or that was read by an older
+        parser), and stays otherwise. One that is not among `advisories` goes, but for ids in
+        `keep`: those were there unchanged, or could not be read. Every subject of what came, went or changed
+        is a change. The feed's counts are made here, and audited where anything changed.
+        """
+
+    async def advisory_times(self, feed: str) -> Mapping[str, datetime]:
+        """When each record of a feed was modified, by id, but for those of an older parser."""
+
+    async def advisories_about(
+        self, project: NormalizedName, sha256: Sha256 | None = None
+    ) -> tuple[Advisory, ...]:
+        """What all feeds say of a project, or of a file's bytes under any name, by id.
+
+        Of one id in several feeds the one modified last counts.
+        """
+
+    async def advisory_changes(self, *, after: int = 0, limit: int) -> tuple[AdvisoryChange, ...]:
+        """Changed subjects that a current decision or an open job is about, oldest first.
+
+        Only those with a number above `after`.
+        """
+
+    async def refs_changed(self, change: AdvisoryChange) -> tuple[ArtifactRef, ...]:
+        """Every ref with a current decision or an open job that the change is about."""
+
+    async def advisory_changes_done(
+        self, numbers: Sequence[int], *, forget_before: datetime
+    ) -> None:
+        """Let go of these changes, and of all from before a moment that concern nothing here."""

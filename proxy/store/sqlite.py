@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from analyzer.advisories.record import Advisory
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.canonical import Digest
 from models.clock import Clock
@@ -17,7 +18,24 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
-from proxy.store.port import AuditRow, Change, Fetch, Served, Store, StoredPage, Token, TokenKind
+from proxy.store.port import (
+    AdvisoryChange,
+    AuditRow,
+    Change,
+    Feed,
+    FeedImport,
+    Fetch,
+    MemoryKind,
+    Remembered,
+    Served,
+    Store,
+    StoredPage,
+    Token,
+    TokenKind,
+)
+from proxy.store.sql import (
+    advisories as records,
+)
 from proxy.store.sql import (
     audit,
     changes,
@@ -25,6 +43,7 @@ from proxy.store.sql import (
     decisions,
     evidence,
     jobs,
+    memory,
     overrides,
     tokens,
     traffic,
@@ -233,9 +252,59 @@ class SqliteStore(Store):
             last, done = await self._on.read(audit.walk, last)
         return last.number if last else 0
 
+    # -- project memory ----------------------------------------------------------------------
+    async def remember(self, seen: Remembered) -> None:
+        await self._on.write(memory.put, seen)
+
+    async def remembered(
+        self, index: IndexName, project: NormalizedName, kind: MemoryKind
+    ) -> tuple[Remembered, ...]:
+        return await self._on.read(memory.of_project, index, project, kind)
+
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:
         await self._on.write(traffic.put_page, page)
 
     async def page(self, index: IndexName, project: NormalizedName) -> StoredPage | None:
         return await self._on.read(traffic.page, index, project)
+
+    # -- advisories --------------------------------------------------------------------------
+    async def feeds(self) -> tuple[Feed, ...]:
+        return await self._on.read(records.feeds)
+
+    async def put_feed(self, feed: Feed) -> None:
+        await self._on.write(records.put_feed, feed)
+
+    async def remove_feed(self, name: str, *, actor: str) -> bool:
+        return await self._on.write_through(records.remove_feed, name, actor=actor)
+
+    async def import_advisories(
+        self,
+        feed: Feed,
+        advisories: Sequence[Advisory],
+        *,
+        keep: frozenset[str] = frozenset(),
+        now: datetime,
+    ) -> FeedImport:
+        return await self._on.write(records.import_all, feed, advisories, keep=keep, now=now)
+
+    async def advisory_times(self, feed: str) -> Mapping[str, datetime]:
+        return await self._on.read(records.times, feed)
+
+    async def advisories_about(
+        self, project: NormalizedName, sha256: Sha256 | None = None
+    ) -> tuple[Advisory, ...]:
+        return await self._on.read(records.about, project, sha256)
+
+    async def advisory_changes(self, *, after: int = 0, limit: int) -> tuple[AdvisoryChange, ...]:
+        return await self._on.read(records.changes, after=after, limit=limit)
+
+    async def refs_changed(self, change: AdvisoryChange) -> tuple[ArtifactRef, ...]:
+        return await self._on.read(records.refs, change)
+
+    async def advisory_changes_done(
+        self, numbers: Sequence[int], *, forget_before: datetime
+    ) -> None:
+        if not await self._on.read(records.any_change):
+            return
+        await self._on.write(records.let_go, numbers, forget_before)

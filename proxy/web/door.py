@@ -155,6 +155,10 @@ class DoorSettings:
     queue_share_max: int = QUEUE_SHARE_MAX
 
 
+async def _nothing_known(_: ArtifactRef) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     """Everything behind the routes. The app runs `gate.follow`, `fetch_log.run` and token refresh."""
@@ -172,6 +176,9 @@ class Door:
     clients: TokensPort
     workers: TokensPort
     clock: Clock
+    refused: Callable[[ArtifactRef], Awaitable[bool]] = _nothing_known
+    """Whether what is known of a file settles it: then its decision is stored, and it is neither
+    fetched nor run. Asked before anything is fetched."""
     plan: Callable[[], AnalysisPlan] = AnalysisPlan
     """What analyses do, as the policy in force has it."""
     nudge: Callable[[], None] = lambda: None

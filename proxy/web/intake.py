@@ -16,6 +16,7 @@ from cachetools import TTLCache
 from models.artifact import ArtifactRef
 from models.errors import Overloaded, PratiqueError
 from models.work import Priority
+from proxy.sources.advisories import has_proof
 from proxy.web.door import FETCHES_AHEAD_MAX, FETCHES_MAX, Door
 from proxy.web.share import QueueShares
 from proxy.web.slots import Slots
@@ -115,6 +116,8 @@ class Intake:
 
     async def _run(self, ref: ArtifactRef, underway: _Underway) -> None:
         try:
+            if await self._door.refused(ref):
+                return  # whoever waits was woken by its decision
             waited_for = underway.priority is Priority.FILE
             async with self._waited_for if waited_for else self._ahead:
                 underway.fetching = True
@@ -130,6 +133,8 @@ class Intake:
         door = self._door
         now = door.clock()
         facts = await door.facts(ref)
+        if has_proof(facts.findings) and await door.refused(ref):
+            return  # it became known while it was fetched
         stored = door.gate.stored(ref)
         queued: Priority | None = None
         if stored is not None and stored.evidence_digest is None:

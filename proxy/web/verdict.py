@@ -22,6 +22,7 @@ from models.errors import StoreError, UpstreamNotFound
 from models.evidence import Evidence, Finding, Severity
 from models.facts import Facts
 from models.reason import sentence
+from proxy.told import told_by_layer
 from proxy.web.auth import Callers
 from proxy.web.door import Door
 from proxy.web.people import People
@@ -112,6 +113,7 @@ class Verdicts:
             evidence=evidence,
             findings=sorted_findings(evidence)[:FINDINGS_SHOWN_MAX] if evidence else (),
             facts=facts,
+            told=told_by_layer(facts) if facts else (),
             phase_words=PHASE_WORDS,
             changed=changed_since(evidence) if evidence else None,
             did=acts_by_phase(evidence.profile) if evidence and evidence.profile else (),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from packaging.tags import Tag
 
 from analyzer.inventory import EntryPoint
 from analyzer.metadata import (
@@ -18,6 +19,7 @@ from analyzer.metadata import (
     read_entry_points,
     read_requires_txt,
     start_hooks,
+    tag_covers,
     top_level_modules,
 )
 from tests.analyzer.archives import core_metadata, record_line
@@ -308,3 +310,22 @@ def test_foreign_modules__those_that_say_they_are_for_others(path: str, foreign:
     suffixes = (".cpython-311-x86_64-linux-gnu.so", ".abi3.so", ".so")
 
     assert foreign_modules([path], suffixes) == foreign
+
+
+@pytest.mark.parametrize(
+    ("line", "covers"),
+    [
+        ("py3-none-any", True),
+        ("py2.py3-none-any", True),
+        ("PY3-none-any", True),
+        ("py2-none-any", False),
+        ("py3-none", False),
+        ("py3-none-any-any", False),
+        ("", False),
+        ("-".join(".".join(f"{letter}{n}" for n in range(5_000)) for letter in "abc"), False),
+    ],
+)
+def test_tag_covers__compressed_sets_are_looked_into_and_not_expanded(
+    line: str, covers: bool
+) -> None:
+    assert tag_covers(line, Tag("py3", "none", "any")) is covers

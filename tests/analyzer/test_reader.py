@@ -97,6 +97,8 @@ def changed(**changes: bytes | None) -> bytes:
         (changed(RECORD=None), WHEEL, "record-missing", False),
         (changed(METADATA=core_metadata("other", "1.0")), WHEEL, "name-mismatch", False),
         (changed(WHEEL=b"Tag: cp27-cp27m-win32\n"), WHEEL, "wheel-tags-differ", False),
+        (changed(WHEEL=b"Tag: py3-none\n"), WHEEL, "wheel-tags-differ", False),
+        (changed(WHEEL=b"Tag: py3-none\xffany\n"), WHEEL, "wheel-tags-differ", False),
         (
             make_zip({**wheel_members({}), "b-1.dist-info/METADATA": b""}),
             WHEEL,

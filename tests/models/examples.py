@@ -123,7 +123,7 @@ def finding_strategy() -> st.SearchStrategy[Finding]:
     """Findings of any severity, layer, object and owner."""
     return st.builds(
         finding,
-        st.sampled_from(["decoy-read", "reverse-shell", "never-heard-of", "typosquat"]),
+        st.sampled_from(["decoy-read", "reverse-shell", "never-heard-of", "name-confusion"]),
         st.sampled_from(Severity),
         layer=st.sampled_from(Layer),
         what=st.sampled_from(["", "aws-key", "ssh-key", "mystery"]),

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.advisories.meaning import FINDING_IDS as ADVISED
 from analyzer.changes import FINDING_ID as CHANGED
+from analyzer.confusion.findings import NAME_CONFUSION, OWNED_CONFUSION
+from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
+from analyzer.provenance.catalog import FINDINGS as PROVENANCE
+from analyzer.releases import FINDING_ID as FILES_CHANGED
+from analyzer.reputation.catalog import FINDINGS as REPUTATION
 from analyzer.sandbox.decoys import KINDS
+from analyzer.siblings import FINDING_ID as SIBLING_DIFFERS
 from analyzer.static.catalog import STATIC
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
@@ -21,7 +28,19 @@ from models.vocabulary import (
     finding_words,
 )
 
-REPORTED = sorted({*FLAWS, *STATIC, CHANGED, *(detector.definition.id for detector in DETECTORS)})
+TOLD = (kind.id for kind in (*PROVENANCE, *REPUTATION))
+CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION, MODULE_TAKEN}
+REPORTED = sorted(
+    {
+        *FLAWS,
+        *STATIC,
+        *ADVISED,
+        *CONFUSIONS,
+        *TOLD,
+        *(CHANGED, FILES_CHANGED, SIBLING_DIFFERS),
+        *(detector.definition.id for detector in DETECTORS),
+    }
+)
 
 
 @pytest.mark.parametrize("finding_id", REPORTED)

@@ -13,7 +13,8 @@ from models.evidence import Layer, Shortfall
 from models.phase import Phase
 from models.work import AnalysisPlan
 from policies.document import DEFAULT_POLICY_TOML, POLICY_CHARS_MAX, parse_policy
-from policies.policy import Outcome, Policy
+from policies.outcome import Outcome
+from policies.policy import Policy
 
 ENFORCE = 'mode = "enforce"\n'
 
@@ -91,6 +92,9 @@ def test_digest__covers_meaning_and_not_comments_or_order() -> None:
         'files.direct_url = "monitor"',
         'files.unsupported = "deny"',
         "overrides.days_max = 7",
+        'names.owned = ["acme-*"]',
+        'names.owned_outcome = "hold"',
+        'names.indexes = ["ours"]',
         "overrides.above_proof = false",
         '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = ["a"]',
         '[[rule]]\nname = "x"\noutcome = "deny"\nprojects = ["a", "b"]',
@@ -137,6 +141,13 @@ def test_digest__covers_every_key(change: str) -> None:
         (ENFORCE + '[incomplete]\ntimedout = "block"', 'did you mean "timed_out"?'),
         (ENFORCE + '[incomplete]\nwrong_platform = "block"', "is not a key"),
         (ENFORCE + "[overrides]\ndays_max = 0", "from 1 to 3650"),
+        (ENFORCE + '[names]\nowned = "acme"', "line 3: names.owned must be a list of strings"),
+        (ENFORCE + '[names]\nowned = ["acme-*", "a b"]', "'a b', which is not a project name"),
+        (ENFORCE + '[names]\nowned = ["-*"]', "is not a project name"),
+        (ENFORCE + '[names]\nowned = ["**"]', 'must not match every name ("*")'),
+        (ENFORCE + '[names]\nowned_outcome = "serve"', 'must be one of "deny", "hold"'),
+        (ENFORCE + '[names]\nindexes = ["Ours!"]', "names.indexes holds 'Ours!'"),
+        (ENFORCE + "[names]\nowed = []", 'did you mean "owned"?'),
         (ENFORCE + "[rule]\nname = 'x'", "must be written as [[rule]]"),
         (ENFORCE + '[[rule]]\nname = "x"\nprojects = ["a"]', "rule[1].outcome is missing"),
         (ENFORCE + '[[rule]]\nname = "x"\noutcome = "deny"', "has no condition"),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 
 import click
 import structlog
 
 from tests.proofs.catalogue import PROOFS
-from tests.proofs.proof import RECORDS, STATE, commit, run_proof, stale_records, stands
-
-UNITS = {"s": 1, "m": 60, "h": 3600}
+from tests.proofs.proof import RECORDS, STATE, commit, run_proof, seconds_of, stale_records, stands
 
 
 @click.command()
@@ -33,8 +30,8 @@ def prove(name: str | None, budget: str, seed: int, limit: int | None, again: bo
     # A line for each item is enough; what the pipeline logs would bury it.
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet)
-    match = re.fullmatch(r"(\d+)([smh])", budget)
-    if not match:
+    budget_s = seconds_of(budget)
+    if budget_s is None:
         raise click.BadParameter("write a budget such as 90s, 40m or 2h")
     # The state belongs to one commit: half a proof of other code proves nothing.
     state = STATE / f"{name}-{seed}-{commit()[:12]}.jsonl"
@@ -43,7 +40,7 @@ def prove(name: str | None, budget: str, seed: int, limit: int | None, again: bo
     record = run_proof(
         PROOFS[name],
         seed=seed,
-        budget_s=int(match[1]) * UNITS[match[2]],
+        budget_s=budget_s,
         limit=limit,
         state=state,
         say=click.echo,

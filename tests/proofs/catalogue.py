@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from models.artifact import ArtifactKind
 from tests.proofs.benign import BenignProof
+from tests.proofs.confusion import ConfusionProof
+from tests.proofs.facts import FactsProof
+from tests.proofs.fuzz import FuzzProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
@@ -23,5 +26,8 @@ PROOFS: dict[str, Proof] = {
         BenignProof(ArtifactKind.SDIST),
         SpeedProof(),
         SoakProof(),
+        FactsProof(),
+        ConfusionProof(),
+        FuzzProof(),
     )
 }

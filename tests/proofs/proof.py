@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import time
@@ -107,6 +108,12 @@ def _attempts(
             ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
             for future in ended:
                 yield future.result()
+
+
+def seconds_of(budget: str) -> int | None:
+    """`90s`, `40m` or `2h` in seconds; None where it is none of these."""
+    match = re.fullmatch(r"([0-9]+)([smh])", budget)
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else None
 
 
 def stands(record: dict[str, Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.corpus.lab import Seen
-from tests.proofs.pages import benign_page, reenactments_page, speed_page
+from tests.proofs.pages import benign_page, confusion_page, fuzz_page, reenactments_page, speed_page
 from tests.proofs.reenactments import TWIN
 
 
@@ -71,3 +71,16 @@ def test_speed_page__sets_medians_beside_targets() -> None:
     assert "| small-wheel with waiting | 15 | 0.25 | 0.30 |  |  |" in text
     assert "| requests | 15 | +0.2 % | +0.3 % | ≤ 10 % |" in text
     assert "- analysis requests: d" in text
+
+
+def test_confusion_page__says_each_measure_beside_its_item() -> None:
+    quantiles = {"speed__query_median_ms": {"median": 0.1}, "speedy__other": {"median": 2.0}}
+    made = "\n".join(confusion_page(record(details={"speed": "9 names"}, quantiles=quantiles)))
+    assert "| speed | 9 names | query median ms **0.1** |" in made
+
+
+def test_fuzz_page__counts_slices_and_crashes_by_target() -> None:
+    told = {"n": 3, "median": 1000.0, "max": 7.0}
+    quantiles = {f"names_{word}": told for word in ("executions", "seconds", "branches", "crashes")}
+    made = "\n".join(fuzz_page(record(quantiles=quantiles, grave=["names 2", "archive 1"])))
+    assert "| names | 3 | 1,000 | 1000 | 7 | 1 |" in made

@@ -33,6 +33,8 @@ def _shown(settings: Settings, name: str) -> str:
             return f"{settings.listen.host}:{settings.listen.port}"
         case "upstream":
             return without_credentials(settings.upstream)
+        case "feeds":
+            return ", ".join(f"{source.name}={source.shown}" for source in settings.feeds)
         case _:
             value = getattr(settings, name)
             return "" if value is None else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sys
 import tempfile
@@ -15,8 +16,10 @@ from rich.status import Status
 
 from analyzer.sandbox.client import SandboxClient
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX
+from models.artifact import Sha256
 from models.decision import Action
 from models.errors import ValueInvalid
+from proxy.cli.advised import advisories_for, project_named
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.cli.options import settings_options
 from proxy.cli.report import print_report
@@ -24,6 +27,7 @@ from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
 from proxy.scanning import Found, Scanned, Scanner
 from proxy.settings import Settings
+from proxy.store.port import Store
 
 PREVIOUS = "previous"
 """The word for the newest release before the one that is scanned."""
@@ -50,11 +54,14 @@ PHASES = {
     metavar="FILE|REQUIREMENT|previous",
     help="An older release to analyse first and compare with; `previous`: the newest before it.",
 )
-@settings_options("upstream", "index_name", "policy", "uid_base", "interpreters", "harness")
+@settings_options(
+    "data_dir", "upstream", "index_name", "policy", "uid_base", "interpreters", "harness"
+)
 def scan(settings: Settings, target: str, as_json: bool, since: str | None) -> None:
     """Analyse one wheel, sdist or requirement once, and say what would be done with it.
 
-    Nothing is stored, and no firewall need run. Started as root it is run in traced boxes, else
+    Nothing is stored, and no firewall need run; the advisories of the one on this machine are asked
+    where there is one (--data-dir). Started as root it is run in traced boxes, else
     only read. Exit code 0: it would be served; 3: held; 4: denied.
     """
     # Log lines would spoil the report; what went wrong is told as an error or in the evidence.
@@ -62,6 +69,7 @@ def scan(settings: Settings, target: str, as_json: bool, since: str | None) -> N
     policy = PolicyFile(settings.policy).current()
     local = _read_local(Path(target))
     older = _read_local(Path(since)) if since and since != PREVIOUS else None
+    advisories = _advisories(settings, target, local)
     console = Console(stderr=True)
     with (
         sandbox_daemon(
@@ -79,6 +87,7 @@ def scan(settings: Settings, target: str, as_json: bool, since: str | None) -> N
             policy=policy,
             scratch=Path(scratch),
             sandbox=SandboxClient(socket),
+            advisories=advisories,
             on_progress=lambda phase, state: _show(status, target, phase, state),
         )
         scanned = asyncio.run(_scan(scanner, (target, local), (since, older)))
@@ -87,6 +96,13 @@ def scan(settings: Settings, target: str, as_json: bool, since: str | None) -> N
     else:
         print_report(scanned)
     sys.exit(EXIT[scanned.decision.action])
+
+
+def _advisories(settings: Settings, target: str, data: bytes | None) -> Store | None:
+    """What the feeds of the firewall on this machine say, read before privileges are dropped."""
+    project = project_named(target)
+    sha256 = Sha256(hashlib.sha256(data).hexdigest()) if data is not None else None
+    return advisories_for(settings.data_dir, [(project, sha256)]) if project else None
 
 
 async def _scan(

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.work import Job, JobState, Priority
 from proxy.store.codec import decode, micros, micros_or_none, moment, moment_or_none
-from proxy.store.port import AuditRow, Fetch, StoredPage, Token, TokenKind
+from proxy.store.port import AuditRow, Feed, Fetch, StoredPage, Token, TokenKind
 from proxy.store.sql.connection import Row
 
 T = TypeVar("T")
@@ -183,4 +183,40 @@ def page_of(row: Row) -> StoredPage:
         fetched_at=moment(row["fetched_at"]),
         max_age_s=row["max_age_s"],
         status=row["status"],
+    )
+
+
+def feed_columns(feed: Feed) -> dict[str, Any]:
+    """The columns of a feed."""
+    return {
+        "name": feed.name,
+        "source": feed.source,
+        "tried_at": micros_or_none(feed.tried_at),
+        "succeeded_at": micros_or_none(feed.succeeded_at),
+        "etag": feed.etag,
+        "last_modified": feed.last_modified,
+        "records": feed.records,
+        "malicious": feed.malicious,
+        "withdrawn": feed.withdrawn,
+        "refused": feed.refused,
+        "newest_modified": micros_or_none(feed.newest_modified),
+        "error": feed.error,
+    }
+
+
+def feed_of(row: Row) -> Feed:
+    """The feed in a row."""
+    return Feed(
+        name=row["name"],
+        source=row["source"],
+        tried_at=moment_or_none(row["tried_at"]),
+        succeeded_at=moment_or_none(row["succeeded_at"]),
+        etag=row["etag"],
+        last_modified=row["last_modified"],
+        records=row["records"],
+        malicious=row["malicious"],
+        withdrawn=row["withdrawn"],
+        refused=row["refused"],
+        newest_modified=moment_or_none(row["newest_modified"]),
+        error=row["error"],
     )

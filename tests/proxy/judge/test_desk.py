@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from analyzer.confusion.findings import OWNED_SIGNAL
 from models.artifact import ArtifactRef, Sha256
-from models.canonical import digest_of_bytes
+from models.canonical import digest_of, digest_of_bytes
 from models.decision import Action, Decision, HoldKind, OverrideAction, ReasonCode, TrustTier
 from models.errors import (
     JudgeRefused,
@@ -19,6 +20,7 @@ from models.errors import (
     UpstreamUnavailable,
 )
 from models.evidence import Layer, Severity, Shortfall
+from models.facts import Facts, FactSignal
 from models.trust.numbers import RULES_1
 from models.trust.rules import RulesScorer
 from models.work import (
@@ -319,6 +321,74 @@ async def test_desk__another_policy_makes_every_decision_stale_and_derives_it_ag
 
         await room.until(fresh)
     assert all([(await room.decided(about)).served for about in refs])
+
+
+def compared(of: ArtifactRef, digest: str) -> Facts:
+    """Facts whose name was compared with the owned names of that digest."""
+    told = FactSignal(name=OWNED_SIGNAL, layer=Layer.METADATA, value=digest, source="confusion")
+    return replace(facts(of), signals=(told,))
+
+
+OWNING = parse_policy('mode = "enforce"\n[names]\nowned = ["inhouse-*"]', source="test")
+
+
+async def test_desk__other_owned_names_make_it_ask_for_facts_again() -> None:
+    room = Room()
+    room.facts_of = lambda of: compared(of, room.policy.owned.digest)
+    await room.observe()
+    async with room.running() as desk:
+        before = await room.decided()
+        room.policy = OWNING
+        desk.nudge()
+
+        async def derived() -> bool:
+            return (await room.decided()).policy_digest == OWNING.digest
+
+        await room.until(derived)
+        after = await room.decided()
+    assert (
+        before.facts_digest != after.facts_digest == digest_of(compared(ref(), OWNING.owned.digest))
+    )
+
+
+async def test_desk__another_policy_with_the_same_owned_names_asks_nobody() -> None:
+    room = Room()
+    await room.observe()
+    async with room.running() as desk:
+        before = await room.decided()
+        room.facts_of = lambda of: replace(facts(of), popularity_rank=1)
+        room.policy = FALLBACK
+        desk.nudge()
+
+        async def derived() -> bool:
+            return (await room.decided()).policy_digest == FALLBACK.digest
+
+        await room.until(derived)
+        assert (await room.decided()).facts_digest == before.facts_digest
+
+
+async def test_desk__owned_names_are_compared_later_where_the_index_is_away() -> None:
+    room = Room()
+    room.facts_of = lambda of: compared(of, room.policy.owned.digest)
+    await room.observe()
+    async with room.running() as desk:
+        before = await room.decided()
+        room.facts_errors = [UpstreamUnavailable("down")]
+        room.policy = OWNING
+        desk.nudge()
+
+        async def derived() -> bool:
+            return (await room.decided()).policy_digest == OWNING.digest
+
+        await room.until(derived)
+        assert (await room.decided()).facts_digest == before.facts_digest
+        room.clock.turn(seconds=FACTS_RETRY_S)
+        desk.nudge()
+
+        async def asked() -> bool:
+            return (await room.decided()).facts_digest != before.facts_digest
+
+        await room.until(asked)
 
 
 async def test_desk__one_that_cannot_be_derived_does_not_keep_the_others_stale() -> None:

@@ -199,6 +199,8 @@ class House:
     client_secret: str = ""
     worker_secret: str = ""
     nudges: list[str] = field(default_factory=list)
+    known: dict[ArtifactRef, Decision] = field(default_factory=dict)
+    """What advisories settle before anything is fetched."""
     session: ClientSession = field(init=False)
     app: web.Application = field(init=False)
     host: str = "127.0.0.1"
@@ -295,6 +297,15 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
     async def facts(ref: ArtifactRef) -> Facts:
         return await inquiry.facts(ref, await upstream.project(ref.project), clock())
 
+    known: dict[ArtifactRef, Decision] = {}
+
+    async def refused(ref: ArtifactRef) -> bool:
+        if ref not in known:
+            return False
+        await store.put_decision(known[ref])
+        gate.put(known[ref])
+        return True
+
     door = Door(
         settings=DoorSettings(
             public_url=PUBLIC_URL,
@@ -310,6 +321,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         fetcher=upstream,
         resolver=resolver,
         facts=facts,
+        refused=refused,
         clients=TokenBook(store, TokenKind.CLIENT, clock),
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
@@ -329,6 +341,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         client_secret=client_secret,
         worker_secret=worker_secret,
         nudges=nudges,
+        known=known,
     )
     house.app = make_app(door)
     runner = web.AppRunner(house.app, access_log=None)

@@ -1,0 +1,1 @@
+"""Advisories: what others know of a release, as OSV records say it, and what that means here."""
