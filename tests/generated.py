@@ -96,28 +96,6 @@ def detectors_page() -> Iterator[str]:
         yield f"| {identity} | {name} | {seen} |"
 
 
-def static_page() -> Iterator[str]:
-    """Every static detector with its severity by what reaches it."""
-    yield "# Static detectors\n"
-    yield "What is looked for in an artifact's files, which are read and never run."
-    yield (
-        "Severity depends on what makes the code run, most eager first: *build* (setup.py, command "
-        "classes, a back end in the tree), *start* (`.pth`, `.start`, `sitecustomize`), *import* (a "
-        "package's own `__init__`, and what that imports or calls), *module* (a module that somebody may "
-        "import), *call* (bodies of functions). What nothing reaches (tests, documentation, examples) is "
-        "info.\n"
-    )
-    reaches = [reach for reach in Reach if reach is not Reach.NOTHING]
-    yield (
-        "| Id | Title | " + " | ".join(reach.value for reach in reaches) + " | ATT&CK | Rationale |"
-    )
-    yield "|---" * (len(reaches) + 4) + "|"
-    for identity, kind in STATIC.items():
-        levels = " | ".join(kind.levels.get(reach, "info") for reach in reaches)
-        rationale = kind.rationale.replace("|", chr(92) + "|")
-        yield f"| `{identity}` | {kind.title} | {levels} | {kind.technique} | {rationale} |"
-
-
 def facts_page() -> Iterator[str]:
     """Every fact and finding of the sources of provenance and reputation."""
     yield "# Facts\n"
@@ -144,6 +122,28 @@ def facts_page() -> Iterator[str]:
             f"| `{found.id}` | {found.title} | {found.severity.value} | {found.layer.value} "
             f"| {found.source} | {found.technique} | {found.rationale} |"
         )
+
+
+def static_page() -> Iterator[str]:
+    """Every static detector with its severity by what reaches it."""
+    yield "# Static detectors\n"
+    yield "What is looked for in an artifact's files, which are read and never run."
+    yield (
+        "Severity depends on what makes the code run, most eager first: *build* (setup.py, command "
+        "classes, a back end in the tree), *start* (`.pth`, `.start`, `sitecustomize`), *import* (a "
+        "package's own `__init__`, and what that imports or calls), *module* (a module that somebody may "
+        "import), *call* (bodies of functions). What nothing reaches (tests, documentation, examples) is "
+        "info.\n"
+    )
+    reaches = [reach for reach in Reach if reach is not Reach.NOTHING]
+    yield (
+        "| Id | Title | " + " | ".join(reach.value for reach in reaches) + " | ATT&CK | Rationale |"
+    )
+    yield "|---" * (len(reaches) + 4) + "|"
+    for identity, kind in STATIC.items():
+        levels = " | ".join(kind.levels.get(reach, "info") for reach in reaches)
+        rationale = kind.rationale.replace("|", chr(92) + "|")
+        yield f"| `{identity}` | {kind.title} | {levels} | {kind.technique} | {rationale} |"
 
 
 def cli_page() -> Iterator[str]:

@@ -13,6 +13,7 @@ from tests.proofs.proof import Proof
 from tests.proofs.reenactments import ReenactmentsProof
 from tests.proofs.soak import SoakProof
 from tests.proofs.speed import SpeedProof
+from tests.proofs.static import StaticProof
 from tests.proofs.top import TopProof
 
 PROOFS: dict[str, Proof] = {
@@ -24,6 +25,7 @@ PROOFS: dict[str, Proof] = {
         ReenactmentsProof(),
         BenignProof(ArtifactKind.WHEEL),
         BenignProof(ArtifactKind.SDIST),
+        StaticProof(),
         SpeedProof(),
         SoakProof(),
         FactsProof(),

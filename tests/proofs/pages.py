@@ -12,6 +12,7 @@ from tests.corpus.lab import Seen
 from tests.corpus.not_seen import NOT_SEEN
 from tests.proofs.confusion import measure_prefix
 from tests.proofs.speed import CASES, RUNS_PER_ARM, TRACING_TARGET_PERCENT
+from tests.proofs.static_page import static_page
 
 Rows = Sequence[Mapping[str, str]]
 _TIERS = ("APPROVE", "MONITOR", "QUARANTINE", "BLOCK")
@@ -238,5 +239,6 @@ OWN_PAGES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "fuzz": fuzz_page,
     "reenactments": reenactments_page,
     "speed": speed_page,
+    "static": static_page,
 }
 """Proof → what makes its page from its record."""
