@@ -11,8 +11,10 @@ from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.provenance.catalog import FINDINGS as PROVENANCE
+from analyzer.releases import FINDING_ID as FILES_CHANGED
 from analyzer.reputation.catalog import FINDINGS as REPUTATION
 from analyzer.sandbox.decoys import KINDS
+from analyzer.siblings import FINDING_ID as SIBLING_DIFFERS
 from analyzer.static.catalog import STATIC
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
@@ -35,7 +37,7 @@ REPORTED = sorted(
         *ADVISED,
         *CONFUSIONS,
         *TOLD,
-        CHANGED,
+        *(CHANGED, FILES_CHANGED, SIBLING_DIFFERS),
         *(detector.definition.id for detector in DETECTORS),
     }
 )
