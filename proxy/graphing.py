@@ -15,8 +15,8 @@ from analyzer.graph.features import features_of
 from analyzer.graph.findings import findings_of
 from analyzer.graph.joined import Joined
 from analyzer.graph.network import Network
-from analyzer.graph.tree import ROOT
-from models.artifact import parse_index_name
+from analyzer.graph.tree import ROOT, Tree
+from models.artifact import Sha256, parse_index_name
 from models.clock import Clock
 from models.errors import UpstreamNotFound, ValueInvalid
 from models.evidence import Finding
@@ -27,6 +27,7 @@ from proxy.artifacts.folder import FolderArtifacts
 from proxy.index.cached import CachedIndex
 from proxy.index.upstream import UpstreamIndex
 from proxy.resolve import Resolver
+from proxy.settled import settle
 from proxy.standings import Standings
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Store
@@ -71,9 +72,9 @@ async def graph_of(
     target: Target,
     store: Store | None,
     clock: Clock,
-    standings: Standings | None = None,
+    standings: Standings,
 ) -> Graphed:
-    """The graph of a requirement, joined with what `store` knows; pages come from there as well.
+    """The graph of a requirement, joined with what `standings` know; `store` keeps the pages.
 
     Raises UpstreamNotFound where the requirement itself cannot be met, another UpstreamError, or
     StoreError.
@@ -89,19 +90,15 @@ async def graph_of(
         stack.push_async_callback(fetcher.close)
         resolver = Resolver(index, fetcher)
         stack.callback(resolver.close)
-        whole = await resolver.tree(
-            ResolveRequest(requirements=(str(requirement),), role="run", target=target)
-        )
-        project = canonicalize_name(requirement.name)
-        if whole.release(project) is None:
-            why = next((one.why for one in whole.unmet if one.source == ROOT), whole.stopped)
-            raise UpstreamNotFound(
-                f"{printable(str(requirement))} cannot be met: {why or 'no marker of it is true'}.",
-                next_step="Look at its name and version, or ask for another --python.",
-            )
-        tree = below(whole, project)
-        known = await (standings or Standings(store=store)).of(tree, source.name)
-    joined = Joined(tree=tree, as_of=clock(), known=known)
+        asked = ResolveRequest(requirements=(str(requirement),), role="run", target=target)
+
+        async def grow(without: frozenset[Sha256]) -> Tree:
+            return _below(await resolver.tree(asked, without=without), requirement)
+
+        settled = await settle(grow, standings, source.name)
+    joined = Joined(
+        tree=settled.tree, as_of=clock(), known=settled.known, passed_over=settled.passed_over
+    )
     network = Network.of(joined)
     return Graphed(
         requirement=str(requirement),
@@ -110,3 +107,14 @@ async def graph_of(
         findings=findings_of(network),
         judged=store is not None,
     )
+
+
+def _below(whole: Tree, requirement: Requirement) -> Tree:
+    project = canonicalize_name(requirement.name)
+    if whole.release(project) is None:
+        why = next((one.why for one in whole.unmet if one.source == ROOT), whole.stopped)
+        raise UpstreamNotFound(
+            f"{printable(str(requirement))} cannot be met: {why or 'no marker of it is true'}.",
+            next_step="Look at its name and version, or ask for another --python.",
+        )
+    return below(whole, project)

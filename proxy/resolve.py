@@ -36,6 +36,7 @@ from proxy.candidates import (
 )
 from proxy.catalogue import Catalogue, Key, Shelf
 from proxy.errands import Errands, MetadataSource, Pages, ResolveBounds, Stopped
+from proxy.simple.page import ProjectPage
 from proxy.tree import Pinned, tree_of
 
 LOG = structlog.get_logger()
@@ -68,16 +69,24 @@ class Resolver:
         Never fails for what the requirements say or upstream lacks; that stands in `unresolved`.
         Raises ResolutionFailed where the request itself is no use.
         """
-        return await self._run(request, _Job.run)
+        return await self._run(request, _Job.run, self._index)
 
-    async def tree(self, request: ResolveRequest) -> Tree:
-        """The same resolution as a tree below ROOT. Never fails either, and raises the same."""
-        return await self._run(request, _Job.grow)
+    async def tree(
+        self, request: ResolveRequest, *, without: frozenset[Sha256] = frozenset()
+    ) -> Tree:
+        """The same resolution as a tree below ROOT. Never fails either, and raises the same.
 
-    async def _run(self, request: ResolveRequest, work: Callable[[_Job], Result]) -> Result:
+        Files in `without` count as yanked, as refused ones do in the listing of this proxy.
+        """
+        index = _Yanking(self._index, without) if without else self._index
+        return await self._run(request, _Job.grow, index)
+
+    async def _run(
+        self, request: ResolveRequest, work: Callable[[_Job], Result], index: Pages
+    ) -> Result:
         interpreter = Interpreter(request.target)
         loop = asyncio.get_running_loop()
-        errands = Errands(self._index, self._metadata, loop, self._bounds)
+        errands = Errands(index, self._metadata, loop, self._bounds)
         catalogue = Catalogue(interpreter, errands, self._shelf)
         job = _Job(request, interpreter, catalogue, errands, self._bounds)
         try:
@@ -88,6 +97,25 @@ class Resolver:
     def close(self) -> None:
         """Let no further resolution begin."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Yanking:
+    """Pages on which some files are yanked."""
+
+    def __init__(self, index: Pages, files: frozenset[Sha256]) -> None:
+        self._index = index
+        self._files = files
+
+    async def project(self, project: NormalizedName) -> ProjectPage:
+        """A page; the very one of the index where none of the files is on it."""
+        page = await self._index.project(project)
+        if not any(file.sha256 in self._files for file in page.files):
+            return page
+        files = (
+            replace(file, yanked=True) if file.sha256 in self._files else file
+            for file in page.files
+        )
+        return replace(page, files=tuple(files))
 
 
 class _Provider(AbstractProvider[Need, Candidate, Key]):

@@ -47,7 +47,6 @@ from proxy.simple.page import IndexFile, ProjectPage
 from proxy.sources.composition import Means, sources_of
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Store
-from proxy.trees import Targets, Trees
 
 LEASE = timedelta(hours=1)
 """Time the lease of a scan lives; nobody else could take it."""
@@ -98,15 +97,15 @@ class Scanner:
         self._artifacts = FolderArtifacts(scratch / "artifacts")
         self._fetcher = Fetcher(self._index, self._upstream.client, self._artifacts)
         self._resolver = Resolver(self._index, self._fetcher)
-        self._trees = Trees(self._resolver, self._fetcher, store, Targets().usual)
         means = Means(
+            grower=self._resolver,
+            metadata=self._fetcher,
             index=self._index,
             client=self._upstream.client,
             store=store,
             policy=lambda: policy,
             clock=clock,
             advisories=advisories,
-            trees=self._trees,
         )
         self._inquiry = Inquiry(sources_of(means))
         self._stack = AsyncExitStack()
@@ -117,7 +116,6 @@ class Scanner:
         self._stack.push_async_callback(self._fetcher.close)
         self._stack.push_async_callback(self._index.close)
         self._stack.callback(self._resolver.close)
-        self._stack.push_async_callback(self._trees.close)
         return self
 
     async def __aexit__(self, *_: object) -> None:

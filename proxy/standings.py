@@ -11,10 +11,11 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from analyzer.clean import printable
 from analyzer.graph.findings import DEFINITIONS
-from analyzer.graph.joined import KNOWN_FINDINGS_MAX, Known, KnownFinding, Standing
+from analyzer.graph.joined import KNOWN_FINDINGS_MAX, Known, KnownFinding, Standing, days_since
 from analyzer.graph.tree import Release, Tree
 from models.artifact import ArtifactRef, IndexName
 from models.canonical import Digest
+from models.clock import Clock, utc_now
 from models.decision import Action, Decision, HoldKind, TrustTier
 from models.facts import Facts
 from models.popularity import rank_of
@@ -39,12 +40,12 @@ class Decided(Protocol):
         """Facts by digest."""
 
 
-async def nobody_warns(_: NormalizedName, __: str) -> bool:
+async def nobody_warns(_: ArtifactRef) -> bool:
     """No advisory names anything."""
     return False
 
 
-def nothing_alike(_: NormalizedName) -> str:
+async def nothing_alike(_: NormalizedName, __: int | None) -> str:
     """No name is like another."""
     return ""
 
@@ -55,10 +56,11 @@ class Standings:
 
     store: Decided | None
     """None: there is none, so that everything is unjudged."""
-    lookalike: Callable[[NormalizedName], str] = nothing_alike
-    """The popular project that a name could be taken for; empty: none. Must be quick."""
-    malicious: Callable[[NormalizedName, str], Awaitable[bool]] = nobody_warns
-    """Whether an advisory names (project, version) as malicious."""
+    lookalike: Callable[[NormalizedName, int | None], Awaitable[str]] = nothing_alike
+    """The popular project that a name of so many days could be taken for; empty: none."""
+    malicious: Callable[[ArtifactRef], Awaitable[bool]] = nobody_warns
+    """Whether an advisory names a file, or its release, as malicious."""
+    clock: Clock = utc_now
 
     async def of(self, tree: Tree, index: IndexName) -> tuple[Known, ...]:
         """What is known of each release of a tree, by project. Raises StoreError."""
@@ -72,6 +74,7 @@ class Standings:
 
     async def _about(self, release: Release, index: IndexName) -> Known:
         project = canonicalize_name(release.project)
+        days = days_since(release.project_since, self.clock())
         decision = await self._decision(release, index)
         facts = None
         if decision is not None and decision.facts_digest is not None and self.store is not None:
@@ -82,29 +85,41 @@ class Standings:
             project=project,
             standing=standing_of(decision),
             score=decision.score.value if decision is not None and decision.score else None,
-            malicious=await self.malicious(project, release.version),
+            malicious=await self._malicious(release, index),
             findings=tuple(KnownFinding(id=one.id, severity=one.severity) for one in own)[
                 :KNOWN_FINDINGS_MAX
             ],
             owner_changed=any(one.id in OWNER_FINDINGS for one in own),
             owners=_texts(facts, "ownership.organisation"),
             publisher=_publisher(facts),
-            confusable_with=self.lookalike(project),
+            confusable_with=await self.lookalike(project, days),
             rank=rank_of(project),
         )
 
+    async def _malicious(self, release: Release, index: IndexName) -> bool:
+        ref = _ref(release, index)
+        return ref is not None and await self.malicious(ref)
+
     async def _decision(self, release: Release, index: IndexName) -> Decision | None:
         """Of the file that was chosen; without one, a refusal of another file of the release."""
-        if self.store is None or release.sha256 is None:
+        ref = _ref(release, index)
+        if self.store is None or ref is None:
             return None
-        project = canonicalize_name(release.project)
-        ref = ArtifactRef(
-            index=index, project=project, filename=release.filename, sha256=release.sha256
-        )
         decision = await self.store.decision_of(ref)
         if decision is not None:
             return decision
-        return refused_in(await self.store.decisions_of(index, project), release.version)
+        return refused_in(await self.store.decisions_of(index, ref.project), release.version)
+
+
+def _ref(release: Release, index: IndexName) -> ArtifactRef | None:
+    if release.sha256 is None:
+        return None
+    return ArtifactRef(
+        index=index,
+        project=canonicalize_name(release.project),
+        filename=release.filename,
+        sha256=release.sha256,
+    )
 
 
 def standing_of(decision: Decision | None) -> Standing:

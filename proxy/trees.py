@@ -11,7 +11,6 @@ from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
 from analyzer.graph.tree import Release, Tree
-from analyzer.interpreter import describe_interpreter
 from models.artifact import ArtifactKind, ArtifactRef, Sha256
 from models.canonical import Digest, digest_of
 from models.errors import ResolutionFailed, UpstreamError, UpstreamUnavailable
@@ -40,8 +39,10 @@ NOT_ASKED = "the index did not give its page"
 class Grower(Protocol):
     """Where trees come from: the Resolver."""
 
-    async def tree(self, request: ResolveRequest) -> Tree:
-        """The tree below requirement lines."""
+    async def tree(
+        self, request: ResolveRequest, *, without: frozenset[Sha256] = frozenset()
+    ) -> Tree:
+        """The tree below requirement lines; files in `without` only where they are pinned."""
 
 
 class Shelf(Protocol):
@@ -62,19 +63,6 @@ class Stated:
     repository: str = ""
     known_from: str
     """`evidence`, `index`, `sibling`, `contents` or `installed`, the most exact first."""
-
-
-class Targets:
-    """The interpreter that trees are for, described once."""
-
-    def __init__(self) -> None:
-        self._known: Target | None = None
-
-    async def usual(self) -> Target:
-        """That of this machine's usual interpreter. Raises SandboxUnavailable."""
-        if self._known is None:
-            self._known = (await describe_interpreter()).target
-        return self._known
 
 
 class Trees:
@@ -99,8 +87,14 @@ class Trees:
             flights_max=TREES_AT_ONCE, what="dependency trees"
         )
 
-    async def of(self, ref: ArtifactRef, page: ProjectPage | None) -> Tree:
-        """The tree of an artifact, at most `fresh_s` old.
+    async def of(
+        self,
+        ref: ArtifactRef,
+        page: ProjectPage | None,
+        *,
+        without: frozenset[Sha256] = frozenset(),
+    ) -> Tree:
+        """The tree of an artifact, at most `fresh_s` old; files in `without` only where pinned.
 
         Raises ResolutionFailed where it is not known yet what it requires, UpstreamUnavailable
         where nothing of it could be resolved, and what the store and the interpreter raise.
@@ -111,11 +105,11 @@ class Trees:
         target = await self._target()
         lines = tuple(line for line in stated.requires if len(line) <= LINE_CHARS_MAX)
         asked = ResolveRequest(requirements=lines[:REQUIREMENTS_MAX], role="run", target=target)
-        key = (ref.key, digest_of(asked))
+        key = (ref.key, digest_of({"asked": asked, "without": sorted(without)}))
         tree = self._kept.get(key)
         if tree is None:
             root = root_release(ref, page, stated)
-            tree = await self._flights.run(key, lambda: self._grow(asked, root))
+            tree = await self._flights.run(key, lambda: self._grow(asked, root, without))
             if not tree.stopped and not unasked(tree):
                 self._kept[key] = tree
         if tree.stopped and len(tree.releases) <= 1:
@@ -143,8 +137,8 @@ class Trees:
         """Cancel what is under way."""
         await self._flights.close()
 
-    async def _grow(self, asked: ResolveRequest, root: Release) -> Tree:
-        return rooted(await self._grower.tree(asked), root)
+    async def _grow(self, asked: ResolveRequest, root: Release, without: frozenset[Sha256]) -> Tree:
+        return rooted(await self._grower.tree(asked, without=without), root)
 
     async def _on_index(self, ref: ArtifactRef, page: ProjectPage | None) -> Stated | None:
         if page is None:

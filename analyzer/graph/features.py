@@ -239,6 +239,11 @@ FEATURES: tuple[Feature, ...] = (
         measure=lambda reading: reading.standing(Standing.HELD),
     ),
     Feature(
+        name="graph.passed_over",
+        meaning="releases that are refused or held here, for which older ones could be taken",
+        measure=lambda reading: len(reading.network.joined.passed_over),
+    ),
+    Feature(
         name="graph.added",
         meaning="releases on which the release before did not depend; none: no release before",
         measure=_added,

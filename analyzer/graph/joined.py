@@ -90,6 +90,8 @@ class Joined:
     """The version that `added` compares with; empty: there was nothing to compare with."""
     added: Annotated[tuple[Name, ...], Meta(max_length=NODES_MAX)] = ()
     """Projects on which the release before did not depend, sorted."""
+    passed_over: Annotated[tuple[Text, ...], Meta(max_length=NODES_MAX)] = ()
+    """`name==version` that would have been chosen, were it not refused or held here."""
 
     def about(self, project: str) -> Known:
         """What is known of a project's release."""

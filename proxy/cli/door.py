@@ -49,7 +49,6 @@ from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.supervisor import ChildConfig, decode_config
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
-from proxy.trees import Targets, Trees
 from proxy.web.app import TASKS, make_app
 from proxy.web.connections import ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
@@ -164,7 +163,12 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
+        # A graph of its own: what leases may not have is what a graph must not overlook.
+        grower = Resolver(index, fetcher)
+        stack.callback(grower.close)
         means = Means(
+            grower=grower,
+            metadata=fetcher,
             index=index,
             client=upstream.client,
             store=store,
@@ -181,12 +185,6 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
 
         resolver = Resolver(WithoutKnown(index, known), fetcher)
         stack.callback(resolver.close)
-        # A graph shows what is known to be bad; a box is never given it.
-        grower = Resolver(index, fetcher)
-        stack.callback(grower.close)
-        trees = Trees(grower, fetcher, store, Targets().usual)
-        stack.push_async_callback(trees.close)
-        means = replace(means, trees=trees)
         yield await _rooms(config, policy, means, index, artifacts, fetcher, resolver, judge)
 
 

@@ -127,6 +127,10 @@ def _notes(network: Network, graphed: Graphed) -> Iterator[Text]:
         yield Text.assemble(
             ("not met  ", "yellow"), f"{unmet.line}  (of {unmet.source}): {unmet.why}"
         )
+    for passed in graphed.joined.passed_over[:NOTES_SHOWN_MAX]:
+        yield Text.assemble(
+            ("passed   ", "yellow"), f"{passed} is refused or held here; an older one is taken"
+        )
     unread = [one for one in tree.releases if not one.described]
     for release in unread[:NOTES_SHOWN_MAX]:
         yield Text.assemble(

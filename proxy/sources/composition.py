@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from packaging.utils import NormalizedName
-
-from analyzer.confusion.index import popular_names
-from analyzer.graph.joined import Known
-from analyzer.graph.tree import Tree
-from models.artifact import ArtifactRef, IndexName, Sha256
+from models.artifact import ArtifactRef
 from models.clock import Clock
 from policies.policy import Policy
+from proxy.errands import MetadataSource
 from proxy.index.client import UpstreamClient
 from proxy.index.port import Index
 from proxy.inquiry import FactSource
@@ -24,13 +19,15 @@ from proxy.sources.background import DocumentBackgrounds
 from proxy.sources.confusion import ConfusionSource
 from proxy.sources.documents import ProjectDocuments
 from proxy.sources.graph import GraphSource, StoredPredecessors
+from proxy.sources.lookalikes import Lookalikes
 from proxy.sources.memory import ProjectMemory
 from proxy.sources.provenance import FetchedAttestations, ProvenanceSource
 from proxy.sources.reputation import HistorySource, OwnershipSource
 from proxy.sources.trustroot import TrustRoots
 from proxy.standings import Standings
 from proxy.store.port import MemoryKind, Store
-from proxy.trees import Trees
+from proxy.target import OwnTarget
+from proxy.trees import Grower, Trees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +49,10 @@ class Means:
     feeds_stale: timedelta = STALE_AFTER
     advisories: Store | None = None
     """Where advisories lie, if not in `store`."""
-    trees: Trees | None = None
-    """Dependency trees; None: nobody resolves, and the graph is not asked for."""
+    grower: Grower | None = None
+    """What resolves trees, over pages that hide nothing; None: no graph is made."""
+    metadata: MetadataSource | None = None
+    """Where the metadata of a file on the index comes from; goes with `grower`."""
 
 
 def advisories_of(means: Means) -> AdvisorySource:
@@ -68,9 +67,7 @@ def sources_of(means: Means) -> tuple[FactSource, ...]:
     documents = ProjectDocuments(means.client, clock=means.clock)
     roots = TrustRoots(clock=means.clock, folder=means.trust_root_dir)
     backgrounds = DocumentBackgrounds(means.client)
-    graph = () if means.trees is None else (_graph(means, means.trees),)
     return (
-        *graph,
         advisories_of(means),
         ConfusionSource(backgrounds=backgrounds, owned=lambda: means.policy().owned),
         HistorySource(),
@@ -81,35 +78,31 @@ def sources_of(means: Means) -> tuple[FactSource, ...]:
             documents,
             index_url=means.client.url,
         ),
+        *_graph(means),
     )
 
 
-class _Standings(Standings):
-    """Builds the index of popular names in a thread before the first look into it."""
-
-    async def of(self, tree: Tree, index: IndexName) -> tuple[Known, ...]:
-        """As `Standings.of`."""
-        await asyncio.to_thread(popular_names)
-        return await super().of(tree, index)
-
-
-def _graph(means: Means, trees: Trees) -> GraphSource:
-    advisories = advisories_of(means)
-
-    async def malicious(project: NormalizedName, version: str) -> bool:
-        """Whether a record lists that very version; the digest of no file is asked about."""
-        ref = ArtifactRef(
-            index=IndexName("any"),
-            project=project,
-            filename=f"{project.replace('-', '_')}-{version}.tar.gz",
-            sha256=Sha256("0" * 64),
-        )
-        return await advisories.proves(ref, means.clock())
-
-    standings = _Standings(store=means.store, lookalike=_taken_for, malicious=malicious)
-    return GraphSource(trees, standings, StoredPredecessors(trees, means.store), means.store)
+def _graph(means: Means) -> tuple[FactSource, ...]:
+    """The graph, where there is something to resolve trees with."""
+    if means.grower is None or means.metadata is None:
+        return ()
+    trees = Trees(means.grower, means.metadata, means.store, OwnTarget().get)
+    return (
+        GraphSource(
+            trees,
+            standings_with(means.store, advisories_of(means), means.clock),
+            StoredPredecessors(trees, means.store),
+            means.store,
+        ),
+    )
 
 
-def _taken_for(project: NormalizedName) -> str:
-    near = (one for one in popular_names().lookalikes(project) if one.near and one.is_project)
-    return next((one.target for one in near), "")
+def standings_with(
+    store: Store | None, advisories: AdvisorySource | None, clock: Clock
+) -> Standings:
+    """What is known of the releases of a tree: by decisions, advisories and names."""
+
+    async def malicious(ref: ArtifactRef) -> bool:
+        return advisories is not None and await advisories.proves(ref, clock())
+
+    return Standings(store=store, lookalike=Lookalikes().of, malicious=malicious, clock=clock)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +13,7 @@ from packaging.utils import canonicalize_name
 from analyzer.clean import printable
 from analyzer.graph.features import SOURCE, features_of
 from analyzer.graph.findings import findings_of
-from analyzer.graph.joined import GRAPH_BYTES_MAX, Joined, Known, pack
+from analyzer.graph.joined import GRAPH_BYTES_MAX, Joined, pack
 from analyzer.graph.network import Network
 from analyzer.graph.tree import Tree
 from models.artifact import ArtifactRef
@@ -24,6 +23,7 @@ from models.evidence import Evidence, Finding, Layer
 from models.facts import Answer, FactSignal, Source, SourceState
 from proxy.inquiry import Question
 from proxy.relatives import served_before
+from proxy.settled import Settled, settle
 from proxy.standings import Standings
 from proxy.store.port import Dependency, Store
 from proxy.trees import Trees, names_below, release_before, unasked
@@ -75,15 +75,18 @@ class GraphSource:
         what was found on it is there all the same.
         """
         ref = question.ref
-        tree = await self._trees.of(ref, question.page)
-        known = await self._standings.of(tree, ref.index)
+        settled = await settle(
+            lambda without: self._trees.of(ref, question.page, without=without),
+            self._standings,
+            ref.index,
+        )
         before = await self._predecessors.before(question)
-        joined = join(tree, known, before, question.as_of)
+        joined = join(settled, before, question.as_of)
         # Betweenness takes 50 ms for 200 releases; requests that are served from memory go on.
         signals, findings, packed = await asyncio.to_thread(_measure, joined)
         digest = await self._keep(ref, joined, packed)
         kept = (_tree_signal(digest),) if digest else ()
-        why = shortfall(tree)
+        why = shortfall(joined.tree)
         return Answer(
             source=Source(
                 name=self.name,
@@ -147,15 +150,17 @@ class StoredPredecessors:
         return Before(version=ref.version, names=frozenset(names_below(tree)))
 
 
-def join(tree: Tree, known: Sequence[Known], before: Before | None, as_of: datetime) -> Joined:
+def join(settled: Settled, before: Before | None, as_of: datetime) -> Joined:
     """The tree with everything that a judgement may rest on."""
+    tree = settled.tree
     added = sorted(set(names_below(tree)) - before.names) if before else []
     return Joined(
         tree=tree,
         as_of=as_of,
-        known=tuple(known),
+        known=settled.known,
         since=printable(before.version) if before else "",
         added=tuple(added),
+        passed_over=settled.passed_over,
     )
 
 

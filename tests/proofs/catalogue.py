@@ -7,6 +7,7 @@ from tests.proofs.benign import BenignProof
 from tests.proofs.confusion import ConfusionProof
 from tests.proofs.facts import FactsProof
 from tests.proofs.fuzz import FuzzProof
+from tests.proofs.graph import GraphProof, InjectedProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
@@ -31,5 +32,7 @@ PROOFS: dict[str, Proof] = {
         FactsProof(),
         ConfusionProof(),
         FuzzProof(),
+        GraphProof(),
+        InjectedProof(),
     )
 }

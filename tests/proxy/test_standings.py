@@ -99,10 +99,11 @@ async def test_of__reads_findings_and_makers_out_of_facts() -> None:
 
 
 async def test_of__asks_who_knows_names_and_advisories() -> None:
-    async def malicious(project: NormalizedName, version: str) -> bool:
-        return (project, version) == ("dep", "1.0")
+    async def malicious(ref: ArtifactRef) -> bool:
+        return ref == REF
 
-    one = await known(
-        None, Standings(store=None, lookalike=lambda name: f"{name}s", malicious=malicious)
-    )
-    assert (one.malicious, one.confusable_with) == (True, "deps")
+    async def lookalike(project: NormalizedName, days: int | None) -> str:
+        return f"{project}{days}"
+
+    one = await known(None, Standings(store=None, lookalike=lookalike, malicious=malicious))
+    assert (one.malicious, one.confusable_with) == (True, "depNone")

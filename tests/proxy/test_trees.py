@@ -37,7 +37,10 @@ class Growing:
         )
         self.gate: asyncio.Event | None = None
 
-    async def tree(self, request: ResolveRequest) -> Tree:
+    async def tree(
+        self, request: ResolveRequest, *, without: frozenset[Sha256] = frozenset()
+    ) -> Tree:
+        del without
         self.asked.append(request.requirements)
         if self.gate is not None:
             await self.gate.wait()

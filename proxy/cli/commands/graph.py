@@ -27,6 +27,8 @@ from proxy.cli.tree_report import print_graph
 from proxy.graphing import Graphed, asked_for, graph_of
 from proxy.log import configure_log
 from proxy.settings import Settings
+from proxy.sources.advisories import AdvisorySource
+from proxy.sources.composition import standings_with
 from proxy.store.port import Store
 
 WHOLE, DOUBTFUL, BAD = 0, 3, 4
@@ -90,6 +92,7 @@ def graph(
             target=target,
             store=store,
             clock=utc_now,
+            standings=standings_with(store, AdvisorySource(store) if store else None, utc_now),
         )
 
     with Console(stderr=True).status(f"{requirement}: resolving"):

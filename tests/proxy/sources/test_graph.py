@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,12 +10,11 @@ import pytest_asyncio
 
 from analyzer.graph.joined import unpack
 from models.artifact import ArtifactRef
-from models.canonical import Digest, digest_of
+from models.canonical import Digest
 from models.decision import Action
 from models.errors import ResolutionFailed, StoreError
 from models.evidence import Severity
 from models.facts import Answer, SourceState
-from models.work import Priority
 from proxy.inquiry import FactSource, Question
 from proxy.resolve import Resolver
 from proxy.simple.page import ProjectPage
@@ -25,12 +23,11 @@ from proxy.standings import Standings
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Dependency
 from proxy.trees import Trees
+from tests.proxy.sources.serving import serve_in
 from tests.proxy.store.values import (
     START,
     FakeClock,
     make_decision,
-    make_evidence,
-    make_facts,
     name,
     sha,
 )
@@ -128,23 +125,12 @@ async def test_ask__what_the_served_release_was_seen_to_need_goes_before(house: 
     house.put("fresh-1.0-py3-none-any.whl", days=2)
     # Resolved today, the release before needs `fresh` as well; when it was judged, it did not.
     assert values(await house.ask(ref))["graph.added"] == 0
-    await serve(house, before)
+    await serve_in(house.store, before, START)
     lib = Dependency(project=name("lib"), version="0.9", sha256=sha("x"))
     await house.store.put_dependencies(before, [lib])
     answer = await house.ask(ref)
     assert values(answer)["graph.added"] == 1
     assert found(answer) == [("dependency-new-risky", Severity.HIGH, "app > lib > fresh")]
-
-
-async def serve(house: House, ref: ArtifactRef) -> None:
-    store, now = house.store, START
-    await store.enqueue(ref, size_bytes=1, facts=make_facts(ref), priority=Priority.FILE, now=now)
-    await store.lease(worker="w", lease_id="l", now=now)
-    seen = make_evidence(ref)
-    await store.complete("l", worker="w", evidence=seen, blobs=(), now=now)
-    await store.put_decision(
-        replace(make_decision(ref), evidence_digest=digest_of(seen), as_of=now)
-    )
 
 
 async def test_ask__the_first_release_has_nothing_to_compare_with(house: House) -> None:
