@@ -20,7 +20,6 @@ from models.canonical import digest_of_bytes
 from models.contents import Contents, ContentsBaseline, ContentsChanges
 from models.evidence import Analyzer, Coverage, Evidence, Finding, Layer, Shortfall, Signal
 
-
 NOT_READ = "not-read"
 """How reading ended of a file whose name is that of no wheel or sdist."""
 
