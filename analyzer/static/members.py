@@ -261,14 +261,13 @@ class _Named:
                     self._reach[leaf] = reach
 
     def reach(self, path: str) -> str:
-        """Of a member: by whom it is named, `call` where nobody does, `nothing` where it lies aside."""
-        if _ASIDE.search(path):
-            return Reach.NOTHING
-        return self._reach.get(PurePosixPath(path).name, Reach.CALL)
+        """Of a member: by whom it is named, wherever it lies; else `nothing` aside, `call` elsewhere."""
+        unnamed = Reach.NOTHING if _ASIDE.search(path) else Reach.CALL
+        return self._reach.get(PurePosixPath(path).name, unnamed)
 
     def by_code(self, path: str) -> bool:
         """Whether code names it."""
-        return PurePosixPath(path).name in self._reach and not _ASIDE.search(path)
+        return PurePosixPath(path).name in self._reach
 
     def _reach_of(self, path: str) -> str:
         if path in (f"{self._top}/setup.py", "setup.py"):

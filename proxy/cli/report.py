@@ -10,9 +10,11 @@ from rich.table import Table
 
 from models.acts import ActGroup, act_groups, added_groups, gone_groups, release_words
 from models.behaviour import BehaviourProfile
+from models.contents import ContentsChanges
 from models.decision import Action, Decision, LayerStatus
 from models.evidence import Evidence, Finding, Severity
 from models.facts import Facts, SourceState
+from models.filewords import contents_groups
 from models.reason import reason_line
 from proxy.scanning import Scanned
 from proxy.told import told_by_layer
@@ -48,6 +50,7 @@ def print_report(scanned: Scanned, console: Console | None = None) -> None:
     out.print()
     out.print(_layers(decision))
     _print_changes(out, scanned)
+    _print_file_changes(out, evidence.contents_changes)
     _print_findings(out, evidence.findings)
     if scanned.facts is not None:
         _print_told(out, scanned.facts)
@@ -70,6 +73,21 @@ def _print_changes(out: Console, scanned: Scanned) -> None:
         out.print("  nothing: it does what that release did")
     _print_acts(out, added, "[yellow]new [/] ")
     _print_acts(out, gone, "[dim]gone[/] ")
+
+
+def _print_file_changes(out: Console, changes: ContentsChanges | None) -> None:
+    if changes is None:
+        return
+    out.print(f"\n[bold]What changed in its files since {escape(release_words(changes.since))}[/]")
+    groups = contents_groups(changes)
+    if not groups:
+        out.print("  nothing new: no other code, hosts, hooks, programs or requirements")
+    for group in groups:
+        for line in group.lines[:ACTS_SHOWN]:
+            told = f"{escape(line.value)}  [dim]{line.when}[/]" if line.when else escape(line.value)
+            out.print(f"  [yellow]new [/] {group.heading.lower():28}  {told}")
+        if len(group.lines) > ACTS_SHOWN:
+            out.print(f"  [yellow]new [/] {'':28}  … and {len(group.lines) - ACTS_SHOWN} more")
 
 
 def _print_profile(out: Console, profile: BehaviourProfile | None) -> None:
@@ -120,7 +138,9 @@ def _print_findings(out: Console, findings: Iterable[Finding]) -> None:
         where = " ".join(
             part
             for part in (
-                finding.place.path,
+                f"{finding.place.path}:{finding.place.line}"
+                if finding.place.line
+                else finding.place.path,
                 finding.place.host or finding.place.address,
                 f"port {finding.place.port}" if finding.place.port else "",
                 f"[{finding.technique}]" if finding.technique else "",

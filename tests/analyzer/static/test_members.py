@@ -51,6 +51,7 @@ def found(files: Files, *, sdist: bool = False, tag: str = "py3-none-any") -> se
         ({"d/tool.exe": PE}, False, "executable-unexpected", "low"),
         ({"tool.exe": PE, "setup.py": "run('tool.exe')"}, True, "executable-unexpected", "medium"),
         ({"d/tests/tool.exe": PE}, True, "executable-unexpected", "info"),
+        ({"d/tests/a.txt": ELF, "d/b.py": "open('a.txt')"}, False, "executable-disguised", "high"),
         ({"d/bun": ELF}, False, "runtime-shipped", "low"),
         ({"d/x.dll": PE + b"mscoree.dll"}, False, "runtime-shipped", "low"),
         ({"a.ps1": "x", "setup.py": "run('a.ps1')"}, True, "script-foreign", "high"),
