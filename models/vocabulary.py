@@ -242,6 +242,13 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "static-stealer": "gathers secrets beside a host that serves to receive{to}",
         "static-token-sent": "sends a token of its environment",
         "static-written-run": "writes code into a file and runs it",
+        # Provenance: what it depends on.
+        "dependency-confusable": "depends on a name close to that of a popular project",
+        "dependency-held": "depends on a release that is held here",
+        "dependency-new-risky": "newly depends on a risky release",
+        "dependency-owner-changed": "depends on a project that changed hands",
+        "dependency-refused": "depends on a release that is refused here",
+        "dependency-young": "depends on a young project that hardly anybody uses",
         # Known by others.
         "hash-mismatch": "does not have the bytes that the index announced",
         "known-malicious": "is a known malicious release",

@@ -59,20 +59,20 @@ class Need:
     line: str = field(default="", compare=False)
     """The line it was read from, printable and cut; empty: we asked for it ourselves."""
 
+    pinned: bool = field(init=False, default=False, compare=False)
+    """Whether it names one version (PEP 592: then a yanked file may be used)."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "versions", str(self.specifier))
+        exact = (
+            part.operator in _EXACT and not part.version.endswith(".*") for part in self.specifier
+        )
+        object.__setattr__(self, "pinned", any(exact))
 
     @property
     def bare(self) -> Need:
         """The same without extras, which it comes to beside what the extras bring."""
         return Need(name=self.name, specifier=self.specifier, line=self.line)
-
-    @property
-    def pinned(self) -> bool:
-        """Whether it names one version (PEP 592: then a yanked file may be used)."""
-        return any(
-            part.operator in _EXACT and not part.version.endswith(".*") for part in self.specifier
-        )
 
     def __str__(self) -> str:
         extras = f"[{','.join(sorted(self.extras))}]" if self.extras else ""

@@ -59,25 +59,38 @@ def tree_of(asked: Reading, pinned: Pinned, catalogue: Catalogue, *, stopped: st
 def rooted(tree: Tree, root: Release) -> Tree:
     """The tree below `root`'s own requirement lines, with `root` on top.
 
-    What requires the root's project again requires this very release: a circle, as in pip.
+    What requires the root's project again requires this very release: a circle, as in pip. What the
+    release that was chosen for that requires counts only as far as extras brought it in.
     """
+    own = {ROOT: root.project}
 
-    def named(project: str) -> str:
-        return root.project if project == ROOT else project
+    def kept(source: str, through: tuple[str, ...] = ()) -> bool:
+        return source != root.project or bool(through)
 
-    links = [
-        replace(link, source=named(link.source))
+    links = _unique(
+        replace(link, source=own.get(link.source, link.source))
         for link in tree.links
-        if not (link.source == ROOT and link.target == root.project and not link.extras)
-    ]
+        if kept(link.source, link.through)
+        and not (link.source == ROOT and link.target == root.project and not link.extras)
+    )
     others = [release for release in tree.releases if release.project != root.project]
-    return replace(
-        tree,
-        root=root.project,
-        releases=tuple(sorted([root, *others], key=lambda release: release.project)),
-        links=_unique(links),
-        direct_urls=tuple(replace(url, source=named(url.source)) for url in tree.direct_urls),
-        unmet=tuple(replace(unmet, source=named(unmet.source)) for unmet in tree.unmet),
+    return _reached(
+        replace(
+            tree,
+            root=root.project,
+            releases=tuple(sorted([root, *others], key=lambda release: release.project)),
+            links=links,
+            direct_urls=tuple(
+                replace(url, source=own.get(url.source, url.source))
+                for url in tree.direct_urls
+                if kept(url.source)
+            ),
+            unmet=tuple(
+                replace(unmet, source=own.get(unmet.source, unmet.source))
+                for unmet in tree.unmet
+                if kept(unmet.source)
+            ),
+        )
     )
 
 
@@ -86,11 +99,28 @@ def below(tree: Tree, project: str) -> Tree:
 
     Raises ValueError where it is not among them.
     """
-    root = tree.release(project)
-    if root is None:
+    if tree.release(project) is None:
         raise ValueError(f"{project} is not in the tree")
-    asked = replace(tree, links=tuple(link for link in tree.links if link.source != ROOT))
-    return rooted(asked, root)
+    return _reached(replace(tree, root=project))
+
+
+def _reached(tree: Tree) -> Tree:
+    """Only what the root reaches, and whose open ends."""
+    after: dict[str, set[str]] = {}
+    for link in tree.links:
+        after.setdefault(link.source, set()).add(link.target)
+    reached, front = {tree.root}, [tree.root]
+    while front:
+        found = after.get(front.pop(), set()) - reached
+        reached |= found
+        front += found
+    return replace(
+        tree,
+        releases=tuple(one for one in tree.releases if one.project in reached),
+        links=tuple(one for one in tree.links if one.source in reached),
+        direct_urls=tuple(one for one in tree.direct_urls if one.source in reached),
+        unmet=tuple(one for one in tree.unmet if one.source in reached),
+    )
 
 
 def release_on(page: ProjectPage | None, filename: str, *, project: str, version: str) -> Release:

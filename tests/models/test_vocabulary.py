@@ -10,6 +10,7 @@ from analyzer.confusion.findings import NAME_CONFUSION, OWNED_CONFUSION
 from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
+from analyzer.graph.findings import DEFINITIONS as HANGS_ON
 from analyzer.provenance.catalog import FINDINGS as PROVENANCE
 from analyzer.releases import FINDING_ID as FILES_CHANGED
 from analyzer.reputation.catalog import FINDINGS as REPUTATION
@@ -37,6 +38,7 @@ REPORTED = sorted(
         *ADVISED,
         *CONFUSIONS,
         *TOLD,
+        *HANGS_ON,
         *(CHANGED, FILES_CHANGED, SIBLING_DIFFERS),
         *(detector.definition.id for detector in DETECTORS),
     }

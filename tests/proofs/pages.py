@@ -11,6 +11,7 @@ from models.phase import Phase
 from tests.corpus.lab import Seen
 from tests.corpus.not_seen import NOT_SEEN
 from tests.proofs.confusion import measure_prefix
+from tests.proofs.graph_page import injected_page
 from tests.proofs.speed import CASES, RUNS_PER_ARM, TRACING_TARGET_PERCENT
 from tests.proofs.static_page import static_page
 
@@ -237,6 +238,7 @@ OWN_PAGES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "benign-wheels": benign_page,
     "confusion": confusion_page,
     "fuzz": fuzz_page,
+    "graph-injected": injected_page,
     "reenactments": reenactments_page,
     "speed": speed_page,
     "static": static_page,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from analyzer.graph.tree import ROOT, DirectUrl, Link, Release, Tree
+from analyzer.graph.tree import ROOT, DirectUrl, Link, Release, Tree, Unmet
 from proxy.errands import ResolveBounds
 from proxy.resolve import Resolver
 from proxy.tree import below, rooted
@@ -130,20 +130,30 @@ async def test_tree__hostile_names_and_lines_are_printable(
 
 
 def test_rooted__a_file_takes_the_place_of_its_own_release() -> None:
+    url = DirectUrl(source=ROOT, line="x @ y")
     tree = Tree(
         root=ROOT,
-        releases=(Release(project="a", version="9.0"), Release(project="b", version="1.0")),
+        releases=tuple(Release(project=name, version="9.0") for name in "abcd"),
         links=(
             Link(source=ROOT, target="b", line="b"),
             Link(source="a", target="b", line="b"),
-            Link(source="b", target="a", line="a"),
+            Link(source="a", target="c", line="c"),
+            Link(source="a", target="d", line="d; extra == 'x'", through=("x",)),
+            Link(source="b", target="a", line="a[x]", extras=("x",)),
         ),
-        direct_urls=(DirectUrl(source=ROOT, line="x @ y"),),
+        direct_urls=(url, DirectUrl(source="a", line="x @ y"), DirectUrl(source="c", line="z @ y")),
+        unmet=(Unmet(source="a", line="q", why="none"), Unmet(source="b", line="r", why="none")),
     )
     named = rooted(tree, Release(project="a", version="1.0"))
-    assert (named.root, [one.version for one in named.releases]) == ("a", ["1.0", "1.0"])
-    assert edges(named) == ["a > b", "b > a"]
-    assert named.direct_urls[0].source == "a"
+    assert named.root == "a"
+    assert {one.project: one.version for one in named.releases} == {
+        "a": "1.0",
+        "b": "9.0",
+        "d": "9.0",
+    }
+    assert edges(named) == ["a > b", "a > d", "b > a"]
+    assert named.direct_urls == (DirectUrl(source="a", line="x @ y"),)
+    assert [one.line for one in named.unmet] == ["r"]
 
 
 def test_below__is_the_tree_of_what_was_asked_for() -> None:
