@@ -7,6 +7,7 @@ is computed here, with explicit arguments, since the worker may run under anothe
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from models.errors import SandboxUnavailable
+from models.errors import SandboxUnavailable, ValueInvalid
 from models.evidence import Shortfall
 from models.work import Target
 
@@ -55,6 +56,7 @@ _LEGACY_MANYLINUX = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5):
 _OLDEST_GLIBC_MINOR = {"x86_64": 5, "i686": 5}
 """PEP 513; every other architecture begins at 2.17 (PEP 599)."""
 _OLDEST_GLIBC_MINOR_ELSE = 17
+_PYTHON = re.compile(r"3\.(?P<minor>[0-9]{1,2})(?:\.(?P<micro>[0-9]{1,2}))?")
 
 
 log = structlog.get_logger()
@@ -153,6 +155,36 @@ async def describe_interpreters(executables: Sequence[str]) -> tuple[Interpreter
             next_step="Install python3 from the distribution; boxes run it.",
         )
     return tuple(found)
+
+
+def as_python(known: Interpreter, version: str) -> Interpreter:
+    """The same platform with another CPython, such as `3.13` or `3.13.1`.
+
+    Raises ValueInvalid where that is no version of Python 3.
+    """
+    match = _PYTHON.fullmatch(version.strip())
+    if match is None:
+        raise ValueInvalid(
+            f"{version!r} is no version of Python 3.", next_step="Write it as 3.13 or 3.13.1."
+        )
+    minor, micro = int(match["minor"]), int(match["micro"] or 0)
+    full = f"3.{minor}.{micro}"
+    markers = {
+        **known.target.markers,
+        "implementation_version": full,
+        "python_full_version": full,
+        "python_version": f"3.{minor}",
+    }
+    platforms = list(dict.fromkeys(tag.rpartition("-")[2] for tag in known.target.tags))
+    platforms = [platform for platform in platforms if platform != "any"]
+    short = f"cp3{minor}"
+    tags = [
+        *cpython_tags(python_version=(3, minor), abis=[short], platforms=platforms),
+        *compatible_tags(python_version=(3, minor), interpreter=short, platforms=platforms),
+    ]
+    return Interpreter(
+        target=Target(markers=markers, tags=tuple(dict.fromkeys(str(tag) for tag in tags)))
+    )
 
 
 def choose_interpreter(

@@ -231,6 +231,7 @@ FINDINGS: Mapping[str, str] = MappingProxyType(
         "static-probe-version": "has a version that is chosen to win",
         "static-process": "starts programs before it is asked to",
         "static-protector": "has encrypted code",
+        "static-python-child": "leaves another Python running",
         "static-remote-command": "runs commands that come over a socket",
         "static-reverse-shell": "ties a shell to a connection",
         "static-screen-sent": "sends screen, keyboard or clipboard",

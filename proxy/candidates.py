@@ -20,6 +20,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from analyzer.graph.repository import claimed_repository
 from models.artifact import ArtifactKind, parse_project
 from models.errors import ResolutionFailed, ValueInvalid
 from models.work import Target
@@ -29,12 +30,15 @@ SIBLINGS_MAX = 3
 """Other wheels of a release whose metadata is tried where the chosen file has none."""
 REQUIREMENTS_OF_FILE_MAX = 500
 """Requires-Dist lines of one file that are read; the largest extras tables have about 300."""
+URLS_OF_FILE_MAX = 50
+"""Project-URL lines of one file that are read."""
 LINE_CHARS_MAX = 200
 """Characters kept of a requirement line where it is shown."""
 
 VERSIONS_CACHED = 32_768
 """Versions kept parsed; some 10 MB."""
 
+_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 _BUILD = re.compile(r"[0-9]{1,9}")
 _EXACT = frozenset({"==", "==="})
 
@@ -46,6 +50,13 @@ class Need:
     name: NormalizedName
     extras: frozenset[str] = frozenset()
     specifier: SpecifierSet = field(default_factory=SpecifierSet)
+    line: str = field(default="", compare=False)
+    """The line it was read from, printable and cut; empty: we asked for it ourselves."""
+
+    @property
+    def bare(self) -> Need:
+        """The same without extras, which it comes to beside what the extras bring."""
+        return Need(name=self.name, specifier=self.specifier, line=self.line)
 
     @property
     def pinned(self) -> bool:
@@ -80,12 +91,23 @@ class Reading:
     unreadable: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What core metadata says of its release, as far as a resolution cares."""
+
+    requires: tuple[str, ...] = ()
+    repository: str = ""
+    """`host/owner/name` as claimed; empty: none is."""
+
+
 class Interpreter:
     """The target of a resolution: marker values, wheel tags and the Python version."""
 
     def __init__(self, target: Target) -> None:
         """Raises ResolutionFailed where the target names no Python version."""
         self._markers = dict(target.markers)
+        self.identity = hash((tuple(sorted(target.markers.items())), target.tags))
+        """Equal for equal targets within this process."""
         self._ranks = {tag: rank for rank, tag in reversed(list(enumerate(target.tags)))}
         self._fits: dict[str, int | None] = {}
         self._admitted: dict[str, bool] = {}
@@ -190,19 +212,32 @@ def read_requirements(
             if requirement.url is not None:
                 direct.append(printable(f"{requirement.name} @ {requirement.url}"))
             else:
-                needs.append(_need(requirement))
+                needs.append(_need(requirement, line))
     return Reading(needs=tuple(needs), direct_urls=tuple(direct), unreadable=tuple(unreadable))
 
 
 def requires_dist(metadata: bytes) -> tuple[str, ...] | None:
     """The Requires-Dist lines of core metadata; None where the bytes are no such document."""
+    described = read_metadata(metadata)
+    return None if described is None else described.requires
+
+
+def read_metadata(metadata: bytes) -> Described | None:
+    """Core metadata as far as a resolution cares; None where the bytes are no such document.
+
+    Only the header is parsed: what follows is the readme, most of the bytes and none of the facts.
+    """
     try:
-        raw, _ = parse_email(metadata)
+        raw, _ = parse_email(_END_OF_HEADER.split(metadata, maxsplit=1)[0])
     except (ValueError, LookupError, TypeError):
         return None
     if "metadata_version" not in raw:
         return None
-    return tuple(raw.get("requires_dist", ())[:REQUIREMENTS_OF_FILE_MAX])
+    urls = [*raw.get("project_urls", {}).items(), ("home", raw.get("home_page", ""))]
+    return Described(
+        requires=tuple(raw.get("requires_dist", ())[:REQUIREMENTS_OF_FILE_MAX]),
+        repository=claimed_repository(urls[:URLS_OF_FILE_MAX]),
+    )
 
 
 def printable(text: str) -> str:
@@ -210,8 +245,9 @@ def printable(text: str) -> str:
     return "".join(char if " " <= char <= "~" else "?" for char in text[:LINE_CHARS_MAX])
 
 
-def _need(requirement: Requirement) -> Need:
+def _need(requirement: Requirement, line: str) -> Need:
     return Need(
+        line=printable(line.strip()),
         name=canonicalize_name(requirement.name),
         extras=frozenset(canonicalize_name(extra) for extra in requirement.extras),
         specifier=requirement.specifier,

@@ -130,6 +130,8 @@ class Errands:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _wait(self, future: Future[T]) -> T:
+        if future.done() and not future.cancelled():
+            return future.result()  # what is here may be read after the time is up
         self.check()
         try:
             return future.result(timeout=min(self._left(), self._bounds.ask_s))

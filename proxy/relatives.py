@@ -92,6 +92,16 @@ async def _contents(store: Store, candidates: Iterable[Decision]) -> ContentsBas
     return None
 
 
+async def served_before(store: Store, ref: ArtifactRef) -> Served | None:
+    """The newest release below `ref`'s version that is served on evidence; None: there is none.
+
+    Raises StoreError.
+    """
+    served = {one.ref: one for one in await store.served_files(ref.index, ref.project)}
+    older = _older_releases(served, ref)
+    return served[older[0]] if older else None
+
+
 async def approved_sibling(store: Store, ref: ArtifactRef, evidence: Evidence | None) -> str:
     """The approved file of the same release whose Python files equal those of `ref`, as facts tell it.
 

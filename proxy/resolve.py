@@ -11,9 +11,10 @@ ahead of their use where that can be foreseen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 from packaging.specifiers import SpecifierSet
@@ -22,8 +23,8 @@ from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Res
 from resolvelib import Resolver as Solver
 from resolvelib.structs import RequirementInformation, State
 
+from analyzer.graph.tree import ROOT, Tree
 from models.artifact import ArtifactKind, Sha256
-from models.errors import PratiqueError, UpstreamNotFound
 from models.evidence import ResolvedFile
 from models.work import ResolvedSet, ResolveRequest
 from proxy.candidates import (
@@ -31,25 +32,20 @@ from proxy.candidates import (
     Interpreter,
     Need,
     Reading,
-    candidates_of,
-    matching,
     read_requirements,
-    requires_dist,
 )
+from proxy.catalogue import Catalogue, Key, Shelf
 from proxy.errands import Errands, MetadataSource, Pages, ResolveBounds, Stopped
-from proxy.simple.page import IndexFile
+from proxy.simple.page import ProjectPage
+from proxy.tree import Pinned, tree_of
 
 LOG = structlog.get_logger()
 
-PROBES = ((0, 1, 2), (4, 8, 16, 32, 64))
-"""Places in a list of releases, newest first, where metadata is looked for, in waves. An index may
-lack it for all that is newer than some day: steps that double find that day's release soon."""
 NOTES_MAX = 200
 """Lines of `unresolved`, and of `direct_urls`."""
 
 Where = tuple[str, int]
-Key = tuple[NormalizedName, frozenset[str]]
-_Pinned = Mapping[Key, Candidate]
+Result = TypeVar("Result")
 
 
 class Resolver:
@@ -62,6 +58,7 @@ class Resolver:
         self._index = index
         self._metadata = metadata
         self._bounds = bounds or ResolveBounds()
+        self._shelf = Shelf()
         self._threads = ThreadPoolExecutor(
             self._bounds.resolutions_max, thread_name_prefix="resolve"
         )
@@ -72,12 +69,28 @@ class Resolver:
         Never fails for what the requirements say or upstream lacks; that stands in `unresolved`.
         Raises ResolutionFailed where the request itself is no use.
         """
+        return await self._run(request, _Job.run, self._index)
+
+    async def tree(
+        self, request: ResolveRequest, *, without: frozenset[Sha256] = frozenset()
+    ) -> Tree:
+        """The same resolution as a tree below ROOT. Never fails either, and raises the same.
+
+        Files in `without` count as yanked, as refused ones do in the listing of this proxy.
+        """
+        index = _Yanking(self._index, without) if without else self._index
+        return await self._run(request, _Job.grow, index)
+
+    async def _run(
+        self, request: ResolveRequest, work: Callable[[_Job], Result], index: Pages
+    ) -> Result:
         interpreter = Interpreter(request.target)
         loop = asyncio.get_running_loop()
-        errands = Errands(self._index, self._metadata, loop, self._bounds)
-        job = _Job(request, interpreter, errands, self._bounds)
+        errands = Errands(index, self._metadata, loop, self._bounds)
+        catalogue = Catalogue(interpreter, errands, self._shelf)
+        job = _Job(request, interpreter, catalogue, errands, self._bounds)
         try:
-            return await loop.run_in_executor(self._threads, job.run)
+            return await loop.run_in_executor(self._threads, work, job)
         finally:
             errands.stop()
 
@@ -86,108 +99,29 @@ class Resolver:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class _Catalogue:
-    """Candidates and their requirements, each worked out once in a resolution."""
+class _Yanking:
+    """Pages on which some files are yanked."""
 
-    def __init__(self, interpreter: Interpreter, errands: Errands) -> None:
-        self._interpreter = interpreter
-        self._errands = errands
-        self._candidates: dict[NormalizedName, tuple[Candidate, ...]] = {}
-        self._lines: dict[tuple[NormalizedName, str], tuple[str, ...] | None] = {}
-        self._readings: dict[tuple[Key, str], Reading] = {}
-        self.failures: dict[NormalizedName, str] = {}
-        """Projects without a usable page, and why."""
+    def __init__(self, index: Pages, files: frozenset[Sha256]) -> None:
+        self._index = index
+        self._files = files
 
-    def candidates(self, name: NormalizedName) -> tuple[Candidate, ...]:
-        """The releases of a project that can be used, best first."""
-        if name not in self._candidates:
-            found: tuple[Candidate, ...] = ()
-            try:
-                found = candidates_of(self._errands.page(name), self._interpreter)
-            except UpstreamNotFound:
-                self.failures[name] = "the index has no such project"
-            except PratiqueError:
-                self.failures[name] = "the index did not give its page"
-            if not found:
-                self.failures.setdefault(name, "no file of it fits the interpreter")
-            self._candidates[name] = found
-        return self._candidates[name]
-
-    def meets(self, need: Need) -> bool:
-        """Whether any release meets this one need."""
-        return next(matching(self.candidates(need.name), [need]), None) is not None
-
-    def why_not(self, need: Need) -> str:
-        """Why none does."""
-        return self.failures.get(need.name, "no release of it that can be used matches")
-
-    def requirements(self, candidate: Candidate) -> Reading:
-        """What a candidate requires with its extras."""
-        key = ((candidate.name, candidate.extras), str(candidate.version))
-        if key not in self._readings:
-            lines = self.lines(candidate)
-            if lines is None:
-                lines = self._guess(candidate)
-            reading = read_requirements(lines or (), self._interpreter, extras=candidate.extras)
-            for need in reading.needs:
-                self._errands.expect(need.name)
-            self._readings[key] = reading
-        return self._readings[key]
-
-    def lines(self, candidate: Candidate) -> tuple[str, ...] | None:
-        """Its Requires-Dist lines; None where no metadata of the release is to be had."""
-        key = (candidate.name, str(candidate.version))
-        if key not in self._lines:
-            self._lines[key] = self._read(candidate.described_by)
-        return self._lines[key]
-
-    def preferring_described(self, found: Sequence[Candidate]) -> Iterable[Candidate]:
-        """The same candidates; first, where there is one, the best whose metadata is to be had."""
-        described = self._described(found)
-        if described is None or described is found[0]:
-            return found
-        return [described, *(each for each in found if each is not described)]
-
-    def guessed_from(self, candidate: Candidate) -> Candidate | None:
-        """The release whose requirements stand in for those of a candidate without metadata."""
-        older = [
-            each
-            for each in self.candidates(candidate.name)
-            if each.version < candidate.version and each.described_by
-        ]
-        return self._described(older)
-
-    def _guess(self, candidate: Candidate) -> tuple[str, ...] | None:
-        neighbour = self.guessed_from(candidate)
-        return None if neighbour is None else self.lines(neighbour)
-
-    def _described(self, found: Sequence[Candidate]) -> Candidate | None:
-        for wave in PROBES:
-            probed = [found[place] for place in wave if place < len(found)]
-            for candidate in probed:
-                for file in candidate.described_by[:1]:
-                    self._errands.expect_metadata(file)
-            for candidate in probed:
-                if self.lines(candidate) is not None:
-                    return candidate
-        return None
-
-    def _read(self, files: Iterable[IndexFile]) -> tuple[str, ...] | None:
-        for file in files:
-            try:
-                metadata = self._errands.metadata(file)
-            except PratiqueError:
-                continue
-            lines = None if metadata is None else requires_dist(metadata)
-            if lines is not None:
-                return lines
-        return None
+    async def project(self, project: NormalizedName) -> ProjectPage:
+        """A page; the very one of the index where none of the files is on it."""
+        page = await self._index.project(project)
+        if not any(file.sha256 in self._files for file in page.files):
+            return page
+        files = (
+            replace(file, yanked=True) if file.sha256 in self._files else file
+            for file in page.files
+        )
+        return replace(page, files=tuple(files))
 
 
 class _Provider(AbstractProvider[Need, Candidate, Key]):
     """resolvelib's view of the catalogue."""
 
-    def __init__(self, catalogue: _Catalogue, errands: Errands, *, lenient: bool) -> None:
+    def __init__(self, catalogue: Catalogue, errands: Errands, *, lenient: bool) -> None:
         self._catalogue = catalogue
         self._errands = errands
         self._lenient = lenient
@@ -227,9 +161,11 @@ class _Provider(AbstractProvider[Need, Candidate, Key]):
         self._errands.check()
         name, extras = identifier
         bad = {candidate.version for candidate in incompatibilities[identifier]}
-        matches = matching(self._catalogue.candidates(name), list(requirements[identifier]))
-        found = [each for each in matches if each.version not in bad]
+        matches = self._catalogue.matching(name, requirements[identifier])
+        found = [each for each in matches if each.version not in bad] if bad else matches
         preferred = self._catalogue.preferring_described(found)
+        if not extras:
+            return preferred
         return [replace(each, extras=extras) for each in preferred]
 
     def is_satisfied_by(self, requirement: Need, candidate: Candidate) -> bool:
@@ -243,7 +179,8 @@ class _Provider(AbstractProvider[Need, Candidate, Key]):
         if candidate.extras:
             same = SpecifierSet(f"==={candidate.version}")
             needs.append(Need(name=candidate.name, specifier=same))
-        return [need for need in needs if not self._lenient or self._catalogue.meets(need)]
+        kept = [need for need in needs if not self._lenient or self._catalogue.meets(need)]
+        return with_bare(kept)
 
 
 class _Progress(BaseReporter[Need, Candidate, Key]):
@@ -266,6 +203,7 @@ class _Job:
         self,
         request: ResolveRequest,
         interpreter: Interpreter,
+        catalogue: Catalogue,
         errands: Errands,
         bounds: ResolveBounds,
     ) -> None:
@@ -273,30 +211,46 @@ class _Job:
         self._bounds = bounds
         self._interpreter = interpreter
         self._errands = errands
-        self._catalogue = _Catalogue(interpreter, errands)
+        self._catalogue = catalogue
         self._progress = _Progress()
         self._notes: list[str] = []
         self._guessed: list[str] = []
 
     def run(self) -> tuple[ResolvedSet, dict[Sha256, Where]]:
-        """The answer."""
-        self._errands.begin()
-        reading = read_requirements(self._request.requirements, self._interpreter)
-        self._notes += reading.unreadable
+        """The answer for a lease."""
+        reading, pinned, stopped = self._search()
+        self._notes = [*reading.unreadable, *self._notes]
         direct = list(reading.direct_urls)
-        pinned: _Pinned = {}
-        try:
-            for need in reading.needs:
-                self._errands.expect(need.name)
-            pinned = self._pin(reading.needs)
-            direct += self._describe(pinned)
-        except Stopped as stopped:
-            LOG.warning("resolution_stopped", why=str(stopped))
-            pinned = pinned or self._progress.fullest
+        if not stopped:
+            try:
+                direct += self._describe(pinned)
+            except Stopped as late:
+                stopped = str(late)
+        if stopped:
             self._notes.append(f"the rest: the resolution was stopped, for {stopped}")
         return self._answer(pinned, direct)
 
-    def _pin(self, needs: Sequence[Need]) -> _Pinned:
+    def grow(self) -> Tree:
+        """The answer as a tree."""
+        reading, pinned, stopped = self._search()
+        try:
+            return tree_of(reading, pinned, self._catalogue, stopped=stopped)
+        except Stopped as late:
+            return Tree(root=ROOT, cut=True, stopped=stopped or str(late))
+
+    def _search(self) -> tuple[Reading, Pinned, str]:
+        """What was asked, what was chosen, and why the search ended early; empty: it did not."""
+        self._errands.begin()
+        reading = read_requirements(self._request.requirements, self._interpreter)
+        try:
+            for need in reading.needs:
+                self._errands.expect(need.name)
+            return reading, self._pin(reading.needs), ""
+        except Stopped as stopped:
+            LOG.warning("resolution_stopped", why=str(stopped))
+            return reading, self._progress.fullest, str(stopped)
+
+    def _pin(self, needs: Sequence[Need]) -> Pinned:
         """The whole set; else what of it can be met at all; else need by need."""
         try:
             return self._solve(needs, lenient=False)
@@ -313,9 +267,9 @@ class _Job:
         except ResolutionTooDeep as error:
             raise _too_deep() from error
 
-    def _one_by_one(self, needs: Sequence[Need]) -> _Pinned:
+    def _one_by_one(self, needs: Sequence[Need]) -> Pinned:
         kept: list[Need] = []
-        pinned: _Pinned = {}
+        pinned: Pinned = {}
         for need in needs:
             try:
                 pinned = self._solve([*kept, need], lenient=True)
@@ -327,12 +281,14 @@ class _Job:
                 kept.append(need)
         return pinned
 
-    def _solve(self, needs: Sequence[Need], *, lenient: bool) -> _Pinned:
+    def _solve(self, needs: Sequence[Need], *, lenient: bool) -> Pinned:
         provider = _Provider(self._catalogue, self._errands, lenient=lenient)
-        result = Solver(provider, self._progress).resolve(needs, max_rounds=self._bounds.rounds_max)
+        result = Solver(provider, self._progress).resolve(
+            with_bare(needs), max_rounds=self._bounds.rounds_max
+        )
         return result.mapping
 
-    def _describe(self, pinned: _Pinned) -> list[str]:
+    def _describe(self, pinned: Pinned) -> list[str]:
         """Note what the chosen files leave open; their requirements by direct URL."""
         direct: list[str] = []
         for candidate in pinned.values():
@@ -355,7 +311,7 @@ class _Job:
         return direct
 
     def _answer(
-        self, pinned: _Pinned, direct: Sequence[str]
+        self, pinned: Pinned, direct: Sequence[str]
     ) -> tuple[ResolvedSet, dict[Sha256, Where]]:
         chosen = {candidate.name: candidate for candidate in pinned.values()}
         ordered = [chosen[name] for name in sorted(chosen)]
@@ -385,6 +341,15 @@ class _Job:
             guessed=tuple(dict.fromkeys(self._guessed)),
         )
         return resolved, where
+
+
+def with_bare(needs: Sequence[Need]) -> list[Need]:
+    """The needs, and for each with extras the same without, so that both are narrowed at once.
+
+    Else the project without extras is chosen as if nobody had asked for less, and every one of its
+    releases is tried against every one with extras (apache-airflow and fastapi: 40 s and no end).
+    """
+    return [each for need in needs for each in ((need, need.bare) if need.extras else (need,))]
 
 
 def _too_deep() -> Stopped:

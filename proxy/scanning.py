@@ -99,6 +99,8 @@ class Scanner:
         self._fetcher = Fetcher(self._index, self._upstream.client, self._artifacts)
         self._resolver = Resolver(self._index, self._fetcher)
         means = Means(
+            grower=self._resolver,
+            metadata=self._fetcher,
             index=self._index,
             client=self._upstream.client,
             store=store,

@@ -38,6 +38,9 @@ class ToldSignal:
     name: str
     meaning: str
     value: str
+    """With its unit."""
+    bare: str
+    """Without, for names that end in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +97,13 @@ def _age(age: timedelta) -> str:
 def _signal(signal: FactSignal) -> ToldSignal:
     kind = SIGNALS.get(signal.name)
     value = signal.value
-    if isinstance(value, bool):
-        return ToldSignal(
-            name=signal.name, meaning=kind.meaning if kind else "", value="yes" if value else "no"
-        )
-    counted = isinstance(value, int) and kind is not None and kind.unit != "rank"
-    unit = kind.unit if kind else ""
+    bare = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    unit = kind.unit if kind and kind.unit != "rank" else ""
     unit = unit.removesuffix("s") if value == 1 else unit
-    shown = f"{value} {unit}" if counted else str(value)
-    return ToldSignal(name=signal.name, meaning=kind.meaning if kind else "", value=shown)
+    counted = isinstance(value, int) and not isinstance(value, bool)
+    return ToldSignal(
+        name=signal.name,
+        meaning=kind.meaning if kind else "",
+        value=f"{bare} {unit}".strip() if counted else bare,
+        bare=bare,
+    )

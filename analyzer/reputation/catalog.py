@@ -87,7 +87,9 @@ POPULARITY = _history(
     live_only=True,
 )
 
-OWNERS = _ownership("owners", "accounts", _BETTER, "Accounts with the role Owner.")
+OWNERS = _ownership(
+    "owners", "accounts", _BETTER, "Accounts with the role Owner; absent where none is named."
+)
 MAINTAINERS = _ownership("maintainers", "accounts", _NEITHER, "Accounts with the role Maintainer.")
 ORGANISATION = _ownership(
     "organisation", "yes/no", _BETTER, "The project belongs to an organisation."

@@ -69,7 +69,8 @@ class Compared:
 def told(now: Ownership) -> tuple[FactSignal, ...]:
     """The signals of a document."""
     return (
-        catalog.OWNERS.told(len(now.owners)),
+        # Of an organisation the index names no members: that is no project without owners.
+        catalog.OWNERS.told(len(now.owners) or None),
         catalog.MAINTAINERS.told(len(now.maintainers)),
         catalog.ORGANISATION.told(bool(now.organisation)),
         catalog.HAS_REPOSITORY.told(_has_repository(now.links)),

@@ -59,6 +59,13 @@ def _odd_command(view: View) -> Iterator[Match]:
             yield match("static-odd-command", event, what=min(odd, default="hidden-window"))
 
 
+def _python_child(view: View) -> Iterator[Match]:
+    """Another Python, with its code on the command line, that nobody waits for."""
+    for event in view.of(Sink.PROCESS):
+        if event.name.endswith("Popen") and "python-code" in command_kinds(event.text):
+            yield match("static-python-child", event)
+
+
 def _install_command(view: View) -> Iterator[Match]:
     """Network calls in commands that an installation runs."""
     for event in view.of(Sink.NETWORK, Sink.PROCESS, Sink.DYNAMIC):
@@ -80,7 +87,7 @@ def _hidden_name(view: View) -> Iterator[Match]:
 def _persistence(view: View) -> Iterator[Match]:
     for event in view.of("write", Sink.PROCESS, "registry"):
         kinds = {kind for kind, _ in place_kinds(event.text)} & START_KINDS
-        if event.kind == "write" and Mark.START in event.marks:
+        if event.kind == "write" and Mark.START in event.target:
             yield match("static-persistence", event, what=min(kinds, default="start-hook"))
         elif event.kind == Sink.PROCESS and kinds & {
             "scheduled-task",
@@ -95,7 +102,7 @@ def _persistence(view: View) -> Iterator[Match]:
 
 def _site_write(view: View) -> Iterator[Match]:
     for event in view.of("write"):
-        if Mark.SITE in event.marks:
+        if Mark.SITE in event.target:
             yield match("static-site-write", event)
 
 
@@ -176,9 +183,9 @@ def _dropper(view: View) -> Iterator[Match]:
     sources = {module.path: module.data for module in view.acting()}
     for event in view.of("write"):
         early = event.reach in EAGER and _PROGRAM_URL.search(sources.get(event.path, b"")[:500_000])
-        if Mark.DOWNLOAD in event.marks and (early or Mark.START in event.marks):
+        if Mark.DOWNLOAD in event.marks and (early or Mark.START in event.target):
             yield match(
-                "static-dropper", event, what="start-up" if Mark.START in event.marks else ""
+                "static-dropper", event, what="start-up" if Mark.START in event.target else ""
             )
     for event in view.of(Sink.PROCESS):
         if Mark.DROPPED in event.marks and _PROGRAM_URL.search(
@@ -255,6 +262,24 @@ ACTS: tuple[Detector, ...] = (
             ),
         ),
         detect=_odd_command,
+    ),
+    Detector(
+        id="static-python-child",
+        kind=StaticKind(
+            title="Another Python is left running with code from the command line",
+            levels={
+                Reach.BUILD: "low",
+                Reach.START: "high",
+                Reach.IMPORT: "high",
+                Reach.MODULE: "medium",
+            },
+            technique="T1059.006",
+            rationale=(
+                "`Popen([python, '-c', …])` on import hands the work to a process that outlives it (T21). "
+                "Workers of honest libraries start when they are used; builds ask another Python and wait."
+            ),
+        ),
+        detect=_python_child,
     ),
     Detector(
         id="static-install-network",

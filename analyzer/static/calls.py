@@ -43,7 +43,12 @@ _OPENERS = frozenset(
     {"builtins.open", "io.open", "codecs.open", "os.open", "os.fdopen", "aiofiles.open"}
 )
 _EXECS = frozenset({"builtins.exec", "builtins.eval", "builtins.execfile"})
-_BESIDE = frozenset({"cwd", "env", "stdout", "stderr", "timeout", "encoding", "context", "verify"})
+DECODED = frozenset({Mark.DECODED})
+_SPREAD = "**"
+"""The name under which keyword arguments stand whose names are not known."""
+_BESIDE = frozenset(
+    {"**", "cwd", "env", "stdout", "stderr", "timeout", "encoding", "context", "verify"}
+)
 """Keyword arguments that are not what is run or sent."""
 _REGISTRY = frozenset({"winreg.SetValueEx", "winreg.SetValue", "_winreg.SetValueEx"})
 
@@ -122,6 +127,7 @@ class Calls(Expressions):
         hidden: bool = False,
         options: frozenset[str] = NO_MARKS,
         extra: str = "",
+        target: frozenset[str] = NO_MARKS,
     ) -> None:
         """Note an event."""
         texts = [extra] if extra else []
@@ -140,6 +146,7 @@ class Calls(Expressions):
                 line=getattr(node, "lineno", 0),
                 reach=frame.reach,
                 marks=marks,
+                target=target,
                 text=" ".join(texts)[:TEXT_SHOWN_MAX],
                 hidden=hidden,
                 scope=frame.scope,
@@ -183,7 +190,7 @@ class Calls(Expressions):
                     str(key): part for key, part in zip(value.keys, value.parts, strict=False)
                 }
             else:
-                rest.append(value)
+                names[_SPREAD] = value
         return Arguments(positional, names, rest)
 
     def _fold(self, function: Value, method: str, arguments: Arguments) -> Value | None:
@@ -200,7 +207,7 @@ class Calls(Expressions):
             self.charge(values[1].const)
             made = [fold_call(values[0].name, [item], {}) for item in list(values[1].const)[:4000]]
             if made and all(item is not UNKNOWN for item in made):
-                return constant(made, marks=all_marks(*values))
+                return constant(made, marks=all_marks(*values) | source_of(f"{values[0].name}()"))
             return None
         if not all(value.known for value in values):
             return None
@@ -212,7 +219,7 @@ class Calls(Expressions):
             marks |= owner.marks
         elif function.name:
             const = fold_call(function.name, args, kwargs)
-            marks |= source_of(f"{function.name}()")
+            marks |= source_of(f"{function.name}()") | plain_again(function.name, marks)
         else:
             return None
         if const is UNKNOWN:
@@ -284,6 +291,12 @@ def looks_like_code(text: str) -> bool:
         "urlopen",
     )
     return any(sign in head for sign in signs)
+
+
+def plain_again(name: str, marks: frozenset[str]) -> frozenset[str]:
+    """What becomes of numbers after `^` when they are made a text: the cipher of those who want none."""
+    made = name in ("builtins.bytes", "builtins.bytearray", "builtins.chr", "builtins.map")
+    return DECODED if made and Mark.XORED in marks else NO_MARKS
 
 
 def texts_of(value: Value, depth: int) -> list[str]:

@@ -161,6 +161,8 @@ class Expressions(ABC):
         marks = left.marks | right.marks
         if left.parts or right.parts:
             marks |= all_marks(left, right)
+        if isinstance(node.op, ast.BitXor):
+            marks |= {Mark.XORED}
         if left.known and right.known:
             const = fold_binary(node.op, left.const, right.const)
             self.charge(const)
@@ -169,7 +171,7 @@ class Expressions(ABC):
             if const is not UNKNOWN:
                 return constant(const, marks=marks)
         if isinstance(node.op, ast.BitXor):
-            return Value(marks=marks | {Mark.DECODED})
+            return Value(marks=marks)
         if isinstance(node.op, ast.Add | ast.Div | ast.Mod) and (left.text or right.text):
             between = "/" if isinstance(node.op, ast.Div) else ""
             text = f"{left.text or '*'}{between}{right.text or '*'}"
@@ -217,13 +219,16 @@ class Expressions(ABC):
             return Value(
                 const=[part.const for part in parts], parts=parts, marks=all_marks(*parts, depth=1)
             )
-        return Value(parts=parts, marks=all_marks(*parts, depth=1))
+        return Value(
+            parts=parts, marks=all_marks(*parts, depth=1), name="" if parts else "builtins.list()"
+        )
 
     def _dict(self, node: ast.Dict, frame: Frame) -> Value:
         keys = tuple(self.value(key, frame) if key else Value() for key in node.keys[:PARTS_MAX])
         parts = tuple(self.value(part, frame) for part in node.values[:PARTS_MAX])
         names = tuple(key.const if isinstance(key.const, str | int) else None for key in keys)
-        return Value(parts=parts, keys=names, marks=all_marks(*parts))
+        made = "" if parts else "builtins.dict()"
+        return Value(parts=parts, keys=names, marks=all_marks(*parts), name=made)
 
     def _subscript(self, node: ast.Subscript, frame: Frame) -> Value:
         base = self.value(node.value, frame)
@@ -364,7 +369,7 @@ def _holds(base: Value) -> bool:
         base.const is not UNKNOWN
         or bool(base.parts)
         or base.path is not None
-        or base.name.startswith(("tempfile.", "socket.socket(", "configparser."))
+        or base.name.startswith(("tempfile.", "socket.socket(", "builtins.list(", "builtins.dict("))
         or bool(base.marks)
     )
 

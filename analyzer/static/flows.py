@@ -26,11 +26,10 @@ _FETCHED = frozenset({Mark.DOWNLOAD, Mark.RESPONSE})
 
 def _decode_exec(view: View) -> Iterator[Match]:
     for event in view.of(Sink.DYNAMIC):
-        if (
-            event.name.startswith(_RUNS)
-            and Mark.DECODED in event.marks
-            and not _FETCHED & event.marks
-        ):
+        # A function that decodes what it is given is a tool; what it is given shows where it is called.
+        tool = event.reach is Reach.CALL and Mark.PARAMETER in event.marks
+        hidden = Mark.DECODED in event.marks and not event.marks & _FETCHED
+        if event.name.startswith(_RUNS) and hidden and not tool:
             yield match("static-decode-exec", event, what=event.name.rpartition(".")[2])
 
 

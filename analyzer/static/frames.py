@@ -25,6 +25,8 @@ class Event:
     reach: Reach
     marks: frozenset[str] = NO_MARKS
     """Marks of everything it is given."""
+    target: frozenset[str] = NO_MARKS
+    """Of a `write`: marks of the path alone."""
     text: str = ""
     """Texts that it is given, as far as they are known, cut."""
     hidden: bool = False

@@ -150,7 +150,15 @@ class Outside(Calls):
             if value.known and isinstance(value.const, str | bytes):
                 self.run_text(value.text, frame, node)
         kind = "code" if code else ""
-        self.note("write", kind, node, frame, [target, *values], extra=target.text[:300])
+        self.note(
+            "write",
+            kind,
+            node,
+            frame,
+            [target, *values],
+            extra=target.text[:300],
+            target=target.marks,
+        )
 
 
 def _grow(owner: Value, values: list[Value]) -> None:

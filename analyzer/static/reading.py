@@ -26,6 +26,7 @@ from analyzer.static.result import (
     StaticReport,
 )
 from analyzer.static.sources import Layout, Sources
+from analyzer.static.values import Mark
 
 PARSE_BYTES_MAX = 500_000
 """Bytes of source of one artifact that are parsed: some 0.2 s."""
@@ -148,9 +149,9 @@ def _places(events: Iterable[Event]) -> set[str]:
     for event in events:
         if event.kind == "read":
             found.add(f"{event.reach} {Sink.CREDENTIALS}")
-        elif event.kind == "write" and "start" in event.marks:
+        elif event.kind == "write" and Mark.START in event.target:
             found.add(f"{event.reach} {Sink.PERSISTENCE}")
-        elif event.kind == "write" and "site" in event.marks:
+        elif event.kind == "write" and Mark.SITE in event.target:
             found.add(f"{event.reach} {Sink.SITE}")
     return found
 

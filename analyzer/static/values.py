@@ -47,6 +47,8 @@ class Mark:
     DOWNLOAD = "download"
     DECODED = "decoded"
     """Came out of base64, zlib, a cipher or the like."""
+    XORED = "xored"
+    """Numbers after `^`: decoded, once they become a text."""
     MADE = "made"
     """Put together from pieces where one literal would do."""
     SCREEN = "screen"

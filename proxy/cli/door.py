@@ -26,6 +26,7 @@ from models.trust.rules import RulesScorer
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
+from proxy.facts import gather
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
@@ -162,7 +163,12 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
+        # A graph of its own: what leases may not have is what a graph must not overlook.
+        grower = Resolver(index, fetcher)
+        stack.callback(grower.close)
         means = Means(
+            grower=grower,
+            metadata=fetcher,
             index=index,
             client=upstream.client,
             store=store,
@@ -220,6 +226,9 @@ async def _rooms(
             page = None  # it has none; what else is known may still be said
         return await inquiry.facts(ref, page, clock())
 
+    async def announced(ref: ArtifactRef) -> Facts:
+        return gather(await index.project(ref.project), ref, clock())
+
     advisories = advisories_of(means)
 
     async def refused(ref: ArtifactRef) -> bool:
@@ -264,6 +273,7 @@ async def _rooms(
         fetcher=fetcher,
         resolver=resolver,
         facts=facts,
+        announced=announced,
         refused=refused,
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),

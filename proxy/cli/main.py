@@ -13,6 +13,7 @@ from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
 from proxy.cli.commands.doctor import doctor
 from proxy.cli.commands.feeds import feeds
+from proxy.cli.commands.graph import graph
 from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
 from proxy.cli.commands.scan import scan
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 for command in (
-    *(serve, worker, scan, decisions, trace, feeds, advisories),
+    *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(override, token, policy, doctor, config, demo),
 ):
     main.add_command(command)

@@ -176,7 +176,7 @@ def _print_told(out: Console, facts: Facts) -> None:
                 f"  [dim]{escape(where)}[/]"
             )
         facts_line = ", ".join(
-            f"{signal.name.partition('.')[2] or signal.name} {signal.value}"
+            f"{signal.name.partition('.')[2] or signal.name} {signal.bare}"
             for signal in layer.signals[:SIGNALS_SHOWN]
         )
         if facts_line:

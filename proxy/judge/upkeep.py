@@ -18,6 +18,7 @@ from models.work import JobState
 from policies.overrides import speaking
 from policies.policy import Policy
 from proxy.judge.advised import Advised, AdvisoryFollower
+from proxy.judge.dependants import concerned
 from proxy.judge.hearing import Hearings, analysis_failed
 from proxy.relatives import approved_sibling
 from proxy.store.port import Change, Store, TokenKind
@@ -30,6 +31,10 @@ EXPIRED_BATCH = 50
 """Ended decisions derived again in one sweep."""
 FOLLOW_BATCH = 200
 """Changed projects looked at in one sweep."""
+DEPENDANTS_BATCH = 10
+"""Dependants of a refused release derived again in one sweep: half the world may hang on one."""
+DEPENDANTS_WAITING_MAX = 10_000
+"""Dependants that wait for it; beyond it they stay as they are until they are judged anyway."""
 AT_ONCE = 2
 """Derivations under way at once for upkeep, so that the judge is free for new work."""
 SKIP_S = 300.0
@@ -76,6 +81,7 @@ class Upkeep:
         self._advisories = advised and AdvisoryFollower(
             store=store, advised=advised, clock=clock, derive=self._derive_as_advised
         )
+        self._dependants: dict[ArtifactRef, None] = {}
 
     async def sweep(self) -> bool:
         """Do a little of everything. A step that fails is logged, and the next sweep does it."""
@@ -84,6 +90,7 @@ class Upkeep:
             self.expire_leases,
             self.follow_changes,
             self.follow_advisories,
+            self.derive_dependants,
             self.derive_expired,
             self.ask_for_facts,
             self.leave_revoked_workers,
@@ -120,12 +127,23 @@ class Upkeep:
         for change in changes[:FOLLOW_BATCH]:
             await self._derive(await self._contradicted(change), fresh=False)
             await self._derive(await self._of_other_sibling(change), fresh=False)
+            for ref in await concerned(self._store, change):
+                if len(self._dependants) < DEPENDANTS_WAITING_MAX:
+                    self._dependants[ref] = None
             self._followed = max(self._followed, change.generation)
         return len(changes) > FOLLOW_BATCH
 
     async def follow_advisories(self) -> bool:
         """Judge again what an advisory that came, changed or went is about."""
         return await self._advisories.follow() if self._advisories else False
+
+    async def derive_dependants(self) -> bool:
+        """Derive again, with facts as of now, some of those whose dependency was refused or freed."""
+        batch = list(self._dependants)[:DEPENDANTS_BATCH]
+        for ref in batch:
+            del self._dependants[ref]
+        await self._derive(batch, fresh=True)
+        return bool(self._dependants)
 
     async def derive_expired(self) -> bool:
         """Derive again what has ended: an age reached, an override over, a failure to retry."""

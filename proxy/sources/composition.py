@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from models.artifact import ArtifactRef
 from models.clock import Clock
 from policies.policy import Policy
+from proxy.errands import MetadataSource
 from proxy.index.client import UpstreamClient
 from proxy.index.port import Index
 from proxy.inquiry import FactSource
@@ -16,11 +18,16 @@ from proxy.sources.advisories import STALE_AFTER, AdvisorySource
 from proxy.sources.background import DocumentBackgrounds
 from proxy.sources.confusion import ConfusionSource
 from proxy.sources.documents import ProjectDocuments
+from proxy.sources.graph import GraphSource, StoredPredecessors
+from proxy.sources.lookalikes import Lookalikes
 from proxy.sources.memory import ProjectMemory
 from proxy.sources.provenance import FetchedAttestations, ProvenanceSource
 from proxy.sources.reputation import HistorySource, OwnershipSource
 from proxy.sources.trustroot import TrustRoots
+from proxy.standings import Standings
 from proxy.store.port import MemoryKind, Store
+from proxy.target import OwnTarget
+from proxy.trees import Grower, Trees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,10 @@ class Means:
     feeds_stale: timedelta = STALE_AFTER
     advisories: Store | None = None
     """Where advisories lie, if not in `store`."""
+    grower: Grower | None = None
+    """What resolves trees, over pages that hide nothing; None: no graph is made."""
+    metadata: MetadataSource | None = None
+    """Where the metadata of a file on the index comes from; goes with `grower`."""
 
 
 def advisories_of(means: Means) -> AdvisorySource:
@@ -67,4 +78,31 @@ def sources_of(means: Means) -> tuple[FactSource, ...]:
             documents,
             index_url=means.client.url,
         ),
+        *_graph(means),
     )
+
+
+def _graph(means: Means) -> tuple[FactSource, ...]:
+    """The graph, where there is something to resolve trees with."""
+    if means.grower is None or means.metadata is None:
+        return ()
+    trees = Trees(means.grower, means.metadata, means.store, OwnTarget().get)
+    return (
+        GraphSource(
+            trees,
+            standings_with(means.store, advisories_of(means), means.clock),
+            StoredPredecessors(trees, means.store),
+            means.store,
+        ),
+    )
+
+
+def standings_with(
+    store: Store | None, advisories: AdvisorySource | None, clock: Clock
+) -> Standings:
+    """What is known of the releases of a tree: by decisions, advisories and names."""
+
+    async def malicious(ref: ArtifactRef) -> bool:
+        return advisories is not None and await advisories.proves(ref, clock())
+
+    return Standings(store=store, lookalike=Lookalikes().of, malicious=malicious, clock=clock)

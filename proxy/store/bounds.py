@@ -38,6 +38,8 @@ MEMORY_CHARS_MAX = 8 * 1024
 
 MEMORY_ROWS_MAX = 2_000
 """Files of one project whose publishers, or owners, are remembered; ample for years of releases."""
+DEPENDENCIES_MAX = 400
+"""Dependencies kept of one file; a resolution looks at no more projects."""
 
 INDEXES_SEEN_MAX = 64
 """Index names that a process remembers having been asked about; operators have a handful."""

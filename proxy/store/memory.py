@@ -19,7 +19,13 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store import chain
-from proxy.store.bounds import INDEXES_SEEN_MAX, MEMORY_ROWS_MAX, OPEN_JOBS_MAX, row_limit
+from proxy.store.bounds import (
+    DEPENDENCIES_MAX,
+    INDEXES_SEEN_MAX,
+    MEMORY_ROWS_MAX,
+    OPEN_JOBS_MAX,
+    row_limit,
+)
 from proxy.store.checks import (
     check_blob,
     check_override,
@@ -38,6 +44,7 @@ from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
     Change,
+    Dependency,
     Feed,
     FeedImport,
     Fetch,
@@ -70,6 +77,7 @@ class MemoryStore(Store):
         self._seen: set[IndexName] = set()
         self._facts: dict[Digest, Facts] = {}
         self._overrides: dict[str, Override] = {}
+        self._dependencies: dict[ArtifactRef, tuple[Dependency, ...]] = {}
         self._tokens: dict[str, Token] = {}
         self._fetches: list[Fetch] = []
         self._audit: list[AuditRow] = []
@@ -200,6 +208,26 @@ class MemoryStore(Store):
 
     async def blob(self, digest: Digest) -> bytes | None:
         return self._queue.blobs.get(digest)
+
+    # -- what hangs on what ------------------------------------------------------------------
+    async def put_dependencies(self, ref: ArtifactRef, dependencies: Sequence[Dependency]) -> None:
+        kept = {one.project: one for one in dependencies[:DEPENDENCIES_MAX]}
+        self._dependencies[ref] = tuple(kept[project] for project in sorted(kept))
+
+    async def dependencies_of(self, ref: ArtifactRef) -> tuple[Dependency, ...]:
+        return self._dependencies.get(ref, ())
+
+    async def dependants_of(
+        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+    ) -> tuple[ArtifactRef, ...]:
+        found = [
+            ref
+            for ref, dependencies in self._dependencies.items()
+            if ref.index == index
+            and any(one.project == project and one.sha256 in files for one in dependencies)
+        ]
+        found.sort(key=lambda ref: (ref.project, ref.sha256, ref.filename))
+        return tuple(found[: row_limit(limit)])
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:

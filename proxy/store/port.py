@@ -197,6 +197,15 @@ def subjects_of(advisory: Advisory) -> set[tuple[str, str]]:
     return projects | {("", str(d)) for affected in advisory.affected for d in affected.sha256s}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """One release that a file was seen to depend on, by the file that was chosen of it."""
+
+    project: NormalizedName
+    version: str
+    sha256: Sha256
+
+
 class Store(Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
@@ -285,6 +294,18 @@ class Store(Protocol):
 
     async def blob(self, digest: Digest) -> bytes | None:
         """A blob by digest."""
+
+    # -- what hangs on what ------------------------------------------------------------------
+    async def put_dependencies(self, ref: ArtifactRef, dependencies: Sequence[Dependency]) -> None:
+        """Keep what a file depends on, instead of what it did before; DEPENDENCIES_MAX at most."""
+
+    async def dependencies_of(self, ref: ArtifactRef) -> tuple[Dependency, ...]:
+        """What a file was last seen to depend on, by project; empty also where nobody looked."""
+
+    async def dependants_of(
+        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+    ) -> tuple[ArtifactRef, ...]:
+        """Who was last seen to depend on any of some files of a project, by project; at most `limit`."""
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:

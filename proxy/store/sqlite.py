@@ -22,6 +22,7 @@ from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
     Change,
+    Dependency,
     Feed,
     FeedImport,
     Fetch,
@@ -49,6 +50,7 @@ from proxy.store.sql import (
     traffic,
     workers,
 )
+from proxy.store.sql import dependencies as sql_dependencies
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
 
@@ -139,6 +141,18 @@ class SqliteStore(Store):
 
     async def blob(self, digest: Digest) -> bytes | None:
         return await self._on.read(evidence.blob, digest)
+
+    # -- what hangs on what ------------------------------------------------------------------
+    async def put_dependencies(self, ref: ArtifactRef, dependencies: Sequence[Dependency]) -> None:
+        await self._on.write(sql_dependencies.put, ref, dependencies)
+
+    async def dependencies_of(self, ref: ArtifactRef) -> tuple[Dependency, ...]:
+        return await self._on.read(sql_dependencies.of, ref)
+
+    async def dependants_of(
+        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+    ) -> tuple[ArtifactRef, ...]:
+        return await self._on.read(sql_dependencies.dependants, index, project, files, limit=limit)
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:

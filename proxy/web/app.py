@@ -132,6 +132,7 @@ def _get(app: web.Application, name: str, path: str, handler: Handler) -> None:
 def _add_people(app: web.Application, home: Home, verdicts: Verdicts, people: People) -> None:
     _get(app, "home", "/", home.page)
     _get(app, "verdict", "/v/{decision_id}", verdicts.page)
+    _get(app, "graph", "/v/{decision_id}/graph.svg", verdicts.graph)
     _get(app, "static", f"/static/{people.css_name}", people.css)
 
 

@@ -11,7 +11,10 @@ import jinja2
 from aiohttp import hdrs, web
 
 _HERE = Path(__file__).parent
-_CSP = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 
 
 class People:

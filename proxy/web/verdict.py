@@ -26,6 +26,7 @@ from models.reason import sentence
 from proxy.told import told_by_layer
 from proxy.web.auth import Callers
 from proxy.web.door import Door
+from proxy.web.graph import graph_of_decision, has_graph, svg_response
 from proxy.web.people import People
 from proxy.web.served import FACTS
 
@@ -88,19 +89,8 @@ class Verdicts:
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /v/{decision_id}."""
-        if not self._door.settings.verdicts_public:
-            request[FACTS]["requester"] = self._callers.name(request)
-        decision_id = request.match_info["decision_id"].lower()
-        decision = None
-        if _ID.match(decision_id):
-            decision = await self._door.store.decision_by_id(decision_id)
-        if decision is None:
-            raise UpstreamNotFound("There is no decision of that id.")
-        request[FACTS]["decision_id"] = decision_id
-        evidence = await self._evidence(decision)
-        facts = (
-            await self._door.store.facts(decision.facts_digest) if decision.facts_digest else None
-        )
+        decision = await self._decision(request)
+        evidence, facts = await self._rests_on(decision)
         await self._door.gate.load(decision.ref.index, decision.ref.project)
         version = self._door.gate.alternative(decision.ref, as_of=self._door.clock())
         return self._people.page(
@@ -115,6 +105,7 @@ class Verdicts:
             findings=sorted_findings(evidence)[:FINDINGS_SHOWN_MAX] if evidence else (),
             facts=facts,
             told=told_by_layer(facts) if facts else (),
+            graph=f"{decision.id}/graph.svg" if has_graph(evidence, facts) else "",
             phase_words=PHASE_WORDS,
             changed=changed_since(evidence) if evidence else None,
             files_changed=files_changed_since(evidence) if evidence else None,
@@ -126,6 +117,32 @@ class Verdicts:
             current=await self._current(decision),
             notices=self._door.notices(),
         )
+
+    async def graph(self, request: web.Request) -> web.StreamResponse:
+        """GET, HEAD /v/{decision_id}/graph.svg."""
+        decision = await self._decision(request)
+        evidence, facts = await self._rests_on(decision)
+        return await svg_response(
+            await graph_of_decision(self._door.store, decision, evidence, facts)
+        )
+
+    async def _decision(self, request: web.Request) -> Decision:
+        """The decision of the path; whoever may see it may see its picture."""
+        if not self._door.settings.verdicts_public:
+            request[FACTS]["requester"] = self._callers.name(request)
+        decision_id = request.match_info["decision_id"].lower()
+        decision = None
+        if _ID.match(decision_id):
+            decision = await self._door.store.decision_by_id(decision_id)
+        if decision is None:
+            raise UpstreamNotFound("There is no decision of that id.")
+        request[FACTS]["decision_id"] = decision_id
+        return decision
+
+    async def _rests_on(self, decision: Decision) -> tuple[Evidence | None, Facts | None]:
+        digest = decision.facts_digest
+        facts = await self._door.store.facts(digest) if digest is not None else None
+        return await self._evidence(decision), facts
 
     async def _evidence(self, decision: Decision) -> Evidence | None:
         if decision.evidence_digest is None:

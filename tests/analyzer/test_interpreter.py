@@ -10,13 +10,14 @@ from packaging import tags
 
 from analyzer.interpreter import (
     Interpreter,
+    as_python,
     choose_interpreter,
     describe_interpreter,
     describe_interpreters,
     from_answer,
     platform_tags,
 )
-from models.errors import SandboxUnavailable
+from models.errors import SandboxUnavailable, ValueInvalid
 from models.evidence import Shortfall
 
 MARKERS = {
@@ -134,3 +135,23 @@ async def test_describe_interpreters__one_that_is_silent_is_left_out() -> None:
     assert [one.executable for one in found] == [sys.executable]
     with pytest.raises(SandboxUnavailable):
         await describe_interpreters(("/usr/bin/false",))
+
+
+def test_as_python__is_the_same_platform_with_another_python() -> None:
+    newer = as_python(PI, "3.13")
+    assert newer.version == "3.13.0"
+    assert newer.target.markers["platform_machine"] == "aarch64"
+    assert newer.runs_wheel("x-1.0-cp313-cp313-manylinux_2_17_aarch64.whl")
+    assert newer.runs_wheel("x-1.0-cp38-abi3-manylinux2014_aarch64.whl")
+    assert not newer.runs_wheel("x-1.0-cp311-cp311-manylinux_2_17_aarch64.whl")
+    assert not newer.runs_wheel("x-1.0-cp313-cp313-manylinux_2_17_x86_64.whl")
+
+
+def test_as_python__of_the_same_version_changes_no_tag() -> None:
+    assert as_python(PI, "3.11.2").target.tags == PI.target.tags
+
+
+@pytest.mark.parametrize("version", ["", "3", "2.7", "3.x", "3.13.0rc1", "3.13; x", "three"])
+def test_as_python__of_no_python_is_refused(version: str) -> None:
+    with pytest.raises(ValueInvalid):
+        as_python(PI, version)

@@ -7,9 +7,11 @@ from tests.proofs.benign import BenignProof
 from tests.proofs.confusion import ConfusionProof
 from tests.proofs.facts import FactsProof
 from tests.proofs.fuzz import FuzzProof
+from tests.proofs.graph import GraphProof, InjectedProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
+from tests.proofs.reading_speed import ReadingProof
 from tests.proofs.reenactments import ReenactmentsProof
 from tests.proofs.soak import SoakProof
 from tests.proofs.speed import SpeedProof
@@ -26,10 +28,13 @@ PROOFS: dict[str, Proof] = {
         BenignProof(ArtifactKind.WHEEL),
         BenignProof(ArtifactKind.SDIST),
         StaticProof(),
+        ReadingProof(),
         SpeedProof(),
         SoakProof(),
         FactsProof(),
         ConfusionProof(),
         FuzzProof(),
+        GraphProof(),
+        InjectedProof(),
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import pytest
 import pytest_asyncio
@@ -44,15 +45,24 @@ class World:
         described: bool = True,
         yanked: bool | str = False,
         size: int | None = 7,
+        upload_time: datetime | None = None,
+        header: str = "",
     ) -> Sha256:
         """Put a file on its page; its sha256."""
         sha256 = Sha256(hashlib.sha256(filename.encode()).hexdigest())
         name = canonicalize_name(filename.split("-", maxsplit=1)[0])
         url = f"https://files.test/{filename}"
-        entry = IndexFile(filename=filename, url=url, sha256=sha256, yanked=yanked, size=size)
+        entry = IndexFile(
+            filename=filename,
+            url=url,
+            sha256=sha256,
+            yanked=yanked,
+            size=size,
+            upload_time=upload_time,
+        )
         self.files.setdefault(name, []).append(entry)
         lines = "".join(f"Requires-Dist: {line}\n" for line in requires)
-        document = f"Metadata-Version: 2.1\nName: {name}\n{lines}"
+        document = f"Metadata-Version: 2.1\nName: {name}\n{header}{lines}"
         self.metadata[url] = document.encode() if described else None
         return sha256
 
@@ -296,6 +306,22 @@ async def test_resolve__time_that_is_up_ends_it(world: World) -> None:
     assert resolved.unresolved == (
         "the rest: the resolution was stopped, for it took longer than 0.05 s",
     )
+
+
+async def test_resolve__a_project_is_narrowed_with_its_extras_and_without_at_once(
+    world: World,
+) -> None:
+    # As apache-airflow, cadwyn and fastapi were: apart, every release of `web` without its extra is
+    # tried against every one with it, and no bound of ours would be enough.
+    for number in range(60):
+        world.wheel("web", f"1.{number}", "part; extra == 'all'")
+    world.wheel("part", "1.0")
+    world.wheel("app", "1.0", "web[all]<1.5", "framework")
+    for number in range(40):
+        world.wheel("framework", f"1.{number}", "web>=1.30" if number else "web")
+    resolved = await bounded(world, ResolveBounds(rounds_max=200), "app")
+    assert pins(resolved) == ["app==1.0", "framework==1.0", "part==1.0", "web==1.4"]
+    assert resolved.unresolved == ()
 
 
 async def test_resolve__a_cancelled_requester_frees_its_thread(world: World) -> None:

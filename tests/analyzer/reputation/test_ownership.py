@@ -100,3 +100,13 @@ def test_told__whose_domain_the_authors_address_has(address: str, word: str) -> 
 )
 def test_bare__neither_link_nor_description(now: Ownership, is_bare: bool) -> None:
     assert [one.id for one in bare(now)] == (["metadata-bare"] if is_bare else [])
+
+
+@pytest.mark.parametrize(
+    ("now", "owners"),
+    [(owned("ann", "ben"), 2), (owned(organisation="demo"), None), (owned(), None)],
+)
+def test_told__owners_that_are_not_named_are_absent_rather_than_none(
+    now: Ownership, owners: int | None
+) -> None:
+    assert {one.name: one.value for one in told(now)}["ownership.owners"] == owners

@@ -18,14 +18,14 @@ MATCH = Match(id="static-start-dynamic", reach="start", path="x.pth", line=1)
 
 
 def test_read_artifact__a_hook_that_runs_code_is_told_with_its_line() -> None:
-    data = make_wheel({"reenact_demo.py": "", "x.pth": "a\nimport os;exec('1')\n"})
+    data = make_wheel({"reenact_demo.py": "", "x.pth": "a\nimport os;exec(marshal)\n"})
     report = read_artifact(io.BytesIO(data), filename=WHEEL, kind="wheel", size_bytes=len(data))
 
     (finding,) = static_findings(report.static)
     assert finding.id == "static-start-dynamic"
     assert (finding.severity, finding.layer) == (Severity.HIGH, Layer.METADATA)
     assert (finding.place.path, finding.place.line) == ("x.pth", 2)
-    assert finding.place.excerpt == "import os;exec('1')"
+    assert finding.place.excerpt == "import os;exec(marshal)"
 
 
 @pytest.mark.parametrize(

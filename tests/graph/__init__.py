@@ -1,0 +1,1 @@
+"""Real trees as recorded shapes, and what is injected into them."""
