@@ -13,6 +13,7 @@ from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
 from tests.proofs.reading_speed import ReadingProof
 from tests.proofs.reenactments import ReenactmentsProof
+from tests.proofs.releases import ReleasesProof
 from tests.proofs.soak import SoakProof
 from tests.proofs.speed import SpeedProof
 from tests.proofs.static import StaticProof
@@ -29,6 +30,7 @@ PROOFS: dict[str, Proof] = {
         BenignProof(ArtifactKind.SDIST),
         StaticProof(),
         ReadingProof(),
+        ReleasesProof(),
         SpeedProof(),
         SoakProof(),
         FactsProof(),
