@@ -13,15 +13,13 @@ from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
-    InvalidSdistFilename,
     NormalizedName,
     canonicalize_name,
-    parse_sdist_filename,
 )
 from packaging.version import InvalidVersion, Version
 
 from analyzer.graph.repository import claimed_repository
-from models.artifact import ArtifactKind, parse_project
+from models.artifact import parse_project
 from models.errors import ResolutionFailed, ValueInvalid
 from models.work import Target
 from proxy.simple.page import IndexFile, ProjectPage
@@ -38,8 +36,14 @@ LINE_CHARS_MAX = 200
 VERSIONS_CACHED = 32_768
 """Versions kept parsed; some 10 MB."""
 
+LINES_CACHED = 8_192
+"""Requirement lines kept parsed; some 20 MB, and those of 500 releases."""
+
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 _BUILD = re.compile(r"[0-9]{1,9}")
+SDIST_SUFFIXES = (".tar.gz", ".zip")
+"""What an sdist is packed as (PEP 625, and what came before it)."""
+_WHEEL = ".whl"
 _EXACT = frozenset({"==", "==="})
 
 
@@ -49,9 +53,14 @@ class Need:
 
     name: NormalizedName
     extras: frozenset[str] = frozenset()
-    specifier: SpecifierSet = field(default_factory=SpecifierSet)
+    specifier: SpecifierSet = field(default_factory=SpecifierSet, compare=False)
+    versions: str = field(init=False, default="")
+    """The specifier as text, by which needs are compared: a solver does so all the time."""
     line: str = field(default="", compare=False)
     """The line it was read from, printable and cut; empty: we asked for it ourselves."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versions", str(self.specifier))
 
     @property
     def bare(self) -> Need:
@@ -67,7 +76,7 @@ class Need:
 
     def __str__(self) -> str:
         extras = f"[{','.join(sorted(self.extras))}]" if self.extras else ""
-        return printable(f"{self.name}{extras}{self.specifier}")
+        return printable(f"{self.name}{extras}{self.versions}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +184,7 @@ def candidates_of(page: ProjectPage, interpreter: Interpreter) -> tuple[Candidat
         if (candidate := _best(page.name, version, files, interpreter)) is not None
     ]
     found.sort(key=lambda candidate: candidate.version, reverse=True)
-    found.sort(key=lambda candidate: candidate.file.kind is not ArtifactKind.WHEEL)
+    found.sort(key=lambda candidate: not candidate.file.filename.endswith(_WHEEL))
     return tuple(found)
 
 
@@ -200,8 +209,7 @@ def read_requirements(
     unreadable: list[str] = []
     for line in lines:
         try:
-            requirement = Requirement(line)
-            parse_project(requirement.name)
+            requirement = _parsed(line)
             if not interpreter.applies(requirement, extras):
                 continue
         except (InvalidRequirement, ValueInvalid):
@@ -214,6 +222,14 @@ def read_requirements(
             else:
                 needs.append(_need(requirement, line))
     return Reading(needs=tuple(needs), direct_urls=tuple(direct), unreadable=tuple(unreadable))
+
+
+@lru_cache(maxsize=LINES_CACHED)
+def _parsed(line: str) -> Requirement:
+    """A requirement line. Raises InvalidRequirement, ValueInvalid. Nobody may change what it gives."""
+    requirement = Requirement(line)
+    parse_project(requirement.name)
+    return requirement
 
 
 def requires_dist(metadata: bytes) -> tuple[str, ...] | None:
@@ -271,9 +287,8 @@ def _named(file: IndexFile, project: NormalizedName) -> _Named | None:
     """
     parts = file.filename.removesuffix(".whl").split("-")
     try:
-        if not file.filename.endswith(".whl"):
-            name, version = parse_sdist_filename(file.filename)
-            return _Named(file=file, version=version) if name == project else None
+        if not file.filename.endswith(_WHEEL):
+            return _named_sdist(file, project)
         if len(parts) not in {5, 6} or canonicalize_name(parts[0]) != project:
             return None
         digits = _BUILD.match(parts[2]) if len(parts) == 6 else None
@@ -283,8 +298,22 @@ def _named(file: IndexFile, project: NormalizedName) -> _Named | None:
             build=int(digits[0]) if digits else 0,
             tags="-".join(parts[-3:]),
         )
-    except (InvalidSdistFilename, InvalidVersion):
+    except InvalidVersion:
         return None
+
+
+def _named_sdist(file: IndexFile, project: NormalizedName) -> _Named | None:
+    """The same for an sdist, as `packaging.utils.parse_sdist_filename` reads it, versions kept."""
+    stem, suffix = file.filename, ""
+    for suffix in SDIST_SUFFIXES:
+        if stem.endswith(suffix):
+            break
+    else:
+        return None
+    name, dash, version = stem.removesuffix(suffix).rpartition("-")
+    if not dash or canonicalize_name(name) != project:
+        return None
+    return _Named(file=file, version=_version(version))
 
 
 @lru_cache(maxsize=VERSIONS_CACHED)

@@ -23,7 +23,7 @@ from proxy.candidates import (
 from proxy.errands import Errands
 from proxy.simple.page import IndexFile, ProjectPage
 
-PROBES = ((0, 1, 2), (4, 8, 16, 32, 64))
+PROBES = ((0,), (1, 2), (4, 8, 16, 32, 64))
 """Places in a list of releases, newest first, where metadata is looked for, in waves. An index may
 lack it for all that is newer than some day: steps that double find that day's release soon."""
 CANDIDATES_KEPT = 100_000

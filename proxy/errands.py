@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from packaging.utils import NormalizedName
@@ -80,6 +82,9 @@ class Errands:
         self._deadline: float | None = None
         self._pages: dict[NormalizedName, Future[ProjectPage]] = {}
         self._files: dict[str, Future[bytes | None]] = {}
+        self._waiting: deque[tuple[Coroutine[Any, Any, Any], Future[Any]]] = deque()
+        self._woken = False
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._stopped = False
 
     def begin(self) -> None:
@@ -116,18 +121,44 @@ class Errands:
             raise Stopped(f"it took longer than {self._bounds.resolve_s:g} s")
 
     def stop(self) -> None:
-        """Cancel what is under way."""
+        """Cancel what is under way. On the event loop."""
         self._stopped = True
-        for page in self._pages.values():
-            page.cancel()
-        for file in self._files.values():
-            file.cancel()
+        while self._waiting:
+            work, future = self._waiting.popleft()
+            work.close()
+            future.cancel()
+        for task in tuple(self._tasks):
+            task.cancel()
 
     def _begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         if self._stopped:
             work.close()
             raise Stopped("nobody waits for it any more")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        future: Future[T] = Future()
+        self._waiting.append((work, future))
+        # What is begun in one go wakes the loop once: a wake-up costs more than a page in memory.
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._start_waiting)
+        return future
+
+    def _start_waiting(self) -> None:
+        """On the event loop: start everything that was begun meanwhile."""
+        self._woken = False
+        while self._waiting:
+            work, future = self._waiting.popleft()
+            task = self._loop.create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._done, future))
+
+    def _done(self, future: Future[Any], task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            future.cancel()
+        elif (error := task.exception()) is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(task.result())
 
     def _wait(self, future: Future[T]) -> T:
         if future.done() and not future.cancelled():

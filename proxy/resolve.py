@@ -19,8 +19,10 @@ from typing import TypeVar
 import structlog
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
+from packaging.version import Version
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
-from resolvelib import Resolver as Solver
+from resolvelib.resolvers import Criterion, Resolution
+from resolvelib.resolvers.resolution import _build_result
 from resolvelib.structs import RequirementInformation, State
 
 from analyzer.graph.tree import ROOT, Tree
@@ -45,7 +47,7 @@ NOTES_MAX = 200
 """Lines of `unresolved`, and of `direct_urls`."""
 
 Where = tuple[str, int]
-Result = TypeVar("Result")
+Answered = TypeVar("Answered")
 
 
 class Resolver:
@@ -82,8 +84,8 @@ class Resolver:
         return await self._run(request, _Job.grow, index)
 
     async def _run(
-        self, request: ResolveRequest, work: Callable[[_Job], Result], index: Pages
-    ) -> Result:
+        self, request: ResolveRequest, work: Callable[[_Job], Answered], index: Pages
+    ) -> Answered:
         interpreter = Interpreter(request.target)
         loop = asyncio.get_running_loop()
         errands = Errands(index, self._metadata, loop, self._bounds)
@@ -125,6 +127,8 @@ class _Provider(AbstractProvider[Need, Candidate, Key]):
         self._catalogue = catalogue
         self._errands = errands
         self._lenient = lenient
+        self._satisfied: dict[tuple[int, int], tuple[Need, Version, bool]] = {}
+        """By the identities of both, which are kept alive here: hashing a specifier costs more."""
 
     def identify(self, requirement_or_candidate: Need | Candidate) -> Key:
         """A project with some extras is a thing of its own, which requires the project."""
@@ -170,7 +174,14 @@ class _Provider(AbstractProvider[Need, Candidate, Key]):
 
     def is_satisfied_by(self, requirement: Need, candidate: Candidate) -> bool:
         """By version alone; the rest was looked at when it became a candidate."""
-        return requirement.specifier.contains(candidate.version, prereleases=True)
+        # The solver asks this of every pin in every round.
+        version = candidate.version
+        key = (id(requirement), id(version))
+        known = self._satisfied.get(key)
+        if known is None:
+            answer = requirement.specifier.contains(version, prereleases=True)
+            known = self._satisfied[key] = (requirement, version, answer)
+        return known[2]
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Need]:
         """What its metadata says; where lenient, only what can be met at all."""
@@ -181,6 +192,29 @@ class _Provider(AbstractProvider[Need, Candidate, Key]):
             needs.append(Need(name=candidate.name, specifier=same))
         kept = [need for need in needs if not self._lenient or self._catalogue.meets(need)]
         return with_bare(kept)
+
+
+class _Search(Resolution[Need, Candidate, Key]):
+    """resolvelib's search, which asks of every pin in every round whether it is still right.
+
+    Where neither the pin nor what is asked of it changed, it is told so from memory.
+    """
+
+    def __init__(
+        self,
+        provider: AbstractProvider[Need, Candidate, Key],
+        reporter: BaseReporter[Need, Candidate, Key],
+    ) -> None:
+        super().__init__(provider, reporter)
+        self._judged: dict[Key, tuple[object, object, bool]] = {}
+
+    def _is_current_pin_satisfying(self, name: Key, criterion: Criterion[Need, Candidate]) -> bool:
+        pin = self.state.mapping.get(name)
+        known = self._judged.get(name)
+        if known is None or known[0] is not pin or known[1] is not criterion:
+            answer = super()._is_current_pin_satisfying(name, criterion)
+            known = self._judged[name] = (pin, criterion, answer)
+        return known[2]
 
 
 class _Progress(BaseReporter[Need, Candidate, Key]):
@@ -283,10 +317,9 @@ class _Job:
 
     def _solve(self, needs: Sequence[Need], *, lenient: bool) -> Pinned:
         provider = _Provider(self._catalogue, self._errands, lenient=lenient)
-        result = Solver(provider, self._progress).resolve(
-            with_bare(needs), max_rounds=self._bounds.rounds_max
-        )
-        return result.mapping
+        search = _Search(provider, self._progress)
+        state = search.resolve(with_bare(needs), max_rounds=self._bounds.rounds_max)
+        return _build_result(state).mapping
 
     def _describe(self, pinned: Pinned) -> list[str]:
         """Note what the chosen files leave open; their requirements by direct URL."""
