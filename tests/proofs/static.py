@@ -90,7 +90,7 @@ class StaticExperiment:
 
     def __init__(self, find: Find, guarddog: Mapping[str, GuardDogSaid]) -> None:
         """`find(group, project, kind)` gives an honest archive; None where there is no such file."""
-        self._find = find
+        self.find = find
         self._guarddog = guarddog
         self._malware = _malware()
 
@@ -100,7 +100,7 @@ class StaticExperiment:
             return self._outcome(item, entry, item.split(maxsplit=1)[0])
         group, kind, project = item.split()
         try:
-            found = self._find(group, project, kind)
+            found = self.find(group, project, kind)
         except UpstreamError as error:
             said = f"{FAILED}: {error}"[:SAID_CHARS_MAX]
             return Outcome(item=item, holds=False, detail=said)

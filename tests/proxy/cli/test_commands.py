@@ -211,9 +211,7 @@ def test_scan__of_a_thief_exits_with_4(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 4, done.stdout + done.stderr
     assert "sent a planted AWS key to 203.0.113.7 on import" in done.stdout
     quiet = run("scan", str(file))
-    assert quiet.returncode == 3, (
-        "without the marker it does nothing, but its source says what it would"
-    )
+    assert quiet.returncode == 3, "without the marker it does nothing, and is held for what it says"
     assert "sent a planted" not in quiet.stdout
 
 
