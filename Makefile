@@ -49,8 +49,8 @@ fuzz: dev ## Fuzz: make fuzz NAME=archive [BUDGET=40m]; without NAME every targe
 	@cd "$(TREE)" && exec "$(BIN)"/python -m tests.fuzz $(NAME) --budget $(BUDGET) $(ARGS)
 
 lock: dev ## Write the hashed lock files anew (ARGS=--upgrade for newer versions)
-	@"$(BIN)"/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements-build.in -o requirements.lock
-	@"$(BIN)"/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements-build.in -o requirements-dev.lock
+	@"$(BIN)"/uv pip compile --no-strip-extras $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml requirements-build.in -o requirements.lock
+	@"$(BIN)"/uv pip compile --no-strip-extras $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev pyproject.toml requirements-build.in -o requirements-dev.lock
 
 docs: dev ## Renew the generated pages in docs/
 	@"$(BIN)"/python -m tests.generated --write

@@ -115,6 +115,12 @@ def within_bound(evidence: Evidence, *, bytes_max: int = EVIDENCE_BYTES_MAX) -> 
         evidence = _noted(
             replace(evidence, profile=None, changes=None), "evidence.profile_left_out", value=True
         )
+    if _size(evidence) > bytes_max:
+        evidence = _noted(
+            replace(evidence, contents=None, contents_changes=None),
+            "evidence.contents_left_out",
+            value=True,
+        )
     return evidence
 
 

@@ -32,6 +32,9 @@ FLAWS: dict[str, FlawKind] = {
     "archive-wrong-format": FlawKind(
         "The bytes are another format than the name announces", "medium", True, _MASQUERADE
     ),
+    "archive-renamed": FlawKind(
+        "A zip under a tar's name, or a tar under a zip's", "medium", True, _MASQUERADE
+    ),
     "archive-unsupported": FlawKind("Not a wheel or sdist that installers take", "low", True),
     "archive-too-many-members": FlawKind("More members than the bound", "medium", True),
     "archive-member-too-large": FlawKind("A member is larger than the bound", "medium", True),
@@ -51,6 +54,17 @@ FLAWS: dict[str, FlawKind] = {
     "archive-name-too-long": FlawKind("A member's name exceeds the bound", "medium", True),
     "archive-too-deep": FlawKind("A member lies deeper than the bound", "medium", True),
     "archive-duplicate": FlawKind("Two members have one name", "high", True, _HIDDEN),
+    # A tar may hold a file twice; with the same bytes in it nobody is misled (pyarrow's sdist).
+    "archive-repeated": FlawKind("A tar holds a file twice, with the same content", "low"),
+    "archive-name-windows": FlawKind(
+        "Windows reads a member's name as another one (device, stream, dot or space at its end)",
+        "low",
+        False,
+        _HIDDEN,
+    ),
+    "archive-header-twice": FlawKind(
+        "Tar headers state a field of a member twice, or for all members", "high", True, _HIDDEN
+    ),
     "archive-name-collision": FlawKind(
         "Two names differ only in case or Unicode form", "low", False, _HIDDEN
     ),
@@ -78,7 +92,7 @@ FLAWS: dict[str, FlawKind] = {
     ),
     "archive-trailing-bytes": FlawKind("Bytes follow the end of the archive", "low"),
     "archive-size-override": FlawKind(
-        "A tar header overrides the size of a small member", "high", True, _HIDDEN
+        "Two tar headers give one member different sizes", "high", True, _HIDDEN
     ),
     "archive-sparse": FlawKind("A member is a sparse file", "medium", True),
     # -- metadata ----------------------------------------------------------------------------
@@ -89,6 +103,9 @@ FLAWS: dict[str, FlawKind] = {
     "metadata-invalid": FlawKind("The core metadata do not parse cleanly", "low"),
     "name-mismatch": FlawKind(
         "Metadata name another project than the filename", "high", False, _MASQUERADE
+    ),
+    "sdist-is-built": FlawKind(
+        "The sdist is a wheel or an egg under another name", "high", False, _MASQUERADE
     ),
     "version-mismatch": FlawKind(
         "Metadata name another version than the filename", "medium", False, _MASQUERADE
@@ -111,6 +128,12 @@ FLAWS: dict[str, FlawKind] = {
     ),
     "requirement-invalid": FlawKind("A requirement does not parse", "low"),
     "build-system-invalid": FlawKind("pyproject.toml does not parse", "low"),
+    "data-into-site": FlawKind(
+        "Files of the data scheme land among the installed packages, past where hooks are looked for",
+        "medium",
+        False,
+        _PYTHON_HOOK,
+    ),
     "start-hook": FlawKind("Code runs at every interpreter start", "info", False, _PYTHON_HOOK),
     "site-customisation": FlawKind(
         "A module takes over interpreter start (sitecustomize)", "medium", False, _PYTHON_HOOK

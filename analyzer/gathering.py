@@ -107,7 +107,8 @@ def _note_direct_url(job: Job, role: str, url: str) -> None:
     """A requirement by direct URL, of the artifact or of one of its dependencies."""
     flaw = "direct-url-dependency" if role == "run" else "direct-url-build-requirement"
     place = Place(path=printable(url))
-    if any(found.id == flaw and found.place == place for found in job.findings):
+    told = (*job.inspection.findings, *job.findings)
+    if any(found.id == flaw and found.place == place for found in told):
         return
     kind = FLAWS[flaw]
     job.findings.append(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analyzer.static.result import StaticReport
 from analyzer.unpacking import Flaw
 
 REPORT_SCHEMA_VERSION = 1
@@ -23,6 +24,8 @@ MODULES_MAX = 200
 NAMES_MAX = 200
 """Start hooks, entry points and tags that are named; beyond that they are only counted."""
 NAME_CHARS_MAX = 300
+CODE_FILES_MAX = 1_500
+"""Python files told by hash (`models.contents.CODE_FILES_MAX`)."""
 
 STEERING = frozenset({"requires_dist", "build_requires", "modules", "report"})
 """Fields of the report that a run depends on: cut, they would leave something unseen. Other names
@@ -110,5 +113,10 @@ class ReaderReport:
     code_digest: str = ""
     """Of a wheel's Python files, start hooks, scripts and entry points (`analyzer.codedigest`); empty:
     it has none of them, or what it holds cannot be told whole."""
+    code: tuple[str, ...] = ()
+    """`hash path` of each Python file, start hooks too, that is not empty: the first 8 bytes, in hex,
+    of the sha256 of its text whatever its line ends. Empty where there are more than CODE_FILES_MAX."""
+    static: StaticReport | None = None
+    """What reading the sources gave; None where they were not read, or the report was too long."""
     cut: tuple[str, ...] = ()
     """Fields that were cut at their bound."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from analyzer.inspection import Inspection
 from analyzer.interpreter import Interpreter
 from analyzer.inventory import ReaderReport
 from analyzer.sandbox.client import RunOutcome
@@ -84,6 +85,8 @@ class Job:
     hello: Hello
     kind: str
     report: ReaderReport | None = None
+    inspection: Inspection = field(default_factory=Inspection)
+    """What the report means."""
     findings: list[Finding] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     shortfalls: list[Shortfall] = field(default_factory=list)

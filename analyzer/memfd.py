@@ -10,6 +10,8 @@ from analyzer.sandbox.inputs import seal
 from models.artifact import Sha256
 from models.errors import UpstreamHashMismatch, UpstreamTooLarge
 
+_COPY_BYTES = 1 << 20
+
 
 class SealedWriter:
     """Takes pieces, then gives the sealed descriptor. Use as a context manager.
@@ -40,6 +42,11 @@ class SealedWriter:
         while view:
             view = view[os.write(self._descriptor, view) :]
 
+    @property
+    def sha256(self) -> Sha256:
+        """The digest of what was written so far."""
+        return Sha256(self._digest.hexdigest())
+
     def finish(self, sha256: Sha256) -> int:
         """The sealed descriptor. Raises UpstreamHashMismatch unless the bytes have that digest."""
         if self._digest.hexdigest() != sha256:
@@ -57,3 +64,18 @@ def sealed(data: bytes, sha256: Sha256, *, name: str = "file") -> int:
     with SealedWriter(name, bytes_max=len(data)) as writer:
         writer.write(data)
         return writer.finish(sha256)
+
+
+def sealed_copy(source: int, *, bytes_max: int, name: str = "file") -> tuple[int, Sha256, int]:
+    """A sealed copy of what a descriptor holds from its start: (descriptor, sha256, bytes).
+
+    Raises UpstreamTooLarge beyond `bytes_max`: what is read must be what was hashed, so a file that
+    somebody writes to meanwhile is copied first.
+    """
+    with SealedWriter(name, bytes_max=bytes_max) as writer:
+        offset = 0
+        while piece := os.pread(source, _COPY_BYTES, offset):
+            writer.write(piece)
+            offset += len(piece)
+        sha256 = writer.sha256
+        return writer.finish(sha256), sha256, offset

@@ -47,6 +47,10 @@ _RECORD_HASHES = ("sha256",)
 _RECORD_EXEMPT = re.compile(r"[^/]+\.dist-info/RECORD(\.jws|\.p7s)?\Z")
 _SCHEME_DIR = re.compile(r"[^/]+\.data/(purelib|platlib)/(.+)\Z")
 _OTHER_SCHEME = re.compile(r"[^/]+\.data/")
+_DATA_IN_SITE = re.compile(
+    r"[^/]+\.data/data/(?:(?:local/)?lib(?:32|64)?/(?:python|pypy)[0-9.]+|Lib)/(?:site|dist)-packages/(.+)\Z",
+    re.IGNORECASE,
+)
 _TAGGED_MODULE = re.compile(r"\.(?:(?:cpython-|cp[0-9]|pypy|graalpy|abi[0-9])[^/]*\.so|pyd)\Z")
 """Extension modules that say for which interpreter they are (PEP 3149), and those of Windows."""
 _REQUIRES_TXT_SECTION = re.compile(r"\[(?P<extra>[^:\]]*)(?::(?P<marker>.*))?\]\Z")
@@ -253,7 +257,17 @@ def site_path(path: str) -> str | None:
     scheme = _SCHEME_DIR.match(path)
     if scheme:
         return scheme[2]
-    return None if _OTHER_SCHEME.match(path) else path
+    return lands_in_site(path) if _OTHER_SCHEME.match(path) else path
+
+
+def lands_in_site(path: str) -> str | None:
+    """Where in site-packages a file of the *data* scheme lands; None: elsewhere, as it should.
+
+    The scheme's root is the environment's, so `lib/python3.11/site-packages/x.pth` in it is a start
+    hook like any other (PEP 427; measured with pip).
+    """
+    astray = _DATA_IN_SITE.match(path)
+    return astray[1] if astray else None
 
 
 def top_level_modules(paths: Iterable[str], extension_suffixes: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,10 +14,9 @@ import structlog
 
 from analyzer import document, report
 from analyzer.changes import compare
-from analyzer.confusion.modules import taken_modules
 from analyzer.gathering import gather_requirements
+from analyzer.inspection import inspect, reading_shortfalls
 from analyzer.interpreter import Interpreter, choose_interpreter, describe_interpreters
-from analyzer.inventory import STEERING
 from analyzer.job import RUN_MS_MIN, Job, Progress, ProxyPort, Sandbox
 from analyzer.profile import Subject, profile_of
 from analyzer.running import watch
@@ -28,7 +27,13 @@ from models.artifact import ArtifactKind, kind_of
 from models.behaviour import BehaviourProfile
 from models.canonical import digest_of_bytes
 from models.clock import Clock
-from models.evidence import Coverage, EventAccount, Evidence, Layer, Shortfall
+from models.evidence import (
+    Coverage,
+    EventAccount,
+    Evidence,
+    Layer,
+    Shortfall,
+)
 from models.phase import Phase
 from models.work import EvidencePost, Lease
 
@@ -78,8 +83,13 @@ async def analyse(
         runnable = _runnable(job)
         if job.report is not None:
             version = job.interpreter.feature_version
-            job.findings += report.report_findings(job.report, python=version)
-            job.findings += taken_modules(job.ref.project, job.report.modules)
+            job.inspection = inspect(
+                job.report,
+                job.ref,
+                python=version,
+                baseline=lease.contents,
+                sibling=lease.sibling,
+            )
         if runnable:
             async with AsyncExitStack() as opened:
                 if await gather_requirements(job, opened):
@@ -90,6 +100,7 @@ async def analyse(
 async def _read(job: Job) -> None:
     """Have the reader box read the artifact; a reader that fell is tried once more."""
     job.on_progress(Phase.INVENTORY.value, "started")
+    ended = "exit"
     for _ in range(READER_TRIES):
         request = RunRequest(
             run_id=secrets.token_hex(8),
@@ -105,18 +116,10 @@ async def _read(job: Job) -> None:
         if job.report is not None:
             break
         log.info("reader_fell", filename=job.ref.filename, sha256=job.ref.sha256)
-        ended = [phase.ended for phase in outcome.result.phases]
-        job.shortfalls = [Shortfall.TIMED_OUT if "timeout" in ended else Shortfall.CRASHED]
+        fell = [phase.ended for phase in outcome.result.phases]
+        ended = "timeout" if "timeout" in fell else "crashed"
     job.on_progress(Phase.INVENTORY.value, "ended")
-    if job.report is None:
-        job.shortfalls.append(Shortfall.ARCHIVE_REFUSED)
-        return
-    job.shortfalls = []
-    if STEERING.intersection(job.report.cut):
-        job.shortfalls.append(Shortfall.REPORT_TRUNCATED)
-    job.signals += report.report_signals(job.report)
-    if job.report.refused:
-        job.shortfalls.append(Shortfall.ARCHIVE_REFUSED)
+    job.shortfalls += reading_shortfalls(job.report, ended)
 
 
 def _runnable(job: Job) -> bool:
@@ -146,7 +149,8 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
     watched = job.watched
     trace, left_out = encode_trace(watched.events) if watched else (b"", 0)
     core = report.core_metadata(job.report) if job.report else b""
-    signals = [*job.signals, *(watched.signals if watched else ())]
+    read = job.inspection
+    signals = [*read.signals, *job.signals, *(watched.signals if watched else ())]
     if watched:
         signals += [
             document.signal("runs", job.runs),
@@ -166,7 +170,12 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         layers=_layers(watched),
         phases=watched.phases if watched else (),
         signals=(*signals, *compared.signals),
-        findings=(*job.findings, *(watched.findings if watched else ()), *compared.findings),
+        findings=(
+            *read.findings,
+            *job.findings,
+            *(watched.findings if watched else ()),
+            *compared.findings,
+        ),
         shortfalls=tuple(dict.fromkeys(shortfalls)),
         dependencies=tuple(job.files),
         coverage=_coverage(job),
@@ -176,6 +185,8 @@ def _post(job: Job, worker_name: str) -> EvidencePost:
         profile=profile,
         changes=compared.changes,
         code_digest=report.code_digest(job.report) if job.report else None,
+        contents=read.contents,
+        contents_changes=read.changes,
     )
     return EvidencePost(
         lease_id=job.lease.lease_id,

@@ -11,7 +11,9 @@ import hashlib
 import importlib.machinery
 import json
 import os
+import re
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -27,6 +29,7 @@ from analyzer import metadata
 from analyzer.clean import printable
 from analyzer.codedigest import MAGIC_BYTES, TextHash, is_code, is_native, wheel_code_digest
 from analyzer.inventory import (
+    CODE_FILES_MAX,
     METADATA_BYTES_MAX,
     MODULES_MAX,
     NAME_CHARS_MAX,
@@ -40,6 +43,11 @@ from analyzer.inventory import (
     ReaderReport,
     RecordCheck,
 )
+from analyzer.static.looks import Look, Looks
+from analyzer.static.members import with_members
+from analyzer.static.reading import read_static
+from analyzer.static.result import StaticReport
+from analyzer.static.sources import Layout, Sources
 from analyzer.unpack import Archive
 from analyzer.unpacking import DEFAULT_BOUNDS, Bounds, Member
 
@@ -47,6 +55,9 @@ REPORT_FD = 3
 """The descriptor the sandbox reads the report from; standard output where it is not open."""
 KEPT_BYTES = 64 * 1024
 """Bytes of a start hook or small metadata file that are kept to look into."""
+_TEXTS = (".py", ".pyw", ".pth", ".start")
+"""Files whose text is compared with the sibling's; scripts and entry points are written by builds."""
+_BUILT = re.compile(r"(?:[^/]+\.dist-info/WHEEL|EGG-INFO/(?:PKG-INFO|not-zip-safe|zip-safe))\Z")
 RECORD_BYTES_MAX = 32 * 1024 * 1024
 """Bytes of RECORD: 100,000 members at 300 bytes."""
 
@@ -73,6 +84,7 @@ def encode_report(report: ReaderReport) -> bytes:
     document = json.dumps(fields, separators=(",", ":")).encode()
     if len(document) > REPORT_BYTES_MAX:
         fields |= {"metadata": "", "requires_dist": (), "entry_points": (), "native": ()}
+        fields |= {"static": None, "code": ()}
         fields["cut"] = (*report.cut, "report")
         document = json.dumps(fields, separators=(",", ":")).encode()
     return document
@@ -98,8 +110,14 @@ class _Stock:
     """Content of the files that are looked into; None: too long to keep."""
     code: dict[str, str] = field(default_factory=dict)
     """Path → digest of each code file of a wheel, of text without regard to its line ends."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Path → digest of each Python file's text, of wheels and sdists alike."""
     native: set[str] = field(default_factory=set)
     """Paths of executables and libraries, by their first bytes."""
+    sources: Sources = field(default_factory=Sources)
+    """Python sources, for static reading."""
+    looks: Looks = field(default_factory=Looks)
+    """What is no Python source, as far as it matters."""
     links: int = 0
     cut: list[str] = field(default_factory=list)
 
@@ -118,23 +136,35 @@ def _take_stock(archive: Archive, kind: str) -> _Stock:
             stock.links += 1
             continue
         limit = _keep_bytes(member.path, kind)
+        source = stock.sources.keep_bytes(member.path)
         counts = kind == "wheel" and is_code(member.path)
-        text = TextHash() if counts and not member.path.lower().endswith(".pyc") else None
-        digest, size, kept, head = _consume(archive, member, limit, text)
+        legible = counts or bool(source)
+        text = TextHash() if legible and not member.path.lower().endswith(".pyc") else None
+        look = stock.looks.begin(member.path)
+        digest, size, kept, head = _consume(archive, member, max(limit, source), text, look)
         if not member.whole:
             continue
+        if look is not None:
+            stock.looks.end(look)
         if counts:
             stock.code[member.path] = text.hexdigest() if text else digest
+        if text is not None and size and _is_text(member.path):
+            stock.texts[member.path] = text.hexdigest()
         if is_native(head):
             stock.native.add(member.path)
+        if member.path in stock.files:
+            same = stock.files[member.path][0] == digest
+            archive.notes.add("archive-repeated" if same else "archive-duplicate", member.path)
         stock.files[member.path] = (digest, size)
         if limit:
-            stock.kept[member.path] = kept
+            stock.kept[member.path] = kept if size <= limit else None
+        if source:
+            stock.sources.add(member.path, kept if size <= source else None, size)
     return stock
 
 
 def _consume(
-    archive: Archive, member: Member, limit: int, text: TextHash | None
+    archive: Archive, member: Member, limit: int, text: TextHash | None, look: Look | None
 ) -> tuple[str, int, bytes | None, bytes]:
     """(hex sha256, size, content, first bytes) — the content only where it fits `limit`."""
     digest, size, head = hashlib.sha256(), 0, b""
@@ -144,6 +174,8 @@ def _consume(
         size += len(piece)
         if text is not None:
             text.update(piece)
+        if look is not None:
+            look.feed(piece)
         if len(head) < MAGIC_BYTES:
             head += piece[:MAGIC_BYTES]
         if size <= limit:
@@ -164,7 +196,7 @@ def _keep_bytes(path: str, kind: str) -> int:
     if len(parts) == 2 and parts[0].endswith(".dist-info"):
         wanted = {"METADATA": METADATA_BYTES_MAX, "RECORD": RECORD_BYTES_MAX}
         return wanted.get(name, KEPT_BYTES if name in ("WHEEL", "entry_points.txt") else 0)
-    landed = metadata.site_path(path)
+    landed = metadata.site_path(path) or metadata.lands_in_site(path)
     hook = landed is not None and landed.endswith((".pth", ".start")) and "/" not in landed
     return KEPT_BYTES if hook else 0
 
@@ -184,6 +216,9 @@ def _describe_wheel(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
     if raw is not None:
         _check_wheel_identity(core, filename, folder, tags, note)
     landed = {metadata.site_path(path): path for path in stock.files}
+    astray = sorted(path for path in stock.files if metadata.lands_in_site(path))
+    if astray:
+        note("data-into-site", astray[0], f"{len(astray)} file(s)")
     hooks = metadata.start_hooks(
         {site: stock.kept.get(path) for site, path in landed.items() if site is not None}
     )
@@ -209,6 +244,41 @@ def _describe_wheel(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
         code_digest=""
         if archive.refused or stock.links
         else wheel_code_digest(stock.code, native=stock.native),
+        static=_static(
+            stock, kind="wheel", core=core, hooks=hooks, entry_points=entry_points, tags=tags
+        ),
+    )
+
+
+def _static(
+    stock: _Stock,
+    *,
+    kind: str,
+    core: metadata.CoreMetadata,
+    top: str = "",
+    hooks: tuple[str, ...] = (),
+    entry_points: tuple[EntryPoint, ...] = (),
+    tags: tuple[str, ...] = (),
+) -> StaticReport:
+    landed = {metadata.site_path(path): path for path in stock.files}
+    kept = {hook: stock.kept.get(landed.get(hook, "")) for hook in hooks}
+    layout = Layout(
+        kind=kind,
+        top=top,
+        name=core.name,
+        version=core.version,
+        hooks=tuple((hook, content) for hook, content in kept.items() if content),
+        entry_points=tuple((point.group, point.target) for point in entry_points),
+        pyproject=stock.kept.get(f"{top}/pyproject.toml") or b"",
+        setup_cfg=stock.kept.get(f"{top}/setup.cfg") or b"",
+    )
+    return with_members(
+        read_static(stock.sources, layout),
+        stock.looks.seen,
+        stock.sources.files,
+        top=top,
+        pure=kind == "sdist" or all(tag.endswith("-none-any") for tag in tags),
+        paths=stock.files,
     )
 
 
@@ -217,7 +287,11 @@ def _describe_sdist(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
     tops = sorted({path.split("/")[0] for path in stock.files})
     top = tops[0] if len(tops) == 1 else _likeliest_top(tops, filename)
     core, raw = _core(stock, f"{top}/PKG-INFO", archive)
-    if raw is None and not archive.refused:
+    built = _built(stock.files)
+    if built:
+        note("sdist-is-built", built, "")
+        top = ""
+    elif raw is None and not archive.refused:
         note("metadata-missing-sdist")
     elif raw is not None:
         try:
@@ -249,6 +323,7 @@ def _describe_sdist(stock: _Stock, archive: Archive, filename: str) -> ReaderRep
             stated=build.stated,
             assumed=build.assumed,
         ),
+        static=_static(stock, kind="wheel" if built else "sdist", core=core, top=top),
     )
 
 
@@ -288,6 +363,7 @@ def _report(
         requires_python=printable(core.requires_python),
         requires_dist=requires,
         native=shown_native,
+        code=_code(stock),
         cut=tuple(stock.cut),
         **rest,  # type: ignore[arg-type]  # each caller passes fields of its own kind
     )
@@ -352,6 +428,24 @@ def _egg_requires(stock: _Stock) -> tuple[str, ...]:
         if path.endswith(".egg-info/requires.txt") and content is not None:
             return metadata.read_requires_txt(content)
     return ()
+
+
+def _code(stock: _Stock) -> tuple[str, ...]:
+    """What an artifact's Python files are, for comparison with its sibling's; all, or none."""
+    told = {path: digest for path, digest in stock.texts.items() if len(path) <= NAME_CHARS_MAX}
+    if len(told) < len(stock.texts) or len(told) > CODE_FILES_MAX:
+        return ()
+    return tuple(f"{digest[:16]} {printable(path)}" for path, digest in told.items())
+
+
+def _is_text(path: str) -> bool:
+    """Whether a file's text is compared; the first line of scripts is written by the build."""
+    return path.lower().endswith(_TEXTS) and ".data/scripts/" not in path
+
+
+def _built(paths: Iterable[str]) -> str:
+    """The member that only wheels and eggs have, at the place where they have it; else empty."""
+    return next((path for path in paths if _BUILT.match(path)), "")
 
 
 def _likeliest_top(tops: list[str], filename: str) -> str:

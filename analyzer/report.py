@@ -18,6 +18,7 @@ import msgspec
 from analyzer.clean import printable
 from analyzer.flaws import FLAWS
 from analyzer.inventory import (
+    CODE_FILES_MAX,
     METADATA_BYTES_MAX,
     MODULES_MAX,
     NAMES_MAX,
@@ -27,6 +28,7 @@ from analyzer.inventory import (
     REQUIREMENTS_MAX,
     ReaderReport,
 )
+from analyzer.static.telling import parse_static, static_findings, static_signals
 from analyzer.unpacking import FLAWS_MAX, Flaw
 from models.canonical import Digest
 from models.evidence import Finding, Layer, Place, Severity, Signal
@@ -37,6 +39,7 @@ START_FILES_SINCE = (3, 15)
 NOT_RUN_HERE = "not-run-here"
 """`Finding.what` of a start hook that the interpreter is too old for: nobody saw what it does."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_CODE = re.compile(r"[0-9a-f]{16} .{1,300}\Z")
 _MODULE = re.compile(r"[^\W\d]\w{0,99}\Z")
 
 
@@ -53,6 +56,9 @@ def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | Non
     if (report.filename, report.kind) != (filename, kind):
         return None
     if any(flaw.id not in FLAWS for flaw in report.flaws) or _negative(report):
+        return None
+    static = parse_static(report.static) if report.static else None
+    if report.static and not static:
         return None
     names = tuple(name for name in report.modules[:MODULES_MAX] if _MODULE.match(name))
     lost = ("modules",) if len(names) < len(report.modules) else ()
@@ -81,6 +87,8 @@ def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | Non
         entry_points=report.entry_points[:NAMES_MAX],
         native=tuple(map(printable, report.native[:NAMES_MAX])),
         tags=tuple(map(printable, report.tags[:NAMES_MAX])),
+        static=static,
+        code=_code(report.code),
         code_digest=report.code_digest if _DIGEST.match(report.code_digest) else "",
         cut=tuple(dict.fromkeys((*lost, *(printable(c, 40) for c in report.cut[:NAMES_MAX])))),
     )
@@ -106,12 +114,12 @@ def code_digest(report: ReaderReport) -> Digest | None:
 def report_findings(
     report: ReaderReport, *, python: tuple[int, int] | None = None
 ) -> tuple[Finding, ...]:
-    """One finding for each flaw, in words out of the table.
+    """One finding for each flaw and each match of static reading, in words out of the tables.
 
     `python`: the version of the interpreter that runs it; a hook that it is too old for ran nowhere.
     """
     unrun = frozenset(start_files(report) if python and python < START_FILES_SINCE else ())
-    return tuple(
+    flaws = tuple(
         Finding(
             id=flaw.id,
             title=FLAWS[flaw.id].title,
@@ -124,6 +132,7 @@ def report_findings(
         )
         for flaw in report.flaws
     )
+    return flaws + static_findings(report.static)
 
 
 def start_files(report: ReaderReport) -> tuple[str, ...]:
@@ -133,10 +142,11 @@ def start_files(report: ReaderReport) -> tuple[str, ...]:
 
 def report_signals(report: ReaderReport) -> tuple[Signal, ...]:
     """The facts of the metadata layer, under `metadata.…`."""
-    return tuple(
+    facts = tuple(
         Signal(name=f"metadata.{name}", layer=Layer.METADATA, value=value, phase=Phase.INVENTORY)
         for name, value in _facts(report)
     )
+    return facts + static_signals(report.static)
 
 
 def _facts(report: ReaderReport) -> Iterator[tuple[str, int | bool | str | None]]:
@@ -166,6 +176,12 @@ def _facts(report: ReaderReport) -> Iterator[tuple[str, int | bool | str | None]
     for name in ("listed", "unlisted", "missing", "mismatched", "unhashed"):
         yield f"record_{name}", cast("int", getattr(record, name)) if record else None
     yield "report_cut", len(report.cut)
+
+
+def _code(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """All of them or none: a file that is left out would be one that the sibling does not have."""
+    whole = len(lines) <= CODE_FILES_MAX and all(map(_CODE.match, lines))
+    return tuple(f"{line[:16]} {printable(line[17:])}" for line in lines) if whole else ()
 
 
 def _requirements(lines: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Standard library only, since this runs in the reader box.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,12 @@ FLAWS_MAX = 100
 """Flaws kept; the rest are only counted."""
 LINK_BYTES_MAX = 4096
 """Bytes of a link's target: Linux's PATH_MAX."""
+
+_WINDOWS = re.compile(
+    r"(?:^|/)(?:(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\.[^/]*)?|[^/]*[^/.][. ]+|[^/]*:[^/]*)(?:/|\Z)",
+    re.IGNORECASE,
+)
+"""Names that Windows reads otherwise: devices, a dot or space at the end, another stream (`:`)."""
 
 ArchiveKind = Literal["wheel", "sdist"]
 
@@ -73,6 +80,8 @@ class Notes:
     more: int = 0
     refused: bool = False
     unpacked_bytes: int = 0
+    repeated: set[str] = field(default_factory=set)
+    """Names that a tar gives to several members; whoever reads the contents compares them."""
 
     def add(self, flaw_id: str, path: str = "", detail: str = "") -> None:
         """Note a flaw; its table entry says whether it refuses the archive."""
@@ -117,8 +126,10 @@ class Member:
 class NameBook:
     """Judges every member's name against the bounds and all names before it."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, *, repeats: bool = False) -> None:
+        """`repeats`: a second member of one name is no flaw by itself, as in a tar."""
         self._notes = notes
+        self._repeats = repeats
         self._files: set[str] = set()
         self._folders: set[str] = set()
         self._folded: set[str] = set()
@@ -144,7 +155,9 @@ class NameBook:
 
     def _enter_file(self, path: str) -> None:
         folded = unicodedata.normalize("NFC", path).casefold()
-        if path in self._files:
+        if path in self._files and self._repeats:
+            self._notes.repeated.add(path)
+        elif path in self._files:
             self._notes.add("archive-duplicate", path)
         elif folded in self._folded:
             self._notes.add("archive-name-collision", path)
@@ -167,6 +180,8 @@ class NameBook:
             notes.add("archive-name-backslash", raw)
         if not raw.isprintable():
             notes.add("archive-name-unprintable", raw)
+        if _WINDOWS.search(raw):
+            notes.add("archive-name-windows", raw)
         segments = [part for part in raw.split("/") if part not in ("", ".")]
         if not segments:
             if not folder:

@@ -118,6 +118,8 @@ class Lease:
     """The last approved release of the project; None: there is none yet."""
     contents: ContentsBaseline | None = None
     """The contents of the last approved, or else of the last read, release; None: there is none."""
+    sibling: ContentsBaseline | None = None
+    """The contents of the release's sdist for a wheel, or of a wheel for an sdist; None: none was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

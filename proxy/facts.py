@@ -38,7 +38,7 @@ def gather(page: ProjectPage, ref: ArtifactRef, as_of: datetime) -> Facts:
         project_file_count=len(page.files),
         release_has_sdist=any(other.kind is ArtifactKind.SDIST for other in siblings),
         popularity_rank=rank_of(page.name),
-        attested=_attested(file, page),
+        attested=announces_attestation(file, page),
         missing=_missing(file, page, has_uploads=bool(uploads)),
     )
 
@@ -52,14 +52,14 @@ def _missing(file: IndexFile | None, page: ProjectPage, *, has_uploads: bool) ->
             missing.append("size_bytes")
         if file.upload_time is None and not _speaks(page, PEP_700):
             missing.append("upload_time")
-        if _attested(file, page) is None:
+        if announces_attestation(file, page) is None:
             missing.append("attested")
     if not has_uploads and not _speaks(page, PEP_700):
         missing.append("project_first_upload")
     return tuple(sorted(missing))
 
 
-def _attested(file: IndexFile | None, page: ProjectPage) -> bool | None:
+def announces_attestation(file: IndexFile | None, page: ProjectPage) -> bool | None:
     """Whether a provenance file is announced (PEP 740); None where the index never speaks of it."""
     if file is None:
         return None

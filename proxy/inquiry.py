@@ -7,7 +7,7 @@ stand. What each found is kept apart from what the index says of the file (`prox
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -66,6 +66,16 @@ class Inquiry:
     def __init__(self, sources: Sequence[FactSource] = (), *, source_s: float = SOURCE_S) -> None:
         self._sources = tuple(sources)
         self._source_s = source_s
+
+    @property
+    def sources(self) -> tuple[FactSource, ...]:
+        """Everybody who is asked."""
+        return self._sources
+
+    def only(self, layers: Collection[Layer]) -> Inquiry:
+        """The same, without the sources of other layers."""
+        kept = tuple(source for source in self._sources if source.layer in layers)
+        return Inquiry(kept, source_s=self._source_s)
 
     async def facts(self, ref: ArtifactRef, page: ProjectPage | None, as_of: datetime) -> Facts:
         """What is known about `ref` at `as_of`. Never raises for what a source could not say."""

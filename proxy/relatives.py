@@ -1,14 +1,18 @@
-"""Approved relatives of a file: the release it is compared with, and the sibling whose code it has."""
+"""Relatives of a file: the releases it is compared with, and the files of its own release."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
+from typing import cast
 
 from packaging.version import InvalidVersion, Version
 
-from models.artifact import ArtifactRef
+from models.artifact import ArtifactKind, ArtifactRef
 from models.behaviour import Baseline
-from models.decision import Decision, TrustTier
+from models.canonical import Digest
+from models.contents import ContentsBaseline
+from models.decision import Action, Decision, TrustTier
 from models.evidence import Evidence, Layer, Shortfall
 from models.facts import sibling_text
 from proxy.store.port import Served, Store
@@ -26,7 +30,9 @@ async def baseline_of(store: Store, ref: ArtifactRef) -> Baseline | None:
     Of one release a file of the same kind goes first. Raises StoreError.
     """
     served = await store.served_files(ref.index, ref.project)
-    for candidate in _older_releases(served, ref)[:BASELINES_TRIED_MAX]:
+    by_ref = {one.ref: one for one in served}
+    for older in _older_releases(by_ref, ref)[:BASELINES_TRIED_MAX]:
+        candidate = by_ref[older]
         evidence = await _approved(store, candidate)
         if evidence is not None and evidence.profile is not None:
             return Baseline(
@@ -39,13 +45,61 @@ async def baseline_of(store: Store, ref: ArtifactRef) -> Baseline | None:
     return None
 
 
+async def contents_baseline_of(store: Store, ref: ArtifactRef) -> ContentsBaseline | None:
+    """The older release that `ref`'s files are compared with; None: none was read.
+
+    The newest that policy approved by itself, else the newest that was read and not denied: who is
+    denied is no measure, or a bad release would be the cover of the next one. Of one release a file
+    of the same kind goes first. Raises StoreError.
+    """
+    decided = await store.decisions_of(ref.index, ref.project)
+    candidates = _read_before(decided, ref)
+    candidates.sort(key=lambda decision: not _by_itself(decision))
+    return await _contents(store, candidates)
+
+
+async def contents_sibling_of(store: Store, ref: ArtifactRef) -> ContentsBaseline | None:
+    """Of the same release, a file of the other kind that was read; None: there is none.
+
+    Raises StoreError.
+    """
+    other = ArtifactKind.SDIST if ref.kind is ArtifactKind.WHEEL else ArtifactKind.WHEEL
+    decided = await store.decisions_of(ref.index, ref.project)
+    candidates = [
+        decision
+        for decision in sorted(decided, key=lambda decision: decision.ref.filename)
+        if ref.version and decision.ref.version == ref.version and decision.ref.kind is other
+    ]
+    return await _contents(store, candidates)
+
+
+def _read_before(decided: Iterable[Decision], ref: ArtifactRef) -> list[Decision]:
+    """Decisions on older releases that may be measured by, the newest first."""
+    fit = {one.ref: one for one in decided if one.action is not Action.DENY}
+    return [fit[older] for older in _older_releases(fit, ref)]
+
+
+async def _contents(store: Store, candidates: Iterable[Decision]) -> ContentsBaseline | None:
+    """The contents of the first that has some."""
+    resting = (one for one in candidates if one.evidence_digest is not None)
+    for decision in itertools.islice(resting, BASELINES_TRIED_MAX):
+        digest = cast("Digest", decision.evidence_digest)
+        evidence = await store.evidence(digest)
+        if evidence is not None and evidence.contents is not None:
+            return ContentsBaseline(
+                filename=evidence.filename, evidence_digest=digest, contents=evidence.contents
+            )
+    return None
+
+
 async def served_before(store: Store, ref: ArtifactRef) -> Served | None:
     """The newest release below `ref`'s version that is served on evidence; None: there is none.
 
     Raises StoreError.
     """
-    older = _older_releases(await store.served_files(ref.index, ref.project), ref)
-    return older[0] if older else None
+    served = {one.ref: one for one in await store.served_files(ref.index, ref.project)}
+    older = _older_releases(served, ref)
+    return served[older[0]] if older else None
 
 
 async def approved_sibling(store: Store, ref: ArtifactRef, evidence: Evidence | None) -> str:
@@ -84,15 +138,15 @@ def _by_itself(decision: Decision) -> bool:
     return decision.served and not decision.override_id and decision.tier in _APPROVED
 
 
-def _older_releases(served: Iterable[Served], ref: ArtifactRef) -> list[Served]:
+def _older_releases(known: Iterable[ArtifactRef], ref: ArtifactRef) -> list[ArtifactRef]:
     """Files of releases below `ref`'s, the newest release first, in it the same kind first."""
     below = _version(ref)
     if below is None:
         return []
-    dated = [(version, one) for one in served if (version := _version(one.ref)) is not None]
+    dated = [(version, one) for one in known if (version := _version(one)) is not None]
     older = [(version, one) for version, one in dated if version < below]
-    older.sort(key=lambda pair: pair[1].ref.filename)
-    older.sort(key=lambda pair: (pair[0], pair[1].ref.kind is ref.kind), reverse=True)
+    older.sort(key=lambda pair: (pair[1].filename, pair[1].sha256))
+    older.sort(key=lambda pair: (pair[0], pair[1].kind is ref.kind), reverse=True)
     return [one for _, one in older]
 
 

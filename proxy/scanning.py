@@ -26,6 +26,7 @@ from models.artifact import ArtifactKind, ArtifactRef, Sha256, kind_of, parse_in
 from models.behaviour import Baseline
 from models.canonical import digest_of
 from models.clock import Clock, utc_now
+from models.contents import ContentsBaseline
 from models.decision import Decision
 from models.errors import CapabilityRefused, UpstreamError, UpstreamNotFound, ValueInvalid
 from models.evidence import Evidence
@@ -168,7 +169,7 @@ class Scanner:
 
         Raises ValueInvalid where `since` is of another project.
         """
-        baseline = None
+        baseline, contents = None, None
         if since is not None:
             if since.ref.project != found.ref.project:
                 raise ValueInvalid(
@@ -176,8 +177,8 @@ class Scanner:
                     next_step="Compare two releases of one project.",
                 )
             _, older = await self._analyse(since)
-            baseline = _baseline(older)
-        facts, evidence = await self._analyse(found, baseline)
+            baseline, contents = _baseline(older), _contents(older)
+        facts, evidence = await self._analyse(found, baseline, contents)
         request = JudgeRequest(
             id=1,
             ref=found.ref,
@@ -203,7 +204,10 @@ class Scanner:
         return Found(ref=ref, data=data, page=page)
 
     async def _analyse(
-        self, found: Found, baseline: Baseline | None = None
+        self,
+        found: Found,
+        baseline: Baseline | None = None,
+        contents: ContentsBaseline | None = None,
     ) -> tuple[Facts | None, Evidence]:
         now, ref, page = self._clock(), found.ref, found.page
         listed = page is not None and page.file(ref.filename, ref.sha256) is not None
@@ -218,6 +222,7 @@ class Scanner:
             expires_at=now + LEASE,
             plan=self._policy.plan,
             baseline=baseline,
+            contents=contents,
         )
         descriptor = sealed(found.data, ref.sha256)
         try:
@@ -245,6 +250,15 @@ def _baseline(older: Evidence) -> Baseline | None:
         evidence_digest=digest_of(older),
         profile=older.profile,
         phases=tuple(phase.phase for phase in older.phases),
+    )
+
+
+def _contents(older: Evidence) -> ContentsBaseline | None:
+    """What a scan compares files with; None where the older file could not be read."""
+    if older.contents is None:
+        return None
+    return ContentsBaseline(
+        filename=older.filename, evidence_digest=digest_of(older), contents=older.contents
     )
 
 

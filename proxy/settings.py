@@ -80,6 +80,7 @@ class Settings:
     feeds_every_h: int
     feeds_stale_h: int
     disk_bytes_max: int
+    refresh_trust_root: bool
     uid_base: int
     log_format: str
     log_file: Path | None
@@ -360,6 +361,14 @@ TABLE: tuple[Setting, ...] = (
         default=str(50 << 30),
         metavar="BYTES",
         help="Bytes of artifacts kept on disk; beyond it, new files are refused and the log says so.",
+    ),
+    Setting(
+        name="refresh_trust_root",
+        parse=_bool,
+        default="false",
+        flag=True,
+        help="Ask sigstore's TUF repository once a day for newer keys to verify attestations with; "
+        "else those that came with Pratique are used, and nothing is asked.",
     ),
     Setting(
         name="uid_base",

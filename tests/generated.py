@@ -11,6 +11,9 @@ import click
 
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.detectors.techniques import NOT_SEEN, TECHNIQUES
+from analyzer.facttables import FINDINGS, SIGNALS
+from analyzer.static.catalog import STATIC
+from analyzer.static.result import Reach
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
 from tests.graph_page import graph_page
@@ -24,7 +27,9 @@ def pages() -> dict[str, str]:
     """File name → text, of every generated page."""
     made = {
         "cli.md": "\n".join(cli_page()) + "\n",
+        "facts.md": "\n".join(facts_page()) + "\n",
         "detectors.md": "\n".join(detectors_page()) + "\n",
+        "static.md": "\n".join(static_page()) + "\n",
         "graph.md": "\n".join(graph_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",
@@ -91,6 +96,56 @@ def detectors_page() -> Iterator[str]:
         ids = [d.definition.id for d in DETECTORS if identity in d.definition.techniques]
         seen = ", ".join(f"`{name}`" for name in ids) or f"No run shows it. {NOT_SEEN[identity]}"
         yield f"| {identity} | {name} | {seen} |"
+
+
+def facts_page() -> Iterator[str]:
+    """Every fact and finding of the sources of provenance and reputation."""
+    yield "# Facts\n"
+    yield "What the sources `provenance`, `history` and `ownership` tell, and what they find in it."
+    yield (
+        "*Live only*: only projects that still exist have it, so that training must not look at it "
+        "(every malicious project answers 404 today). The others hang on nothing that came after the "
+        "file, but on the page as it was: where training uses them, the pages of both classes must "
+        "come from one archive. A value that was asked for and is not there is absent, and neutral.\n"
+    )
+    yield "| Signal | Unit | Source | Live only | Direction | Meaning |"
+    yield "|---|---|---|---|---|---|"
+    for kind in SIGNALS.values():
+        yield (
+            f"| `{kind.name}` | {kind.unit} | {kind.source} | {'yes' if kind.live_only else 'no'} "
+            f"| {kind.direction.value} | {kind.meaning} |"
+        )
+    yield "\n## Findings\n"
+    yield "Severity is the worst that a finding may have; the rationale says when it has less.\n"
+    yield "| Id | Title | Severity | Layer | Source | ATT&CK | Rationale |"
+    yield "|---|---|---|---|---|---|---|"
+    for found in FINDINGS.values():
+        yield (
+            f"| `{found.id}` | {found.title} | {found.severity.value} | {found.layer.value} "
+            f"| {found.source} | {found.technique} | {found.rationale} |"
+        )
+
+
+def static_page() -> Iterator[str]:
+    """Every static detector with its severity by what reaches it."""
+    yield "# Static detectors\n"
+    yield "What is looked for in an artifact's files, which are read and never run."
+    yield (
+        "Severity depends on what makes the code run, most eager first: *build* (setup.py, command "
+        "classes, a back end in the tree), *start* (`.pth`, `.start`, `sitecustomize`), *import* (a "
+        "package's own `__init__`, and what that imports or calls), *module* (a module that somebody may "
+        "import), *call* (bodies of functions). What nothing reaches (tests, documentation, examples) is "
+        "info.\n"
+    )
+    reaches = [reach for reach in Reach if reach is not Reach.NOTHING]
+    yield (
+        "| Id | Title | " + " | ".join(reach.value for reach in reaches) + " | ATT&CK | Rationale |"
+    )
+    yield "|---" * (len(reaches) + 4) + "|"
+    for identity, kind in STATIC.items():
+        levels = " | ".join(kind.levels.get(reach, "info") for reach in reaches)
+        rationale = kind.rationale.replace("|", chr(92) + "|")
+        yield f"| `{identity}` | {kind.title} | {levels} | {kind.technique} | {rationale} |"
 
 
 def cli_page() -> Iterator[str]:

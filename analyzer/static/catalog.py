@@ -6,36 +6,20 @@ out of these tables; the worker looks up what they mean. Standard library only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from analyzer.static.acts import ACTS
+from analyzer.static.detector import Detector
+from analyzer.static.flows import FLOWS
+from analyzer.static.hiding import HIDING
+from analyzer.static.hooks import HOOKS
+from analyzer.static.kind import StaticKind
+from analyzer.static.members import MEMBER_KINDS
+from analyzer.static.packaging_signs import SIGNS
 
-from analyzer.static.result import Reach
+DETECTORS: tuple[Detector, ...] = (*FLOWS, *ACTS, *HIDING, *SIGNS, *HOOKS)
+"""Detectors of Python sources, in the order of their families."""
 
-Level = Literal["info", "low", "medium", "high", "critical"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaticKind:
-    """One detector. `levels` gives the severity by reach; a reach that is not in it is INFO."""
-
-    title: str
-    levels: dict[Reach, Level]
-    technique: str = ""
-    """MITRE ATT&CK."""
-    rationale: str
-    """Why it is a sign, and what honest code looks like it."""
-
-
-def eager(level: Level, *, module: Level, call: Level = "info") -> dict[Reach, Level]:
-    """The same level at build, start and import; lower where less is reached. Nothing: INFO."""
-    return {
-        Reach.BUILD: level,
-        Reach.START: level,
-        Reach.IMPORT: level,
-        Reach.MODULE: module,
-        Reach.CALL: call,
-    }
-
-
-STATIC: dict[str, StaticKind] = {}
-"""By id, such as `static-network-exec`; one family of detectors fills its part in each module."""
+STATIC: dict[str, StaticKind] = {
+    **{detector.id: detector.kind for detector in DETECTORS},
+    **MEMBER_KINDS,
+}
+"""By id, such as `static-decode-exec`; each family of detectors gives its part."""

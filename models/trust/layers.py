@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from models.decision import Contribution, LayerScore, LayerStatus
 from models.evidence import Evidence, Finding, Layer, Shortfall
-from models.facts import Facts
+from models.facts import Facts, SourceState
 from models.trust.numbers import SCORE_MAX, RulesNumbers, step_points
 from models.vocabulary import finding_title
 
 PAGE = "page"
 """In `Facts.missing`: the index gave no page at all, so nothing could be asked."""
+
+PROVENANCE_SOURCE = "provenance"
+"""The source that verifies attestations, and its signal that says whether one holds."""
+VERIFIED_SIGNAL = "provenance.verified"
 
 _METADATA_SHORTFALLS = frozenset({Shortfall.ARCHIVE_REFUSED, Shortfall.REPORT_TRUNCATED})
 """Shortfalls that cut reading short; all of them cut running short."""
@@ -33,22 +37,29 @@ def behaviour_layer(
 def provenance_layer(
     facts: Facts | None, findings: tuple[Finding, ...], numbers: RulesNumbers
 ) -> LayerScore:
-    """Whether the index announces an attestation. None announced is absent, which is neutral."""
+    """Whether an attestation holds. None announced is absent, which is neutral.
+
+    Announced, and not to be verified for a reason that is ours or the network's: missing. Where the
+    source was not asked, the index's announcement is all there is, and wins little.
+    """
     if facts is None or {"attested", PAGE} & set(facts.missing):
         return without_score(Layer.PROVENANCE, LayerStatus.MISSING, numbers)
-    points = [Contribution(code="base", points=numbers.provenance_absent)]
-    if facts.attested:
-        points.append(
-            Contribution(
-                code="attestation-announced",
-                points=numbers.provenance_announced,
-                detail="The index announces an attestation for this file.",
-            )
-        )
-    status = LayerStatus.MEASURED if facts.attested else LayerStatus.ABSENT
-    return _scored(
-        Layer.PROVENANCE, status, (*points, *_losses(Layer.PROVENANCE, findings, numbers)), numbers
+    asked = facts.source(PROVENANCE_SOURCE)
+    if asked is not None and asked.state is SourceState.MISSING:
+        return without_score(Layer.PROVENANCE, LayerStatus.MISSING, numbers)
+    if asked is not None and asked.state is SourceState.OFF:
+        return without_score(Layer.PROVENANCE, LayerStatus.OFF, numbers)
+    measured = bool(facts.attested) if asked is None else asked.state is SourceState.MEASURED
+    won: tuple[Contribution, ...] = ()
+    if measured:
+        won = _announced(numbers) if asked is None else _verified(facts, numbers)
+    points = (
+        Contribution(code="base", points=numbers.provenance_absent),
+        *won,
+        *_losses(Layer.PROVENANCE, findings, numbers),
     )
+    status = LayerStatus.MEASURED if measured else LayerStatus.ABSENT
+    return _scored(Layer.PROVENANCE, status, points, numbers)
 
 
 def reputation_layer(
@@ -119,6 +130,28 @@ def _losses(
         )
         for finding in findings
         if finding.layer is layer
+    )
+
+
+def _announced(numbers: RulesNumbers) -> tuple[Contribution, ...]:
+    return (
+        Contribution(
+            code="attestation-announced",
+            points=numbers.provenance_announced,
+            detail="The index announces an attestation for this file.",
+        ),
+    )
+
+
+def _verified(facts: Facts, numbers: RulesNumbers) -> tuple[Contribution, ...]:
+    if facts.signal(VERIFIED_SIGNAL) is not True:
+        return ()
+    return (
+        Contribution(
+            code="attestation-verified",
+            points=numbers.provenance_verified,
+            detail="An attestation for this file was verified.",
+        ),
     )
 
 

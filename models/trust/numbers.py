@@ -23,9 +23,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulesNumbers:
-    """The numbers of `rules-1`. `revision` rises when the arithmetic around them changes."""
+    """The numbers of the `rules` scorer. `revision` rises when the arithmetic around them changes."""
 
-    revision: int = 1
+    revision: int = 2
+    """2: a verified attestation counts for more than an announced one."""
 
     weights: tuple[tuple[Layer, int], ...] = (
         (Layer.METADATA, 20),
@@ -63,7 +64,10 @@ class RulesNumbers:
     provenance_absent: int = 70
     """No attestation is the rule on PyPI, so it is nearly neutral."""
     provenance_announced: int = 10
-    """Won for an announced attestation. It is not verified yet, hence little."""
+    """Won for an announced attestation that nobody here was asked to verify, hence little."""
+    provenance_verified: int = 20
+    """Won for a verified one. It says where the file came from, not that it is good: a hijacked build
+    signs as well (ultralytics, 2024), so that the layer stays below the whole."""
 
     project_age_days: tuple[Step, ...] = (
         Step(below=30, points=-80),

@@ -15,7 +15,7 @@ class Scorer(Protocol):
 
     @property
     def name(self) -> str:
-        """A short name for people, such as `rules-1`."""
+        """A short name for people, such as `rules-2`."""
 
     @property
     def digest(self) -> Digest:

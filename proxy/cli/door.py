@@ -26,6 +26,7 @@ from models.trust.rules import RulesScorer
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
+from proxy.facts import gather
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
@@ -177,6 +178,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             store=store,
             policy=policy.current,
             clock=clock,
+            trust_root_dir=settings.data_dir / "trust" if settings.refresh_trust_root else None,
             feeds=tuple(source.name for source in settings.feeds),
             feeds_stale=timedelta(hours=settings.feeds_stale_h),
         )
@@ -228,6 +230,9 @@ async def _rooms(
             page = None  # it has none; what else is known may still be said
         return await inquiry.facts(ref, page, clock())
 
+    async def announced(ref: ArtifactRef) -> Facts:
+        return gather(await index.project(ref.project), ref, clock())
+
     advisories = advisories_of(means)
 
     async def refused(ref: ArtifactRef) -> bool:
@@ -272,6 +277,7 @@ async def _rooms(
         fetcher=fetcher,
         resolver=resolver,
         facts=facts,
+        announced=announced,
         refused=refused,
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),

@@ -10,10 +10,14 @@ from rich.table import Table
 
 from models.acts import ActGroup, act_groups, added_groups, gone_groups, release_words
 from models.behaviour import BehaviourProfile
+from models.contents import ContentsChanges
 from models.decision import Action, Decision, LayerStatus
 from models.evidence import Evidence, Finding, Severity
+from models.facts import Facts, SourceState
+from models.filewords import contents_groups
 from models.reason import reason_line
 from proxy.scanning import Scanned
+from proxy.told import told_by_layer
 
 COLOURS = {Action.SERVE: "green", Action.HOLD: "yellow", Action.DENY: "red"}
 SEVERITIES = {
@@ -25,6 +29,9 @@ SEVERITIES = {
 }
 BAR_WIDTH = 20
 FINDINGS_SHOWN = 25
+STATES = {SourceState.MEASURED: "green", SourceState.MISSING: "yellow"}
+SIGNALS_SHOWN = 20
+"""Facts of one layer that are printed."""
 ACTS_SHOWN = 12
 """Acts of one kind that are printed; `--json` has all."""
 
@@ -43,7 +50,10 @@ def print_report(scanned: Scanned, console: Console | None = None) -> None:
     out.print()
     out.print(_layers(decision))
     _print_changes(out, scanned)
+    _print_file_changes(out, evidence.contents_changes)
     _print_findings(out, evidence.findings)
+    if scanned.facts is not None:
+        _print_told(out, scanned.facts)
     _print_profile(out, evidence.profile)
     _print_coverage(out, evidence)
 
@@ -63,6 +73,21 @@ def _print_changes(out: Console, scanned: Scanned) -> None:
         out.print("  nothing: it does what that release did")
     _print_acts(out, added, "[yellow]new [/] ")
     _print_acts(out, gone, "[dim]gone[/] ")
+
+
+def _print_file_changes(out: Console, changes: ContentsChanges | None) -> None:
+    if changes is None:
+        return
+    out.print(f"\n[bold]What changed in its files since {escape(release_words(changes.since))}[/]")
+    groups = contents_groups(changes)
+    if not groups:
+        out.print("  nothing new: no other code, hosts, hooks, programs or requirements")
+    for group in groups:
+        for line in group.lines[:ACTS_SHOWN]:
+            told = f"{escape(line.value)}  [dim]{line.when}[/]" if line.when else escape(line.value)
+            out.print(f"  [yellow]new [/] {group.heading.lower():28}  {told}")
+        if len(group.lines) > ACTS_SHOWN:
+            out.print(f"  [yellow]new [/] {'':28}  … and {len(group.lines) - ACTS_SHOWN} more")
 
 
 def _print_profile(out: Console, profile: BehaviourProfile | None) -> None:
@@ -113,7 +138,9 @@ def _print_findings(out: Console, findings: Iterable[Finding]) -> None:
         where = " ".join(
             part
             for part in (
-                finding.place.path,
+                f"{finding.place.path}:{finding.place.line}"
+                if finding.place.line
+                else finding.place.path,
                 finding.place.host or finding.place.address,
                 f"port {finding.place.port}" if finding.place.port else "",
                 f"[{finding.technique}]" if finding.technique else "",
@@ -129,6 +156,31 @@ def _print_findings(out: Console, findings: Iterable[Finding]) -> None:
         )
     if len(ranked) > FINDINGS_SHOWN:
         out.print(f"  … and {len(ranked) - FINDINGS_SHOWN} more (--json has all)")
+
+
+def _print_told(out: Console, facts: Facts) -> None:
+    """What sources said, layer by layer; `--json` has every fact in full."""
+    for layer in told_by_layer(facts):
+        out.print(f"\n[bold]What sources say: {layer.layer.value}[/]")
+        for source in layer.sources:
+            tail = f": {source.reason}" if source.reason else ""
+            age = f"  [dim]told {source.age}[/]" if source.age else ""
+            colour = STATES.get(source.state, "dim")
+            out.print(f"  [{colour}]{source.words:18}[/] {escape(source.name + tail)}{age}")
+        for finding in layer.findings:
+            colour = SEVERITIES[finding.severity]
+            proof = "[bold red] PROOF[/]" if finding.proof else ""
+            where = " ".join(part for part in (finding.what, finding.place.path) if part)
+            out.print(
+                f"  [{colour}]{finding.severity.value:18}[/] {escape(finding.title)}{proof}"
+                f"  [dim]{escape(where)}[/]"
+            )
+        facts_line = ", ".join(
+            f"{signal.name.partition('.')[2] or signal.name} {signal.bare}"
+            for signal in layer.signals[:SIGNALS_SHOWN]
+        )
+        if facts_line:
+            out.print(f"  [dim]{escape(facts_line)}[/]")
 
 
 def _print_coverage(out: Console, evidence: Evidence) -> None:

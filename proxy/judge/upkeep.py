@@ -78,10 +78,10 @@ class Upkeep:
         self._skipped: dict[ArtifactRef, datetime] = {}
         self._clear_workers: dict[str, datetime] = {}
         self._layers_revisited = False
-        self._dependants: dict[ArtifactRef, None] = {}
         self._advisories = advised and AdvisoryFollower(
             store=store, advised=advised, clock=clock, derive=self._derive_as_advised
         )
+        self._dependants: dict[ArtifactRef, None] = {}
 
     async def sweep(self) -> bool:
         """Do a little of everything. A step that fails is logged, and the next sweep does it."""
@@ -89,8 +89,8 @@ class Upkeep:
         for step in (
             self.expire_leases,
             self.follow_changes,
-            self.derive_dependants,
             self.follow_advisories,
+            self.derive_dependants,
             self.derive_expired,
             self.ask_for_facts,
             self.leave_revoked_workers,
@@ -133,6 +133,10 @@ class Upkeep:
             self._followed = max(self._followed, change.generation)
         return len(changes) > FOLLOW_BATCH
 
+    async def follow_advisories(self) -> bool:
+        """Judge again what an advisory that came, changed or went is about."""
+        return await self._advisories.follow() if self._advisories else False
+
     async def derive_dependants(self) -> bool:
         """Derive again, with facts as of now, some of those whose dependency was refused or freed."""
         batch = list(self._dependants)[:DEPENDANTS_BATCH]
@@ -140,10 +144,6 @@ class Upkeep:
             del self._dependants[ref]
         await self._derive(batch, fresh=True)
         return bool(self._dependants)
-
-    async def follow_advisories(self) -> bool:
-        """Judge again what an advisory that came, changed or went is about."""
-        return await self._advisories.follow() if self._advisories else False
 
     async def derive_expired(self) -> bool:
         """Derive again what has ended: an age reached, an override over, a failure to retry."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from models.artifact import ArtifactRef
 from models.clock import Clock
@@ -16,10 +17,15 @@ from proxy.inquiry import FactSource
 from proxy.sources.advisories import STALE_AFTER, AdvisorySource
 from proxy.sources.background import DocumentBackgrounds
 from proxy.sources.confusion import ConfusionSource
+from proxy.sources.documents import ProjectDocuments
 from proxy.sources.graph import GraphSource, StoredPredecessors
 from proxy.sources.lookalikes import Lookalikes
+from proxy.sources.memory import ProjectMemory
+from proxy.sources.provenance import FetchedAttestations, ProvenanceSource
+from proxy.sources.reputation import HistorySource, OwnershipSource
+from proxy.sources.trustroot import TrustRoots
 from proxy.standings import Standings
-from proxy.store.port import Store
+from proxy.store.port import MemoryKind, Store
 from proxy.target import OwnTarget
 from proxy.trees import Grower, Trees
 
@@ -36,6 +42,8 @@ class Means:
     policy: Callable[[], Policy]
     """The policy in force at the moment of asking."""
     clock: Clock
+    trust_root_dir: Path | None = None
+    """Where a newer trust root of sigstore is kept; None: the bundled one is all there is."""
     feeds: tuple[str, ...] = ()
     """Names of the feeds in the settings."""
     feeds_stale: timedelta = STALE_AFTER
@@ -58,10 +66,20 @@ def advisories_of(means: Means) -> AdvisorySource:
 
 def sources_of(means: Means) -> tuple[FactSource, ...]:
     """Every source there is, in no particular order: an inquiry sorts what they say."""
+    documents = ProjectDocuments(means.client, clock=means.clock)
+    roots = TrustRoots(clock=means.clock, folder=means.trust_root_dir)
     backgrounds = DocumentBackgrounds(means.client)
     return (
         advisories_of(means),
         ConfusionSource(backgrounds=backgrounds, owned=lambda: means.policy().owned),
+        HistorySource(),
+        OwnershipSource(documents, ProjectMemory(means.store, MemoryKind.OWNERS)),
+        ProvenanceSource(
+            FetchedAttestations(means.client, roots, clock=means.clock),
+            ProjectMemory(means.store, MemoryKind.PUBLISHER),
+            documents,
+            index_url=means.client.url,
+        ),
         *_graph(means),
     )
 

@@ -33,6 +33,11 @@ ERROR_CHARS_MAX = 1_000
 AUDIT_DETAIL_CHARS_MAX = 64 * 1024
 """Characters of one audit row's detail; ours have a few hundred and a justification."""
 
+MEMORY_CHARS_MAX = 8 * 1024
+"""Characters of one remembered value; a publisher has some 300, a list of owners some 20 each."""
+
+MEMORY_ROWS_MAX = 2_000
+"""Files of one project whose publishers, or owners, are remembered; ample for years of releases."""
 DEPENDENCIES_MAX = 400
 """Dependencies kept of one file; a resolution looks at no more projects."""
 

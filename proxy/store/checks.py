@@ -16,9 +16,10 @@ from proxy.store.bounds import (
     ERROR_CHARS_MAX,
     FETCH_TEXT_CHARS_MAX,
     HEADER_CHARS_MAX,
+    MEMORY_CHARS_MAX,
 )
 from proxy.store.codec import micros
-from proxy.store.port import Feed, Fetch, StoredPage, Token, TokenKind
+from proxy.store.port import Feed, Fetch, Remembered, StoredPage, Token, TokenKind
 
 
 def check_blob(digest: Digest, data: bytes) -> None:
@@ -44,6 +45,14 @@ def check_override(override: Override) -> None:
         raise ValueInvalid("An override names a project or a sha256.")
     if micros(override.expires_at) <= micros(override.created_at):
         raise ValueInvalid("An override ends after it begins.")
+
+
+def check_remembered(seen: Remembered) -> None:
+    """Raises StoreError for what cannot be remembered."""
+    if len(seen.value) > MEMORY_CHARS_MAX:
+        raise StoreError(f"A remembered value has at most {MEMORY_CHARS_MAX} characters.")
+    micros(seen.first_seen)
+    micros(seen.last_seen)
 
 
 def clean_fetches(fetches: Iterable[Fetch]) -> list[Fetch]:

@@ -19,10 +19,17 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store import chain
-from proxy.store.bounds import DEPENDENCIES_MAX, INDEXES_SEEN_MAX, OPEN_JOBS_MAX, row_limit
+from proxy.store.bounds import (
+    DEPENDENCIES_MAX,
+    INDEXES_SEEN_MAX,
+    MEMORY_ROWS_MAX,
+    OPEN_JOBS_MAX,
+    row_limit,
+)
 from proxy.store.checks import (
     check_blob,
     check_override,
+    check_remembered,
     check_token,
     clean_fetches,
     clean_page,
@@ -41,6 +48,8 @@ from proxy.store.port import (
     Feed,
     FeedImport,
     Fetch,
+    MemoryKind,
+    Remembered,
     Served,
     Store,
     StoredPage,
@@ -73,6 +82,9 @@ class MemoryStore(Store):
         self._fetches: list[Fetch] = []
         self._audit: list[AuditRow] = []
         self._pages: dict[tuple[IndexName, NormalizedName], StoredPage] = {}
+        self._memory: dict[
+            tuple[IndexName, NormalizedName, MemoryKind], dict[Sha256, Remembered]
+        ] = {}
         self._advisories = MemoryAdvisories(self._refs_alive)
 
     async def close(self) -> None:
@@ -368,6 +380,25 @@ class MemoryStore(Store):
     async def verify_audit(self) -> int:
         last = chain.walk(self._audit, last=None)
         return last.number if last else 0
+
+    # -- project memory ----------------------------------------------------------------------
+    async def remember(self, seen: Remembered) -> None:
+        check_remembered(seen)
+        rows = self._memory.setdefault((seen.index, seen.project, seen.kind), {})
+        known = rows.setdefault(seen.sha256, seen)
+        if known.value == seen.value:
+            rows[seen.sha256] = replace(known, last_seen=max(known.last_seen, seen.last_seen))
+        if len(rows) > MEMORY_ROWS_MAX:
+            order = sorted(rows.values(), key=lambda row: row.sha256)
+            order.sort(key=lambda row: row.last_seen, reverse=True)
+            for row in order[MEMORY_ROWS_MAX:]:
+                del rows[row.sha256]
+
+    async def remembered(
+        self, index: IndexName, project: NormalizedName, kind: MemoryKind
+    ) -> tuple[Remembered, ...]:
+        rows = self._memory.get((index, project, kind), {})
+        return tuple(sorted(rows.values(), key=lambda row: (row.first_seen, row.sha256)))
 
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:

@@ -165,6 +165,38 @@ class Served:
     evidence_digest: Digest
 
 
+class MemoryKind(StrEnum):
+    """What is remembered of projects."""
+
+    PUBLISHER = "publisher"
+    OWNERS = "owners"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What a project showed with one of its files, when that file was first asked about.
+
+    Whether it may be relied on is not said here: that hangs on whether the file is served
+    (`Store.served_files`), which may change.
+    """
+
+    index: IndexName
+    project: NormalizedName
+    kind: MemoryKind
+    sha256: Sha256
+    value: str
+    """JSON of whoever remembers; at most MEMORY_CHARS_MAX characters."""
+    first_seen: datetime
+    last_seen: datetime
+    """When the same value was seen with this file for the last time."""
+
+
+def subjects_of(advisory: Advisory) -> set[tuple[str, str]]:
+    """(project, "") and ("", sha256) of everything that a record speaks of."""
+    projects = {(str(affected.project), "") for affected in advisory.affected}
+    return projects | {("", str(d)) for affected in advisory.affected for d in affected.sha256s}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
     """One release that a file was seen to depend on, by the file that was chosen of it."""
@@ -172,12 +204,6 @@ class Dependency:
     project: NormalizedName
     version: str
     sha256: Sha256
-
-
-def subjects_of(advisory: Advisory) -> set[tuple[str, str]]:
-    """(project, "") and ("", sha256) of everything that a record speaks of."""
-    projects = {(str(affected.project), "") for affected in advisory.affected}
-    return projects | {("", str(d)) for affected in advisory.affected for d in affected.sha256s}
 
 
 class Store(Protocol):
@@ -397,6 +423,20 @@ class Store(Protocol):
 
     async def verify_audit(self) -> int:
         """Walk the chain; the number of rows. Raises StoreError naming the first broken row."""
+
+    # -- project memory ----------------------------------------------------------------------
+    async def remember(self, seen: Remembered) -> None:
+        """Keep what a file's project showed. The same value again moves `last_seen` forward.
+
+        Another value for the same file and kind is not kept: what the file came with stands.
+        Of a project the MEMORY_ROWS_MAX files of one kind that were seen last are kept. Raises
+        StoreError for a value that is too long.
+        """
+
+    async def remembered(
+        self, index: IndexName, project: NormalizedName, kind: MemoryKind
+    ) -> tuple[Remembered, ...]:
+        """All that is remembered of a project, the file first seen first."""
 
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:

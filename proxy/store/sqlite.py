@@ -26,6 +26,8 @@ from proxy.store.port import (
     Feed,
     FeedImport,
     Fetch,
+    MemoryKind,
+    Remembered,
     Served,
     Store,
     StoredPage,
@@ -42,6 +44,7 @@ from proxy.store.sql import (
     decisions,
     evidence,
     jobs,
+    memory,
     overrides,
     tokens,
     traffic,
@@ -262,6 +265,15 @@ class SqliteStore(Store):
         while not done:
             last, done = await self._on.read(audit.walk, last)
         return last.number if last else 0
+
+    # -- project memory ----------------------------------------------------------------------
+    async def remember(self, seen: Remembered) -> None:
+        await self._on.write(memory.put, seen)
+
+    async def remembered(
+        self, index: IndexName, project: NormalizedName, kind: MemoryKind
+    ) -> tuple[Remembered, ...]:
+        return await self._on.read(memory.of_project, index, project, kind)
 
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:

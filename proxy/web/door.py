@@ -173,6 +173,9 @@ class Door:
     fetcher: FetcherPort
     resolver: ResolverPort
     facts: Callable[[ArtifactRef], Awaitable[Facts]]
+    """All that is known of a file; asking every source may take seconds."""
+    announced: Callable[[ArtifactRef], Awaitable[Facts]]
+    """What its page says of a file, and no more."""
     clients: TokensPort
     workers: TokensPort
     clock: Clock

@@ -16,7 +16,6 @@ from cachetools import TTLCache
 from models.artifact import ArtifactRef
 from models.errors import Overloaded, PratiqueError
 from models.work import Priority
-from proxy.sources.advisories import has_proof
 from proxy.web.door import FETCHES_AHEAD_MAX, FETCHES_MAX, Door
 from proxy.web.share import QueueShares
 from proxy.web.slots import Slots
@@ -27,6 +26,8 @@ QUEUED_TTL_S = 30.0
 """Seconds that a queued ref is not queued again; after it the store is asked anew (a self-repair)."""
 TROUBLE_TTL_S = 3.0
 """Seconds that a failed fetch is told to whoever asks for the same file, before it is tried again."""
+ASKED_AHEAD_MAX = 64
+"""Files whose sources are asked ahead at once; the others are asked when they are judged."""
 REMEMBERED_MAX = 8_192
 """Refs remembered as queued, or in trouble."""
 
@@ -59,6 +60,7 @@ class Intake:
             decided=lambda ref: door.gate.stored(ref) is not None,
             share_max=door.settings.queue_share_max,
         )
+        self._asking: set[asyncio.Task[None]] = set()
         self._waited_for = asyncio.Semaphore(FETCHES_MAX)
         self._ahead = asyncio.Semaphore(FETCHES_AHEAD_MAX)
 
@@ -90,6 +92,7 @@ class Intake:
     async def close(self) -> None:
         """End what is under way; an unqueued file is asked for again by whoever waits."""
         tasks = [underway.task for underway in self._underway.values() if underway.task]
+        tasks += self._asking
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -132,9 +135,10 @@ class Intake:
     async def _enqueue(self, ref: ArtifactRef, underway: _Underway, *, size_bytes: int) -> None:
         door = self._door
         now = door.clock()
-        facts = await door.facts(ref)
-        if has_proof(facts.findings) and await door.refused(ref):
+        facts = await door.announced(ref)
+        if await door.refused(ref):
             return  # it became known while it was fetched
+        self._ask_ahead(ref)
         stored = door.gate.stored(ref)
         queued: Priority | None = None
         if stored is not None and stored.evidence_digest is None:
@@ -151,6 +155,21 @@ class Intake:
         LOG.info("job_queued", filename=ref.filename, sha256=ref.sha256, priority=queued.value)
         self._ring()
         door.nudge()
+
+    def _ask_ahead(self, ref: ArtifactRef) -> None:
+        """Ask all sources while boxes look, so that the judge finds their answers kept."""
+        if len(self._asking) < ASKED_AHEAD_MAX:
+            task = asyncio.create_task(self._ask(ref), name="sources")
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask(self, ref: ArtifactRef) -> None:
+        try:
+            await self._door.facts(ref)
+        except PratiqueError as error:
+            LOG.info("sources_not_asked", filename=ref.filename, detail=error.message)
+        except Exception:  # task edge: the judge asks again, and says so where it fails
+            LOG.exception("sources_not_asked", filename=ref.filename)
 
     def _failed(self, ref: ArtifactRef, error: PratiqueError) -> None:
         LOG.warning(

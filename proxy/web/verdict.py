@@ -21,7 +21,9 @@ from models.decision import (
 from models.errors import StoreError, UpstreamNotFound
 from models.evidence import Evidence, Finding, Severity
 from models.facts import Facts
+from models.filewords import contents_groups
 from models.reason import sentence
+from proxy.told import told_by_layer
 from proxy.web.auth import Callers
 from proxy.web.door import Door
 from proxy.web.graph import graph_of_decision, has_graph, svg_response
@@ -102,9 +104,11 @@ class Verdicts:
             evidence=evidence,
             findings=sorted_findings(evidence)[:FINDINGS_SHOWN_MAX] if evidence else (),
             facts=facts,
+            told=told_by_layer(facts) if facts else (),
             graph=f"{decision.id}/graph.svg" if has_graph(evidence, facts) else "",
             phase_words=PHASE_WORDS,
             changed=changed_since(evidence) if evidence else None,
+            files_changed=files_changed_since(evidence) if evidence else None,
             did=acts_by_phase(evidence.profile) if evidence and evidence.profile else (),
             acts_shown=ACTS_SHOWN_MAX,
             sibling=sibling_of(decision, facts),
@@ -164,6 +168,19 @@ def changed_since(evidence: Evidence) -> Changed | None:
         filename=changes.since,
         added=added_groups(changes, evidence.profile),
         gone=gone_groups(changes),
+    )
+
+
+def files_changed_since(evidence: Evidence) -> Changed | None:
+    """What is new in its files; None where there was nothing to compare with."""
+    changes = evidence.contents_changes
+    if changes is None:
+        return None
+    return Changed(
+        since=release_words(changes.since),
+        filename=changes.since,
+        added=contents_groups(changes),
+        gone=(),
     )
 
 

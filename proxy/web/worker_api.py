@@ -20,13 +20,13 @@ import structlog
 from aiohttp import hdrs, web
 from cachetools import TTLCache
 
-from models.artifact import Sha256, parse_sha256
-from models.behaviour import Baseline
+from models.artifact import ArtifactRef, Sha256, parse_sha256
 from models.canonical import Digest, canonical_json, digest_of_bytes
 from models.errors import CapabilityRefused, Overloaded, PratiqueError, ValueInvalid
 from models.evidence import EVIDENCE_BYTES_MAX, TRACE_BYTES_MAX
 from models.work import ANALYSIS_S, EvidencePost, FailurePost, Lease, ResolveRequest
-from proxy.relatives import baseline_of
+from proxy.relatives import baseline_of, contents_baseline_of, contents_sibling_of
+from proxy.store.port import Store
 from proxy.web.auth import Callers
 from proxy.web.delivery import Delivery
 from proxy.web.door import LEASE_WAITERS_MAX, RESOLVES_PER_LEASE_MAX, Door
@@ -117,7 +117,9 @@ class WorkerApi:
                         replace(
                             lease,
                             plan=self._door.plan(),
-                            baseline=await self._baseline(lease),
+                            baseline=await self._related(baseline_of, lease),
+                            contents=await self._related(contents_baseline_of, lease),
+                            sibling=await self._related(contents_sibling_of, lease),
                         )
                     )
                 if left_s <= 0 or self._stopping:
@@ -125,10 +127,12 @@ class WorkerApi:
                 await self._bell.wait(min(left_s, self._door.settings.lease_poll_s))
         return web.Response(status=204)
 
-    async def _baseline(self, lease: Lease) -> Baseline | None:
+    async def _related(
+        self, find: Callable[[Store, ArtifactRef], Awaitable[_T | None]], lease: Lease
+    ) -> _T | None:
         """What the release is compared with. A lease that was given is never lost over it."""
         try:
-            return await baseline_of(self._door.store, lease.ref)
+            return await find(self._door.store, lease.ref)
         except PratiqueError as error:
             LOG.warning("baseline_not_read", filename=lease.ref.filename, error=error.message)
             return None

@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 
 from analyzer.inventory import MODULES_MAX, REPORT_BYTES_MAX, ReaderReport
 from analyzer.reader import encode_report, read_artifact
-from tests.analyzer.archives import core_metadata, make_sdist, make_wheel, make_zip, wheel_members
+from tests.analyzer.archives import (
+    core_metadata,
+    make_sdist,
+    make_tar,
+    make_wheel,
+    make_zip,
+    plain_member,
+    wheel_members,
+)
 
 WHEEL = "reenact_demo-1.0-py3-none-any.whl"
 SDIST = "reenact_demo-1.0.tar.gz"
@@ -188,3 +196,43 @@ def test_main__writes_to_the_report_descriptor_or_to_standard_output(
 
     report = msgspec.json.decode(out.read_bytes(), type=ReaderReport)
     assert report.modules == ("reenact_demo",)
+
+
+@pytest.mark.parametrize(
+    ("again", "flaw"), [(b"x = 1", "archive-repeated"), (b"x = 2", "archive-duplicate")]
+)
+def test_read_artifact__a_tar_may_repeat_a_file_but_not_change_it(again: bytes, flaw: str) -> None:
+    stem = "reenact_demo-1.0"
+    members = [
+        plain_member(f"{stem}/PKG-INFO", core_metadata("reenact-demo", "1.0")),
+        plain_member(f"{stem}/a.py", b"x = 1"),
+        plain_member(f"{stem}/a.py", again),
+    ]
+    report = report_on(make_tar(members), SDIST)
+
+    assert flaws(report) == [flaw]
+    assert report.refused is (flaw == "archive-duplicate")
+
+
+@pytest.mark.parametrize("inside", [f"{INFO}/WHEEL", "EGG-INFO/not-zip-safe"])
+def test_read_artifact__a_built_package_under_an_sdists_name(inside: str) -> None:
+    report = report_on(make_zip({inside: b"", f"{INFO}/METADATA": b""}), "reenact_demo-1.0.zip")
+
+    assert "sdist-is-built" in flaws(report)
+
+
+def test_read_artifact__a_zip_sdist_is_an_sdist() -> None:
+    stem = "reenact_demo-1.0"
+    members = {f"{stem}/PKG-INFO": core_metadata("reenact-demo", "1.0"), f"{stem}/setup.py": b""}
+    report = report_on(make_zip(members), f"{stem}.zip")
+
+    assert (report.kind, report.name, flaws(report)) == ("sdist", "reenact-demo", [])
+
+
+def test_read_artifact__a_hook_in_the_data_scheme_is_a_hook() -> None:
+    path = "reenact_demo-1.0.data/data/lib/python3.11/site-packages/late.pth"
+    beside = "reenact_demo-1.0.data/data/share/reenact/late.pth"
+    report = report_on(make_wheel({path: "import x\n", beside: "import x\n"}))
+
+    assert report.start_hooks == ("late.pth",)
+    assert set(flaws(report)) == {"data-into-site", "start-hook"}

@@ -171,10 +171,18 @@ def encrypted() -> bytes:
     return bytes(data)
 
 
-def pax_size() -> bytes:
+def pax_size(stated: str) -> bytes:
     info, data = plain_member("reenact_demo-1.0/a.py", b"x" * 600)
-    info.pax_headers = {"size": "600"}
+    info.pax_headers = {"size": stated}
     return make_tar([(info, data)])
+
+
+def pax_twice(*records: bytes, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    """A tar whose first header block is a PAX one with these records."""
+    info, data = plain_member("pax", b"".join(records))
+    info.type = kind
+    tar = gzip.decompress(make_tar([(info, data), plain_member("reenact_demo-1.0/a.py", b"x")]))
+    return gzip.compress(tar)
 
 
 def behind_the_end(extra: bytes) -> bytes:
@@ -227,8 +235,9 @@ HOSTILE: list[tuple[str, str, Callable[[], bytes]]] = [
         WHEEL,
         lambda: make_zip({f"{n}": bytes(range(256)) * 300 for n in range(3)}, zipfile.ZIP_STORED),
     ),
-    ("archive-wrong-format", WHEEL, lambda: make_sdist({})),
-    ("archive-wrong-format", SDIST, lambda: make_wheel({})),
+    ("archive-renamed", WHEEL, lambda: make_sdist({})),
+    ("archive-renamed", SDIST, lambda: make_wheel({})),
+    ("archive-wrong-format", WHEEL, lambda: b"\x7fELF"),
     ("archive-unsupported", "reenact_demo-1.0.exe", lambda: b"MZ"),
     ("archive-unreadable", WHEEL, lambda: make_zip({"a": b"x"})[:-10]),
     ("archive-unreadable", SDIST, lambda: make_sdist({"a.py": "x"})[:-20]),
@@ -250,13 +259,65 @@ HOSTILE: list[tuple[str, str, Callable[[], bytes]]] = [
         SDIST,
         lambda: make_tar([odd_member("a", tarfile.SYMTYPE, "b"), plain_member("a/c")]),
     ),
-    ("archive-duplicate", SDIST, lambda: make_tar([plain_member("a"), plain_member("a")])),
-    ("archive-size-override", SDIST, pax_size),
+    (
+        "archive-duplicate",
+        SDIST,
+        lambda: make_tar([odd_member("a", tarfile.SYMTYPE, "b"), plain_member("a")]),
+    ),
+    (
+        "archive-duplicate",
+        SDIST,
+        lambda: make_tar([plain_member("a"), odd_member("a", tarfile.SYMTYPE, "b")]),
+    ),
+    ("archive-size-override", SDIST, lambda: pax_size("64")),
+    ("archive-header-twice", SDIST, lambda: pax_twice(b"10 path=a\n", b"10 path=b\n")),
+    ("archive-header-twice", SDIST, lambda: pax_twice(b"10 path=a\n", kind=tarfile.XGLTYPE)),
+    ("archive-name-invalid", SDIST, lambda: pax_twice(b"12 path=a\0b\n")),
+    ("archive-name-windows", WHEEL, lambda: make_zip({"a/nul.py": b""})),
+    ("archive-name-windows", WHEEL, lambda: make_zip({"a/b.py:c": b""})),
+    ("archive-name-windows", WHEEL, lambda: make_zip({"a/b.py.": b""})),
     ("archive-bomb", SDIST, lambda: make_tar([plain_member("a", b"\0" * 90_000)])),
     ("archive-hidden-bytes", SDIST, lambda: behind_the_end(b"hidden")),
     ("archive-hidden-member", SDIST, lambda: behind_the_end(gzip.decompress(make_sdist({})))),
     ("archive-trailing-bytes", SDIST, lambda: make_sdist({"a.py": "x"}) + b"after"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("filename", "make"),
+    [
+        (SDIST, lambda: pax_size("600")),
+        (SDIST, lambda: pax_twice(b"10 path=a\n", b"11 ctime=1\n")),
+        (SDIST, lambda: pax_twice(b"13 comment=a\n", kind=tarfile.XGLTYPE)),
+        (WHEEL, lambda: make_zip({"a/null.py": b"", ".a/..b/c.d.py": b"", "a/console/x": b""})),
+    ],
+)
+def test_members__what_honest_tools_write_is_no_flaw(
+    filename: str, make: Callable[[], bytes]
+) -> None:
+    _, archive = read(make(), filename, DEFAULT_BOUNDS)
+    assert ids(archive) == set()
+
+
+@pytest.mark.parametrize(
+    ("filename", "data", "flaw", "words"),
+    [
+        (SDIST, make_wheel({}), "archive-renamed", "it is a wheel"),
+        (SDIST, make_zip({"EGG-INFO/PKG-INFO": b""}), "archive-renamed", "it is an egg"),
+        (SDIST, make_zip({"a.py": b""}), "archive-renamed", "it is a zip"),
+        (WHEEL, make_sdist({}), "archive-renamed", "it is a gzip"),
+        (SDIST, b"MZ" + bytes(99), "archive-wrong-format", "it is a Windows program"),
+        (SDIST, b"", "archive-wrong-format", "it is empty"),
+        (WHEEL, b"\x7fELF", "archive-wrong-format", "it is a Linux program"),
+    ],
+)
+def test_members__another_format_is_named(
+    filename: str, data: bytes, flaw: str, words: str
+) -> None:
+    members, archive = read(data, filename, DEFAULT_BOUNDS)
+    assert [(found.id, found.detail) for found in archive.flaws] == [(flaw, words)]
+    assert archive.refused
+    assert bool(members) is (flaw == "archive-renamed")
 
 
 @pytest.mark.parametrize(

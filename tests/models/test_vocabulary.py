@@ -11,7 +11,12 @@ from analyzer.confusion.modules import FINDING_ID as MODULE_TAKEN
 from analyzer.detectors.catalog import DETECTORS
 from analyzer.flaws import FLAWS
 from analyzer.graph.findings import DEFINITIONS as HANGS_ON
+from analyzer.provenance.catalog import FINDINGS as PROVENANCE
+from analyzer.releases import FINDING_ID as FILES_CHANGED
+from analyzer.reputation.catalog import FINDINGS as REPUTATION
 from analyzer.sandbox.decoys import KINDS
+from analyzer.siblings import FINDING_ID as SIBLING_DIFFERS
+from analyzer.static.catalog import STATIC
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
 from models.vocabulary import (
@@ -24,14 +29,17 @@ from models.vocabulary import (
     finding_words,
 )
 
+TOLD = (kind.id for kind in (*PROVENANCE, *REPUTATION))
 CONFUSIONS = {NAME_CONFUSION, OWNED_CONFUSION, MODULE_TAKEN}
 REPORTED = sorted(
     {
         *FLAWS,
+        *STATIC,
         *ADVISED,
         *CONFUSIONS,
+        *TOLD,
         *HANGS_ON,
-        CHANGED,
+        *(CHANGED, FILES_CHANGED, SIBLING_DIFFERS),
         *(detector.definition.id for detector in DETECTORS),
     }
 )

@@ -50,7 +50,7 @@ class Chooser(Scanner):
     ) -> tuple[ProjectPage, ArtifactRef | None]:
         """The project's page, and of its newest release with such a file the one that fits us."""
         page = await self._index.project(canonicalize_name(project))
-        file = await _newest(page, kind)
+        file = await newest_of(page, kind)
         if file is None:
             return page, None
         ref = ArtifactRef(
@@ -103,7 +103,7 @@ def _read(path: Path) -> bytes:
         return opened.read(INPUT_BYTES_MAX)
 
 
-async def _newest(page: ProjectPage, kind: ArtifactKind) -> IndexFile | None:
+async def newest_of(page: ProjectPage, kind: ArtifactKind) -> IndexFile | None:
     """Of the newest release that has one: the file of that kind that this interpreter would take."""
     interpreter = Interpreter((await describe_interpreter()).target)
     only = ProjectPage(name=page.name, files=tuple(f for f in page.files if f.kind is kind))

@@ -13,6 +13,7 @@ from tests.corpus.not_seen import NOT_SEEN
 from tests.proofs.confusion import measure_prefix
 from tests.proofs.graph_page import injected_page
 from tests.proofs.speed import CASES, RUNS_PER_ARM, TRACING_TARGET_PERCENT
+from tests.proofs.static_page import static_page
 
 Rows = Sequence[Mapping[str, str]]
 _TIERS = ("APPROVE", "MONITOR", "QUARANTINE", "BLOCK")
@@ -240,5 +241,6 @@ OWN_PAGES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "graph-injected": injected_page,
     "reenactments": reenactments_page,
     "speed": speed_page,
+    "static": static_page,
 }
 """Proof → what makes its page from its record."""

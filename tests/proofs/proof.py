@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 ROOT = Path(__file__).parent.parent.parent
 RECORDS = ROOT / "docs" / "proofs"
@@ -36,6 +36,8 @@ class Outcome:
     """A failure that no share of good ones makes up for."""
     facts: dict[str, str] = field(default_factory=dict)
     """Words that a proof's own page is made from."""
+    counted: bool = True
+    """False: the claim is not about this item, which was measured beside the others."""
 
 
 class Experiment(Protocol):
@@ -62,6 +64,14 @@ class Proof(Protocol):
 
     def set_up(self) -> AbstractContextManager[Experiment]:
         """What the items are tried on."""
+
+
+@runtime_checkable
+class Summarised(Protocol):
+    """A proof with figures that no single item has."""
+
+    def summary(self, outcomes: Sequence[Outcome], seed: int) -> dict[str, Any]:
+        """What the record says under `summary`."""
 
 
 def run_proof(
@@ -126,9 +136,10 @@ def record_of(
     proof: Proof, outcomes: Sequence[Outcome], *, seed: int, asked: int
 ) -> dict[str, Any]:
     """The record as it stands in docs/proofs/NAME.json."""
-    failures = [asdict(outcome) for outcome in outcomes if not outcome.holds]
+    counted = [outcome for outcome in outcomes if outcome.counted]
+    failures = [asdict(outcome) for outcome in counted if not outcome.holds]
     names = sorted({name for outcome in outcomes for name in outcome.measures})
-    return {
+    record = {
         "name": proof.name,
         "claim": proof.claim,
         "commit": commit(),
@@ -136,8 +147,9 @@ def record_of(
         "machine": machine(),
         "seed": seed,
         "items": asked,
-        "tried": len(outcomes),
-        "held": len(outcomes) - len(failures),
+        "tried": len(counted),
+        "uncounted": len(outcomes) - len(counted),
+        "held": len(counted) - len(failures),
         "least_percent": proof.least_percent,
         "grave": [outcome.item for outcome in outcomes if outcome.grave],
         "failures": failures,
@@ -148,16 +160,20 @@ def record_of(
         "details": {outcome.item: outcome.detail for outcome in outcomes},
         "facts": {outcome.item: outcome.facts for outcome in outcomes if outcome.facts},
     }
+    if isinstance(proof, Summarised):
+        record["summary"] = proof.summary(outcomes, seed)
+    return record
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:
-    """Minimum, median, 90 % and maximum, with the count."""
+    """Minimum, median, 90 %, 95 % and maximum, with the count."""
     ordered = sorted(values)
     return {
         "n": len(ordered),
         "min": round(ordered[0], 3),
         "median": round(statistics.median(ordered), 3),
         "p90": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.9))], 3),
+        "p95": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))], 3),
         "max": round(ordered[-1], 3),
     }
 

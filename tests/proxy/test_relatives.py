@@ -11,11 +11,18 @@ import pytest
 from models.artifact import ArtifactRef
 from models.behaviour import Act, ActKind, BehaviourProfile
 from models.canonical import Digest, digest_of, digest_of_bytes
+from models.contents import Contents
 from models.decision import Action, HoldKind
 from models.evidence import Evidence, Layer, PhaseReport, Shortfall
 from models.phase import Phase
 from models.work import Priority
-from proxy.relatives import SIBLINGS_TRIED_MAX, approved_sibling, baseline_of
+from proxy.relatives import (
+    SIBLINGS_TRIED_MAX,
+    approved_sibling,
+    baseline_of,
+    contents_baseline_of,
+    contents_sibling_of,
+)
 from proxy.store.memory import MemoryStore
 from tests.models.examples import evidence, facts, ref
 from tests.proxy.store.values import FakeClock, make_decision
@@ -177,3 +184,46 @@ async def test_approved_sibling__looks_at_a_bounded_number(store: MemoryStore) -
         await put(store, f"demo-2.0-cp310-cp310-a{number:02}.whl", code_digest=other)
     await put(store, "demo-2.0-cp310-cp310-z.whl")
     assert await approved_sibling(store, named(WINDOWS), foreign()) == ""
+
+
+CONTENTS = Contents(hosts=("a.test",))
+
+
+async def contents_name(store: MemoryStore, filename: str) -> str | None:
+    found = await contents_baseline_of(store, named(filename))
+    return found.filename if found else None
+
+
+async def test_contents_baseline_of__an_approved_release_before_a_newer_one_that_was_only_read(
+    store: MemoryStore,
+) -> None:
+    await put(store, "demo-1.0.tar.gz", contents=CONTENTS)
+    await put(store, "demo-1.1.tar.gz", contents=CONTENTS, action=Action.HOLD, hold=HoldKind.REVIEW)
+    assert await contents_name(store, "demo-2.0.tar.gz") == "demo-1.0.tar.gz"
+    assert await contents_name(store, "demo-1.0.tar.gz") is None
+
+
+async def test_contents_baseline_of__one_that_was_only_read_where_none_is_approved(
+    store: MemoryStore,
+) -> None:
+    for filename in ("demo-1.0.tar.gz", "demo-1.1-py3-none-any.whl", "demo-1.1.tar.gz"):
+        await put(store, filename, contents=CONTENTS, action=Action.HOLD, hold=HoldKind.REVIEW)
+    assert await contents_name(store, "demo-2.0.tar.gz") == "demo-1.1.tar.gz"
+
+
+async def test_contents_baseline_of__what_is_denied_is_no_measure(store: MemoryStore) -> None:
+    await put(store, "demo-1.0.tar.gz", contents=CONTENTS, action=Action.DENY, score=0)
+    await put(store, "demo-1.1.tar.gz")  # its contents are not known
+    assert await contents_name(store, "demo-2.0.tar.gz") is None
+
+
+async def test_contents_sibling_of__is_of_the_other_kind_and_the_same_release(
+    store: MemoryStore,
+) -> None:
+    await put(store, "demo-1.0.tar.gz", contents=CONTENTS)
+    await put(store, "demo-2.0.tar.gz", contents=CONTENTS)
+    wheel = await contents_sibling_of(store, named("demo-2.0-py3-none-any.whl"))
+    assert wheel is not None
+    assert wheel.filename == "demo-2.0.tar.gz"
+    assert await contents_sibling_of(store, named("demo-2.0.tar.gz")) is None
+    assert await contents_sibling_of(store, named("demo-3.0-py3-none-any.whl")) is None

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import msgspec
@@ -23,6 +24,7 @@ from proxy.cli.advised import advisories_for, project_named
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.cli.options import settings_options
 from proxy.cli.report import print_report
+from proxy.cli.surveying import READERS_MAX, listed, parse_layers, survey_files
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
 from proxy.scanning import Found, Scanned, Scanner
@@ -45,9 +47,35 @@ PHASES = {
 
 
 @click.command()
-@click.argument("target", metavar="FILE|REQUIREMENT")
+@click.argument("targets", metavar="FILE|REQUIREMENT", nargs=-1)
 @click.option(
-    "--json", "as_json", is_flag=True, help="Decision, facts and evidence as one JSON object."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Decision, facts and evidence as one JSON object, with --layers one a line.",
+)
+@click.option(
+    "--layers",
+    metavar="metadata[,provenance][,reputation]",
+    help="Read any number of files and run none. Without provenance and reputation, the network is "
+    "left alone.",
+)
+@click.option(
+    "--files-from",
+    metavar="LIST",
+    help="With --layers: a file with the name of one file a line; `-`: standard input.",
+)
+@click.option(
+    "--readers",
+    type=click.IntRange(0, READERS_MAX),
+    default=0,
+    metavar="NUMBER",
+    help="With --layers: files that are read at once. Default: one for each processor.",
+)
+@click.option(
+    "--unconfined",
+    is_flag=True,
+    help="With --layers: read archives in ordinary processes where there is nothing to confine them.",
 )
 @click.option(
     "--since",
@@ -57,15 +85,51 @@ PHASES = {
 @settings_options(
     "data_dir", "upstream", "index_name", "policy", "uid_base", "interpreters", "harness"
 )
-def scan(settings: Settings, target: str, as_json: bool, since: str | None) -> None:
+def scan(
+    settings: Settings,
+    targets: tuple[str, ...],
+    *,
+    as_json: bool,
+    layers: str | None,
+    files_from: str | None,
+    readers: int,
+    unconfined: bool,
+    since: str | None,
+) -> None:
     """Analyse one wheel, sdist or requirement once, and say what would be done with it.
 
     Nothing is stored, and no firewall need run; the advisories of the one on this machine are asked
     where there is one (--data-dir). Started as root it is run in traced boxes, else
     only read. Exit code 0: it would be served; 3: held; 4: denied.
+
+    With --layers, any number of files is read and none is run, each in a child of a confined
+    process, as many at once as there are processors. A line is written for each as it is done, with
+    the name that it was given under, so not in the order of the names. The exit code is the worst
+    of all: 4, 3, then 1 where a file could not be read.
     """
     # Log lines would spoil the report; what went wrong is told as an error or in the evidence.
     configure_log(format_="json", file=Path(os.devnull), process="scan")
+    if layers is None:
+        if len(targets) != 1 or files_from is not None or unconfined or readers:
+            raise ValueInvalid(
+                "Without --layers, one file or requirement is scanned.",
+                next_step="To read many files and run none: pratique scan --layers metadata FILE…",
+            )
+        _scan_one(settings, targets[0], since, as_json=as_json)
+    if since is not None or settings.harness:
+        raise ValueInvalid("--since and --harness are for one file that is run.")
+    code = survey_files(
+        settings,
+        listed(targets, files_from),
+        layers=parse_layers(layers),
+        as_json=as_json,
+        readers=readers,
+        unconfined=unconfined,
+    )
+    sys.exit(code)
+
+
+def _scan_one(settings: Settings, target: str, since: str | None, *, as_json: bool) -> NoReturn:
     policy = PolicyFile(settings.policy).current()
     local = _read_local(Path(target))
     older = _read_local(Path(since)) if since and since != PREVIOUS else None

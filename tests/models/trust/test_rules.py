@@ -238,7 +238,8 @@ def test_digest__covers_every_number() -> None:
         replace(RULES_1, release_age_days=(Step(below=8, points=-80),)),
         replace(RULES_1, weights=RULES_1.weights[::-1]),
         replace(RULES_1, objects_counted=4),
-        replace(RULES_1, revision=2),
+        replace(RULES_1, provenance_verified=21),
+        replace(RULES_1, revision=99),
     ):
         assert RulesScorer(changed).digest != SCORER.digest
 

@@ -211,7 +211,8 @@ def test_scan__of_a_thief_exits_with_4(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 4, done.stdout + done.stderr
     assert "sent a planted AWS key to 203.0.113.7 on import" in done.stdout
     quiet = run("scan", str(file))
-    assert quiet.returncode == 0, "without the marker a re-enactment does nothing"
+    assert quiet.returncode == 3, "without the marker it does nothing, and is held for what it says"
+    assert "sent a planted" not in quiet.stdout
 
 
 @pytest.mark.privileged
@@ -275,3 +276,44 @@ def test_scan__of_what_is_not_there_is_one_sentence(run: Run) -> None:
     done = run("scan", "/nonexistent/x-1.0-py3-none-any.whl")
     assert done.returncode == 1
     assert "There is no file" in done.stderr
+
+
+def test_scan__layers_reads_many_files_and_runs_none(run: Run, tmp_path: Path) -> None:
+    clean = build_wheel("reenact-clean", "1.0", {"reenact_clean.py": "VALUE = 1\n"})
+    names = []
+    for number in range(5):
+        file = tmp_path / f"reenact_clean-1.{number}-py3-none-any.whl"
+        file.write_bytes(clean.data)
+        names.append(str(file))
+    listed = tmp_path / "list"
+    listed.write_text("\n".join([*names, str(tmp_path / "none-1.0.tar.gz")]))
+    done = run("scan", "--layers", "metadata", "--json", "--files-from", str(listed))
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["file"] for line in lines if line["evidence"]} == set(names), done.stderr
+    assert [line["error"] for line in lines if not line["evidence"]] == [
+        "No such file or directory"
+    ]
+    # 1.0 is what its metadata say; the others state another version than their names.
+    assert done.returncode in (1, 3)
+    assert {line["decision"]["action"] for line in lines if line["decision"]} <= {"SERVE", "HOLD"}
+    states = {state["layer"]: state["state"] for state in lines[0]["layers"] or ()}
+    assert states["behaviour"] == "off"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--layers", "metadata"), "No file was named"),
+        (("--layers", "behaviour", "x.whl"), "--layers takes metadata"),
+        (("--layers", "provenance", "x.whl"), "--layers takes metadata"),
+        (("a-1.0.tar.gz", "b-1.0.tar.gz"), "--layers metadata FILE"),
+        (("--unconfined", "a-1.0.tar.gz"), "--layers metadata FILE"),
+        (("--layers", "metadata", "--since", "previous", "a"), "--since"),
+    ],
+)
+def test_scan__layers_options_that_make_no_sense_are_one_sentence(
+    run: Run, arguments: tuple[str, ...], words: str
+) -> None:
+    done = run("scan", *arguments)
+    assert done.returncode == 1
+    assert words in done.stderr

@@ -321,6 +321,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         fetcher=upstream,
         resolver=resolver,
         facts=facts,
+        announced=facts,
         refused=refused,
         clients=TokenBook(store, TokenKind.CLIENT, clock),
         workers=TokenBook(store, TokenKind.WORKER, clock),

@@ -56,14 +56,14 @@ async def test_start__what_became_known_while_it_was_fetched_is_not_queued(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ref = house.upstream.publish(WHEEL, b"bytes of it")
-    plain = house.door.facts
+    plain = house.door.announced
 
     async def facts(about: ArtifactRef) -> Facts:
         house.known[ref] = known(ref)
         found = proof(kind=ProofKind.KNOWN_MALICIOUS)
         return replace(await plain(about), findings=(found,))
 
-    monkeypatch.setattr(type(house.door), "facts", property(lambda _: facts))
+    monkeypatch.setattr(type(house.door), "announced", property(lambda _: facts))
     answer = await house.get(path_of(ref))
     assert answer.status == 403
     assert await house.store.job_of(ref) is None

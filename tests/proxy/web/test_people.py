@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from multidict import CIMultiDict
@@ -24,7 +25,7 @@ from models.evidence import (
     Severity,
     Shortfall,
 )
-from models.facts import sibling_text
+from models.facts import FactSignal, Source, SourceState, sibling_text
 from models.phase import Phase
 from models.work import Priority
 from proxy.facts import gather
@@ -191,6 +192,65 @@ async def test_verdict__without_a_baseline_it_says_so(house: House) -> None:
     page = await with_comparison(house, text="evil.test", changed=False)
     assert "What changed" not in page
     assert "nothing to compare it with" in page
+
+
+async def with_sources(house: House, *, text: str) -> str:
+    """The page of a decision whose facts hold what sources said."""
+    seen = await with_evidence(house)
+    known = gather(house.upstream.pages["demo"], NEW_REF, house.clock.now)
+    layer = Layer.PROVENANCE
+    finding = Finding(
+        id="publisher-changed",
+        title=text,
+        severity=Severity.HIGH,
+        layer=layer,
+        what=text[:40],
+        place=Place(path=text),
+    )
+    known = replace(
+        known,
+        sources=(
+            Source(
+                name="provenance",
+                layer=layer,
+                state=SourceState.MEASURED,
+                told_at=house.clock.now - timedelta(hours=3),
+            ),
+            Source(name="other", layer=layer, state=SourceState.MISSING, reason=text),
+        ),
+        signals=(
+            FactSignal(name="provenance.repository", layer=layer, value=text, source="provenance"),
+        ),
+        findings=(finding,),
+    )
+    await house.store.put_facts(known)
+    decision = replace(
+        served(NEW_REF), evidence_digest=digest_of(seen), facts_digest=digest_of(known)
+    )
+    await house.decide(decision)
+    answer = await house.get(f"/v/{decision.id}")
+    page = answer.body.decode()
+    assert_strict(answer.headers, page)
+    return page
+
+
+async def test_verdict__says_what_sources_said_and_how_old_it_is(house: House) -> None:
+    page = await with_sources(house, text="maker/demo")
+    for piece in (
+        "What sources say",
+        "3 hours before",
+        "could not be asked",
+        "publisher-changed",
+        "provenance.repository",
+        "maker/demo",
+        "Where it was published from, signed.",
+    ):
+        assert piece in page, piece
+
+
+async def test_verdict__what_sources_said_is_text_and_nothing_else(house: House) -> None:
+    page = await with_sources(house, text=HOSTILE)
+    assert page.count("&lt;script&gt;alert(1)") >= 4
 
 
 async def test_verdict__names_the_sibling_that_it_rests_on(house: House) -> None:

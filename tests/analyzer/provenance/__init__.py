@@ -1,0 +1,1 @@
+"""Tests of attestations and of publishers over time."""
