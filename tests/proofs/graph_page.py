@@ -26,7 +26,9 @@ def injected_page(record: dict[str, Any]) -> Iterator[str]:
             yield f"| {value} | {found} | {len(these)} | {false} |"
         yield ""
     yield (
-        "What this does not show: the twins are old, popular or approved. A project that a maintainer "
+        "What this does not show: rules and injections are of one hand, so that this says that the rules "
+        "hold in trees of every shape, not that they are the right ones. The twins are old, popular or "
+        "approved. A project that a maintainer "
         "split off last week and needs from today is brand-new as well, and is held as such until "
         "somebody allows it or it is a week old."
     )
