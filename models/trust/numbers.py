@@ -105,7 +105,7 @@ class RulesNumbers:
         return dict(self.severity_caps)[severity]
 
 
-RULES_1 = RulesNumbers()
+RULES = RulesNumbers()
 
 
 def step_points(steps: tuple[Step, ...], measure: int, *, otherwise: int) -> int:

@@ -17,7 +17,7 @@ from models.trust.layers import (
     reputation_layer,
     without_score,
 )
-from models.trust.numbers import RULES_1, SCORE_MAX, RulesNumbers
+from models.trust.numbers import RULES, SCORE_MAX, RulesNumbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class RulesScorer:
     is for policy to say. No finding ever raises a score.
     """
 
-    numbers: RulesNumbers = RULES_1
+    numbers: RulesNumbers = RULES
 
     @property
     def name(self) -> str:

@@ -1,7 +1,8 @@
 """What an index tells of a project beside its files: summary, links, owners, requirements.
 
 Read from the project document (`/pypi/NAME/json` of the warehouse API, beside the simple index),
-which not every index has. Everything in it is the project's own word but for its owners.
+which not every index has, and which `proxy.sources.documents` fetches. Everything in it is the
+project's own word but for its owners.
 """
 
 from __future__ import annotations
@@ -9,23 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote
 
 import orjson
-from cachetools import TTLCache
 from packaging.utils import NormalizedName
 
-from models.errors import UpstreamError, UpstreamInvalid, UpstreamNotFound
-from proxy.index.client import UpstreamClient, read_bounded
+from models.errors import UpstreamError, UpstreamInvalid
 
-DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
-"""Bytes of one document; it lists every file of every release, up to 10 MB for the largest."""
-DOCUMENT_S = 8.0
-"""Seconds for one document; a source has 10."""
-KEPT_MAX = 500
-"""Documents kept, in what is read of them; mostly those of popular projects."""
-KEPT_S = 3600.0
-"""Seconds that one is kept."""
 TEXT_CHARS_MAX = 20_000
 """Characters kept of a description, to be compared."""
 ITEMS_MAX = 100
@@ -50,30 +40,6 @@ class Backgrounds(Protocol):
 
     async def of(self, project: NormalizedName) -> Background | None:
         """The background; None where the index has no document of it. Raises UpstreamError."""
-
-
-class DocumentBackgrounds:
-    """Backgrounds out of project documents, each kept for an hour."""
-
-    def __init__(self, client: UpstreamClient, *, kept_s: float = KEPT_S) -> None:
-        self._client = client
-        self._kept: TTLCache[str, Background | None] = TTLCache(maxsize=KEPT_MAX, ttl=kept_s)
-
-    async def of(self, project: NormalizedName) -> Background | None:
-        """The background; None where the index has no document of it. Raises UpstreamError."""
-        if project not in self._kept:
-            self._kept[project] = await self._fetch(project)
-        return self._kept.get(project)
-
-    async def _fetch(self, project: NormalizedName) -> Background | None:
-        root = self._client.url.rstrip("/").removesuffix("/simple")
-        url = f"{root}/pypi/{quote(project)}/json"
-        try:
-            async with self._client.get(url, total_s=DOCUMENT_S, keep_host=True) as answer:
-                body = await read_bounded(answer, bytes_max=DOCUMENT_BYTES_MAX)
-        except UpstreamNotFound:
-            return None
-        return parse_document(body)
 
 
 def parse_document(body: bytes) -> Background:

@@ -15,9 +15,8 @@ from proxy.index.client import UpstreamClient
 from proxy.index.port import Index
 from proxy.inquiry import FactSource
 from proxy.sources.advisories import STALE_AFTER, AdvisorySource
-from proxy.sources.background import DocumentBackgrounds
 from proxy.sources.confusion import ConfusionSource
-from proxy.sources.documents import ProjectDocuments
+from proxy.sources.documents import DocumentBackgrounds, ProjectDocuments
 from proxy.sources.graph import GraphSource, StoredPredecessors
 from proxy.sources.lookalikes import Lookalikes
 from proxy.sources.memory import ProjectMemory
@@ -68,7 +67,7 @@ def sources_of(means: Means) -> tuple[FactSource, ...]:
     """Every source there is, in no particular order: an inquiry sorts what they say."""
     documents = ProjectDocuments(means.client, clock=means.clock)
     roots = TrustRoots(clock=means.clock, folder=means.trust_root_dir)
-    backgrounds = DocumentBackgrounds(means.client)
+    backgrounds = DocumentBackgrounds(documents)
     return (
         advisories_of(means),
         ConfusionSource(backgrounds=backgrounds, owned=lambda: means.policy().owned),

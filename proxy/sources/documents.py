@@ -1,4 +1,4 @@
-"""A project's JSON document, beside its simple page: its owners and its links, kept for a while."""
+"""A project's JSON document, beside its simple page: fetched once for all who read it, and kept."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from models.clock import Clock
 from models.errors import UpstreamError, UpstreamInvalid, UpstreamNotFound
 from proxy.index.client import UpstreamClient, read_bounded
 from proxy.index.flight import SingleFlight
+from proxy.sources.background import Background, parse_document
 
 FRESH_S = 6 * 3_600
 """Seconds a document is believed; owners change seldom, and a release is judged again in between."""
@@ -28,8 +29,8 @@ DOCUMENT_BYTES_MAX = 48 * 1024 * 1024
 """Bytes of one document; it repeats every file of the project, and the largest have some 30 MB."""
 INLINE_BYTES_MAX = 64 * 1024
 """Bytes of a document that is parsed on the event loop; larger ones in a thread."""
-DOCUMENTS_MAX = 4_096
-"""Documents kept, a few KB each."""
+DOCUMENTS_MAX = 1_000
+"""Documents kept, in what is read of them: at most some 25 KB each, a description mostly."""
 FLIGHTS_MAX = 64
 PEOPLE_MAX = 100
 LINKS_MAX = 50
@@ -39,9 +40,10 @@ LINK_CHARS_MAX = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What a document said, and when. `ownership` None: the index has no such document."""
+    """What a document said, and when. None: the index has no such document."""
 
     ownership: Ownership | None
+    background: Background | None
     told_at: datetime
 
 
@@ -100,25 +102,40 @@ class ProjectDocuments:
 
     async def _fetch(self, project: NormalizedName) -> Document:
         url = urljoin(self._client.url, f"../pypi/{quote(project)}/json")
-        ownership: Ownership | None
+        ownership: Ownership | None = None
+        background: Background | None = None
         try:
             async with self._client.get(
                 url, total_s=TOTAL_S, headers={"Accept": "application/json"}, keep_host=True
             ) as answer:
                 body = await read_bounded(answer, bytes_max=DOCUMENT_BYTES_MAX)
-        except UpstreamNotFound:
-            ownership = None
-        else:
             if len(body) > INLINE_BYTES_MAX:
-                ownership = await asyncio.to_thread(read_document, body, project)
+                ownership, background = await asyncio.to_thread(_read_both, body, project)
             else:
-                ownership = read_document(body, project)
-        document = Document(ownership=ownership, told_at=self._clock())
+                ownership, background = _read_both(body, project)
+        except UpstreamNotFound:
+            pass  # both are None then
+        document = Document(ownership=ownership, background=background, told_at=self._clock())
         self._kept[project] = document
         return document
 
     def _age(self, document: Document) -> timedelta:
         return self._clock() - document.told_at
+
+
+class DocumentBackgrounds:
+    """`Backgrounds` out of project documents."""
+
+    def __init__(self, documents: ProjectDocuments) -> None:
+        self._documents = documents
+
+    async def of(self, project: NormalizedName) -> Background | None:
+        """The background; None where the index has no document of it. Raises UpstreamError."""
+        return (await self._documents.of(project)).background
+
+
+def _read_both(body: bytes, project: NormalizedName) -> tuple[Ownership, Background]:
+    return read_document(body, project), parse_document(body)
 
 
 def read_document(body: bytes, project: NormalizedName) -> Ownership:

@@ -17,7 +17,7 @@ import click
 from analyzer.report import parse_report, report_findings
 from models.evidence import Finding, Severity
 from models.trust.findings import SEVERITY_RANK, distinct
-from models.trust.numbers import RULES_1
+from models.trust.numbers import RULES
 from tests.proofs.boxed import run_boxed
 from tests.proofs.manifest import Entry, read_entries
 from tests.proofs.proof import ROOT
@@ -79,7 +79,7 @@ def read_boxed(entry: Entry) -> Read:
         last = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         failed = ran.failed or f"code {ran.code}: {last[-200:]!r}"
         return replace(cost, failed=failed)
-    found = distinct(report_findings(report), objects_max=RULES_1.objects_counted)
+    found = distinct(report_findings(report), objects_max=RULES.objects_counted)
     return replace(cost, findings=found)
 
 

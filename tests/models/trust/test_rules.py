@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.decision import LayerStatus, TrustScore, TrustTier
 from models.evidence import Finding, Layer, Severity, Shortfall
 from models.facts import Facts
-from models.trust.numbers import RULES_1, Step
+from models.trust.numbers import RULES, Step
 from models.trust.rules import RulesScorer, weighted_sum
 from tests.models.examples import (
     evidence,
@@ -61,7 +61,7 @@ def test_score__stays_in_bounds_and_is_the_sum_that_it_shows(
             points = sum(item.points for item in layer.contributions)
             assert layer.score == min(max(points, 0), 100)
     total = weighted_sum(score.layers)
-    assert score.value <= (RULES_1.nothing_measured if total is None else total)
+    assert score.value <= (RULES.nothing_measured if total is None else total)
 
 
 @given(FINDINGS, facts_strategy())
@@ -234,19 +234,19 @@ def test_score__words_of_the_package_never_reach_the_contributions() -> None:
 def test_digest__covers_every_number() -> None:
     assert RulesScorer().digest == SCORER.digest
     for changed in (
-        replace(RULES_1, provenance_absent=71),
-        replace(RULES_1, release_age_days=(Step(below=8, points=-80),)),
-        replace(RULES_1, weights=RULES_1.weights[::-1]),
-        replace(RULES_1, objects_counted=4),
-        replace(RULES_1, provenance_verified=21),
-        replace(RULES_1, revision=99),
+        replace(RULES, provenance_absent=71),
+        replace(RULES, release_age_days=(Step(below=8, points=-80),)),
+        replace(RULES, weights=RULES.weights[::-1]),
+        replace(RULES, objects_counted=4),
+        replace(RULES, provenance_verified=21),
+        replace(RULES, revision=99),
     ):
         assert RulesScorer(changed).digest != SCORER.digest
 
 
 def test_numbers__weights_are_percent() -> None:
-    assert sum(percent for _, percent in RULES_1.weights) == 100
-    assert {layer for layer, _ in RULES_1.weights} == set(Layer)
+    assert sum(percent for _, percent in RULES.weights) == 100
+    assert {layer for layer, _ in RULES.weights} == set(Layer)
 
 
 def test_score__knows_the_artifacts_name_from_its_filename() -> None:

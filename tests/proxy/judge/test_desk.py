@@ -21,7 +21,7 @@ from models.errors import (
 )
 from models.evidence import Layer, Severity, Shortfall
 from models.facts import Facts, FactSignal
-from models.trust.numbers import RULES_1
+from models.trust.numbers import RULES
 from models.trust.rules import RulesScorer
 from models.work import (
     ANALYSIS_RETRIES_MAX,
@@ -166,7 +166,7 @@ async def test_desk__evidence_that_cannot_be_judged_ends_in_a_hold(error: Except
 
 async def test_desk__a_judge_of_another_version_is_refused() -> None:
     room = Room()
-    newer = LocalJudge(RulesScorer(replace(RULES_1, revision=99)))
+    newer = LocalJudge(RulesScorer(replace(RULES, revision=99)))
     room.judge._judge = newer
     await room.observe()
     async with room.running():

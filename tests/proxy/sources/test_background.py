@@ -10,6 +10,7 @@ import pytest_asyncio
 from aiohttp import web
 from packaging.utils import NormalizedName, canonicalize_name
 
+from models.clock import utc_now
 from models.errors import UpstreamInvalid, UpstreamUnavailable
 from proxy.index.client import UpstreamClient
 from proxy.sources.background import (
@@ -17,16 +18,17 @@ from proxy.sources.background import (
     TEXT_CHARS_MAX,
     Background,
     Backgrounds,
-    DocumentBackgrounds,
     background_or_none,
     parse_document,
 )
+from proxy.sources.documents import DocumentBackgrounds, ProjectDocuments
 from tests.proxy.index.local import HASTY, LocalUpstream, local_upstream
 from tests.proxy.sources.fakes import FakeBackgrounds
 
 DEMO = canonicalize_name("demo")
 DOCUMENT = {
     "info": {
+        "name": "demo",
         "summary": "A demo.",
         "description": "Long.",
         "home_page": "",
@@ -100,7 +102,7 @@ async def backgrounds(
     upstream.always["/pypi/broken/json"] = broken
     client = UpstreamClient(upstream.url, bounds=HASTY)
     await client.start()
-    yield DocumentBackgrounds(client)
+    yield DocumentBackgrounds(ProjectDocuments(client, clock=utc_now))
     await client.close()
 
 
@@ -113,11 +115,15 @@ async def test_backgrounds__contract(backgrounds: Backgrounds) -> None:
     assert await background_or_none(backgrounds, NormalizedName("broken")) is None
 
 
-async def test_document_backgrounds__ask_once_an_hour(upstream: LocalUpstream) -> None:
+async def test_document_backgrounds__ask_once_for_all_that_read_a_document(
+    upstream: LocalUpstream,
+) -> None:
     client = UpstreamClient(upstream.url, bounds=HASTY)
     await client.start()
-    backgrounds = DocumentBackgrounds(client)
+    documents = ProjectDocuments(client, clock=utc_now)
+    backgrounds = DocumentBackgrounds(documents)
     for _ in range(3):
         assert await backgrounds.of(DEMO) is None
+    assert (await documents.of(DEMO)).ownership is None
     await client.close()
     assert upstream.paths() == ["/pypi/demo/json"]
