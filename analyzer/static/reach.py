@@ -64,7 +64,7 @@ APART = frozenset(
         ),
     }
 )
-"""Folders that nothing of what is installed reaches."""
+"""Folders that nothing of what is installed reaches, unless they are all that is installed."""
 _APART_FILE = re.compile(
     r"(?:test_.*|.*_test|tests?|conftest|noxfile|tasks|fabfile|dodo|toxfile|waf|wscript|release|make_release)\.pyw?\Z"
 )
@@ -111,6 +111,7 @@ def plan(sources: Sources, layout: Layout) -> Plan:
     packages = {
         str(PurePosixPath(path).parent) for path in sources.files if path.endswith("/__init__.py")
     }
+    own = _own_tops(sources, layout)
     for path, data in sources.files.items():
         local = _local(path, layout)
         if local is None:
@@ -119,7 +120,7 @@ def plan(sources: Sources, layout: Layout) -> Plan:
         if layout.kind == "sdist" and local == "setup.py":
             made.scripts.append(Module(name="", path=path, reach=Reach.BUILD, data=data))
             continue
-        reach = _place_reach(local, path, layout, packages)
+        reach = _place_reach(local, path, layout, packages, own)
         name, package = _names(local, layout, backends)
         module = Module(name=name, path=path, reach=reach, data=data, package=package)
         if name and (name not in made.modules or ORDER[reach] < ORDER[made.modules[name].reach]):
@@ -159,17 +160,52 @@ def _local(path: str, layout: Layout) -> str | None:
     return site_path(path)
 
 
-def _place_reach(local: str, path: str, layout: Layout, packages: set[str]) -> Reach:
+def _own_tops(sources: Sources, layout: Layout) -> frozenset[str]:
+    """Top-level names that are the project itself, though they be called `demo`, `tests` or `tasks`.
+
+    A wheel installs all that it holds: where nothing in it lies elsewhere, these names are what
+    people import. In both formats a name that is the project's own is never apart.
+    """
+    tops = {
+        _inner(local, layout)[0]
+        for path in sources.files
+        if (local := _local(path, layout)) is not None
+    }
+    own = {top for top in tops if _plain(_stem(top)) == _plain(layout.name)}
+    if layout.kind == "wheel" and all(_is_apart(top) for top in tops):
+        own |= tops
+    return frozenset(own)
+
+
+def _inner(local: str, layout: Layout) -> tuple[str, ...]:
+    """The parts of a path, without the folder that sdists keep their packages in."""
     parts = PurePosixPath(local).parts
-    if any(part.lower() in APART for part in parts[:-1]) or _APART_FILE.match(parts[-1]):
+    under_root = layout.kind == "sdist" and len(parts) > 1 and parts[0] in _ROOTS
+    return parts[1:] if under_root else parts
+
+
+def _is_apart(top: str) -> bool:
+    return top.lower() in APART or _APART_FILE.match(top) is not None
+
+
+def _stem(top: str) -> str:
+    return top.removesuffix(".py").removesuffix(".pyw")
+
+
+def _place_reach(
+    local: str, path: str, layout: Layout, packages: set[str], own: frozenset[str]
+) -> Reach:
+    parts = _inner(local, layout)
+    looked = parts[1:] if parts[0] in own else parts
+    apart = any(part.lower() in APART for part in looked[:-1])
+    if apart or (looked and _APART_FILE.match(looked[-1])):
         return Reach.NOTHING
     if layout.kind == "sdist":
-        inner = parts[1:] if len(parts) > 1 and parts[0] in _ROOTS else parts
-        if len(inner) > 1:
-            first = str(PurePosixPath(path).parents[len(inner) - 2])
-            if first not in packages and not _named_so(inner[0], layout):
+        if len(parts) > 1:
+            first = str(PurePosixPath(path).parents[len(parts) - 2])
+            if first not in packages and not _named_so(parts[0], layout):
                 return Reach.NOTHING
-            return Reach.IMPORT if len(inner) == 2 and inner[1] == "__init__.py" else Reach.MODULE
+            return Reach.IMPORT if len(parts) == 2 and parts[1] == "__init__.py" else Reach.MODULE
         named = _plain(PurePosixPath(local).stem) == _plain(layout.name)
         return Reach.IMPORT if named else Reach.MODULE
     single = len(parts) == 1 or (len(parts) == 2 and parts[1] == "__init__.py")
@@ -241,8 +277,10 @@ def _plugins(made: Plan, layout: Layout) -> None:
     """Modules that somebody else's tool imports by an entry point."""
     for group, target in layout.entry_points:
         module = made.modules.get(target.partition(":")[0].strip())
-        if module is not None and group not in _SCRIPT_GROUPS:
-            module.reach = min(module.reach, Reach.IMPORT, key=ORDER.__getitem__)
+        if module is not None:
+            # A console script's module is imported where somebody starts it, wherever it lies.
+            least = Reach.MODULE if group in _SCRIPT_GROUPS else Reach.IMPORT
+            module.reach = min(module.reach, least, key=ORDER.__getitem__)
 
 
 def _spread(made: Plan) -> None:

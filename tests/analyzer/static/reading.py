@@ -9,14 +9,16 @@ from analyzer.static.result import Match, StaticReport
 from analyzer.static.sources import Layout, Sources
 
 
-def read(files: Mapping[str, str | bytes], *, kind: str = "wheel", **more: object) -> StaticReport:
+def read(
+    files: Mapping[str, str | bytes], *, kind: str = "wheel", name: str = "reenact", **more: object
+) -> StaticReport:
     """Read sources by their paths; those of an sdist lie below `reenact-1.0/`."""
     top = "reenact-1.0" if kind == "sdist" else ""
     sources = Sources()
     for path, text in files.items():
         data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
         sources.add(f"{top}/{path}" if top else path, data, len(data))
-    return read_static(sources, Layout(kind=kind, top=top, name="reenact", **more))  # type: ignore[arg-type]
+    return read_static(sources, Layout(kind=kind, top=top, name=name, **more))  # type: ignore[arg-type]
 
 
 def setup_py(text: str | bytes, **more: str) -> StaticReport:

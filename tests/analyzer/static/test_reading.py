@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -182,6 +184,38 @@ def test_reading__tests_and_documentation_are_info_only() -> None:
     report = read({"reenact/__init__.py": "", "tests/test_x.py": text}, kind="sdist")
 
     assert {reach for _, reach in found(report)} == {"nothing"}
+
+
+ACTING = "import base64\nexec(base64.b64decode('eA=='))\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "reach"),
+    [
+        # A wheel installs what it holds: what alone is there is what people import.
+        ({"demo/__init__.py": ACTING}, {}, "import"),
+        ({"tasks.py": ACTING}, {}, "import"),
+        ({"tests/__init__.py": ACTING, "docs/__init__.py": ""}, {}, "import"),
+        ({"demo/__init__.py": ACTING, "other/__init__.py": ""}, {"name": "demo"}, "import"),
+        ({"demo/__init__.py": ACTING}, {"name": "demo", "kind": "sdist"}, "import"),
+        ({"src/demo/__init__.py": ACTING}, {"name": "demo", "kind": "sdist"}, "import"),
+        # What the package imports runs with it, wherever it lies.
+        ({"reenact/__init__.py": "import demo\n", "demo/__init__.py": ACTING}, {}, "import"),
+        ({"reenact/__init__.py": "from . import tests\n", "reenact/tests/__init__.py": ACTING},
+         {}, "import"),
+        # A script's module runs where somebody starts the script.
+        ({"reenact/__init__.py": "", "demo/cli.py": ACTING},
+         {"entry_points": (("console_scripts", "demo.cli:main"),)}, "module"),
+        # Left aside: beside the package, and below it.
+        ({"reenact/__init__.py": "", "tests/__init__.py": ACTING}, {}, "nothing"),
+        ({"reenact/__init__.py": "", "reenact/tests/test_x.py": ACTING}, {}, "nothing"),
+        ({"demo/__init__.py": "", "demo/tests/test_x.py": ACTING}, {"name": "demo"}, "nothing"),
+    ],
+)  # fmt: skip
+def test_reading__a_name_for_tests_hides_nothing_that_is_reached(
+    files: dict[str, str], more: dict[str, Any], reach: str
+) -> None:
+    assert {found_reach for _, found_reach in found(read(files, **more))} == {reach}
 
 
 def test_reading__what_the_first_look_finds_nothing_in_is_not_parsed() -> None:
