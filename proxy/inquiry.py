@@ -15,7 +15,8 @@ from typing import Protocol
 import structlog
 
 from models.artifact import ArtifactRef
-from models.errors import PratiqueError
+from models.clock import Clock
+from models.errors import PratiqueError, UpstreamNotFound
 from models.evidence import Layer
 from models.facts import (
     FACT_FINDINGS_MAX,
@@ -27,6 +28,7 @@ from models.facts import (
 )
 from models.trust.findings import worst_first
 from models.trust.layers import PAGE
+from proxy.errands import Pages
 from proxy.facts import gather
 from proxy.simple.page import ProjectPage
 
@@ -108,6 +110,28 @@ class Inquiry:
                 reason=why[:300],
             )
         )
+
+
+class Knowledge:
+    """What is known of a file, by its page alone or by every source."""
+
+    def __init__(self, pages: Pages, sources: Sequence[FactSource], *, clock: Clock) -> None:
+        self._pages = pages
+        self._inquiry = Inquiry(sources)
+        self._clock = clock
+
+    async def facts(self, ref: ArtifactRef) -> Facts:
+        """All that is known, also of a project without a page. Raises UpstreamUnavailable."""
+        page: ProjectPage | None
+        try:
+            page = await self._pages.project(ref.project)
+        except UpstreamNotFound:
+            page = None  # it has none; what else is known may still be said
+        return await self._inquiry.facts(ref, page, self._clock())
+
+    async def announced(self, ref: ArtifactRef) -> Facts:
+        """What its page says, at once. Raises UpstreamError."""
+        return gather(await self._pages.project(ref.project), ref, self._clock())
 
 
 def with_answers(base: Facts, answers: Sequence[Answer]) -> Facts:

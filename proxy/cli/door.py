@@ -19,14 +19,12 @@ from aiohttp import web
 from models.artifact import ArtifactRef, Sha256
 from models.clock import Clock, utc_now
 from models.decision import Action, Decision, HoldKind
-from models.errors import PratiqueError, UpstreamNotFound
+from models.errors import PratiqueError
 from models.evidence import Layer
-from models.facts import Facts
 from models.trust.rules import RulesScorer
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
-from proxy.facts import gather
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
@@ -36,7 +34,7 @@ from proxy.index.cached import CachedIndex
 from proxy.index.client import UpstreamBounds
 from proxy.index.known import WithoutKnown
 from proxy.index.upstream import UpstreamIndex
-from proxy.inquiry import Inquiry
+from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.desk import Desk
 from proxy.log import configure_log
@@ -220,19 +218,7 @@ async def _rooms(
         gate.put(decision)
         holds.wake(decision.ref)
 
-    inquiry = Inquiry(sources_of(means))
-
-    async def facts(ref: ArtifactRef) -> Facts:
-        page: ProjectPage | None
-        try:
-            page = await index.project(ref.project)
-        except UpstreamNotFound:
-            page = None  # it has none; what else is known may still be said
-        return await inquiry.facts(ref, page, clock())
-
-    async def announced(ref: ArtifactRef) -> Facts:
-        return gather(await index.project(ref.project), ref, clock())
-
+    knowledge = Knowledge(index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
 
     async def refused(ref: ArtifactRef) -> bool:
@@ -249,25 +235,13 @@ async def _rooms(
         clock=clock,
         on_decision=decided,
         layers_off=off,
-        facts=facts,
+        facts=knowledge.facts,
         advised=advisories,
     )
     bells.append(desk.nudge)
-    feeds = FeedSchedule(
-        FeedUpdater(store, settings.data_dir, clock=clock),
-        store,
-        settings.feeds,
-        every=timedelta(hours=settings.feeds_every_h),
-        stale_after=timedelta(hours=settings.feeds_stale_h),
-        clock=clock,
-    )
+    feeds = _feeds(settings, store, clock)
     door = Door(
-        settings=DoorSettings(
-            public_url=settings.origin,
-            index=settings.index_name,
-            token_required=token_required,
-            hold_s=float(settings.hold_s),
-        ),
+        settings=_door_settings(settings, token_required=token_required),
         store=store,
         gate=gate,
         holds=holds,
@@ -276,8 +250,8 @@ async def _rooms(
         artifacts=artifacts,
         fetcher=fetcher,
         resolver=resolver,
-        facts=facts,
-        announced=announced,
+        facts=knowledge.facts,
+        announced=knowledge.announced,
         refused=refused,
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),
@@ -289,6 +263,26 @@ async def _rooms(
     )
     app = make_app(door)
     return Rooms(door=door, desk=desk, policy=policy, feeds=feeds, app=app)
+
+
+def _feeds(settings: Settings, store: Store, clock: Clock) -> FeedSchedule:
+    return FeedSchedule(
+        FeedUpdater(store, settings.data_dir, clock=clock),
+        store,
+        settings.feeds,
+        every=timedelta(hours=settings.feeds_every_h),
+        stale_after=timedelta(hours=settings.feeds_stale_h),
+        clock=clock,
+    )
+
+
+def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
+    return DoorSettings(
+        public_url=settings.origin,
+        index=settings.index_name,
+        token_required=token_required,
+        hold_s=float(settings.hold_s),
+    )
 
 
 def layers_off(config: ChildConfig) -> tuple[Layer, ...]:
