@@ -19,6 +19,9 @@ EVENTS_STORED_MAX = 200_000
 """Stored events of one run (DESIGN.md, Bounds); further ones are counted only."""
 DRAIN_EVERY_S = 0.005
 """Seconds between two looks at the ring: an 8 MB ring holds 150,000 events a second that long."""
+SETTLE_S = 0.5
+"""Seconds that the last records of a run may take: a process that is killed writes its end within
+milliseconds, and longer only where the machine is very busy."""
 IDLE_AFTER_S = 10.0
 """Seconds without a box after which the probes are taken off every other process's path."""
 SUMMARY_BYTES_MAX = 4 * 1024 * 1024
@@ -182,15 +185,32 @@ class Drainer:
                 self._tracer.close_box(slot)
 
     def finish(self, watch: Watch) -> dict[str, int]:
-        """Empty the ring once more; returns the run's account."""
+        """Empty the ring, until all that was counted has come; returns the run's account.
+
+        A process that was killed may still be writing its last record when its box has ended, and a
+        record that is counted but not finished holds up the ring. What has not come after SETTLE_S
+        is lost, and the account says so.
+        """
         if self._tracer is None or watch.store is None:
             return {}
+        account = self._settle(self._tracer, watch.slot, watch.store)
         with self._lock:
-            self._drain()
             watch.store_summary()
-            account = self._tracer.account(watch.slot)
             watch.store.flush()
         return {**account, "received": watch.store.received, "stored": watch.store.stored}
+
+    def _settle(self, tracer: Tracer, slot: int, store: Store) -> dict[str, int]:
+        """Drain until what was counted has come, or was dropped, SETTLE_S at most; the account."""
+        end = time.monotonic() + SETTLE_S
+        while True:
+            with self._lock:
+                self._drain()
+                # Read after the ring: what is written between the two is waited for.
+                account = tracer.account(slot)
+                come = store.received + account["dropped"] >= account["emitted"]
+                if come or time.monotonic() >= end:
+                    return account
+            time.sleep(DRAIN_EVERY_S)
 
     def _drain(self) -> None:
         if self._tracer is None:

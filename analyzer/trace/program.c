@@ -305,17 +305,20 @@ static __always_inline void emit(struct box *box, struct record *record, u64 dat
         return;
     if (box->drops_to_simulate > 0) {
         __sync_fetch_and_add(&box->drops_to_simulate, -1);
-        account->dropped[type] += 1;
+        __sync_fetch_and_add(&account->dropped[type], 1);
         return;
     }
     u64 size = HEADER_BYTES + data_length;
     /* Without the barrier the compiler removes the mask, and the verifier then sees no bound. */
     asm volatile("" : "+r"(size));
     size &= RECORD_BYTES - 1;
-    if (events.ringbuf_output(record, size, WITHOUT_WAKEUP))
-        account->dropped[type] += 1;
-    else
-        account->emitted[type] += 1;
+    /* Counted before it is written: whoever drains until all that is counted has come misses none.
+     * Atomic, for a program may be interrupted by another one on the same CPU. */
+    __sync_fetch_and_add(&account->emitted[type], 1);
+    if (events.ringbuf_output(record, size, WITHOUT_WAKEUP)) {
+        __sync_fetch_and_add(&account->emitted[type], -1);
+        __sync_fetch_and_add(&account->dropped[type], 1);
+    }
 }
 
 /* The call and the two before it on this thread, counted. A refused call never comes in, so it is

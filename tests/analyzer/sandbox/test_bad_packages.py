@@ -90,7 +90,7 @@ async def test_build__ends_after_p1_with_its_evidence(lab: Lab, build: Build) ->
     assert build.says in phase.output_tail
     talked = [line["address"] for line in lines(outcome, "sinkhole") if line["kind"] == "tcp"]
     assert talked == list(build.talks)
-    assert has_evidence(outcome)
+    assert has_evidence(outcome), outcome.result.account
     until(lambda: not lab.processes())
 
 
@@ -152,7 +152,7 @@ async def test_module__ends_p3_with_its_evidence(lab: Lab, module: Module) -> No
     assert errors == [module.error]
     assert lines(outcome, "report")[-1]["kind"] == "coverage"
     assert module.says in output(outcome)
-    assert has_evidence(outcome)
+    assert has_evidence(outcome), outcome.result.account
     until(lambda: not lab.processes())
 
 
@@ -168,7 +168,7 @@ async def test_module__that_silences_the_runner_is_no_imported_module(lab: Lab, 
     assert not [
         line for line in lines(outcome, "report") if line["kind"] == "module" and line["ok"]
     ]
-    assert has_evidence(outcome)
+    assert has_evidence(outcome), outcome.result.account
     until(lambda: not lab.processes())
 
 

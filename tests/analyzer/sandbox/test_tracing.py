@@ -220,3 +220,30 @@ async def test_run__a_stored_trace_holds_what_the_kernel_counted_in_each_phase(l
     counted = sum(event.kind is EventKind.SEQUENCE for event in events)
     assert result.account["stored"] == result.account["received"] == result.account["emitted"]
     assert counted > 0
+
+
+class LateTracer(FakeTracer):
+    """The last record is counted at once, and comes some looks later."""
+
+    looks = 0
+
+    def drain(self) -> list[tuple[int, bytes]]:
+        self.looks += 1
+        if self.looks == 4:
+            self.put((3, b"end"))
+        return super().drain()
+
+    def account(self, slot: int) -> dict[str, int]:
+        return {**super().account(slot), "emitted": 1, "dropped": 0}
+
+
+def test_drainer__waits_for_a_record_that_is_counted_and_still_being_written() -> None:
+    drainer = Drainer(LateTracer())
+    drainer._closing = True  # its thread ends, so that `finish` alone looks
+    with drainer.watch(3, 33) as watch:
+        account = drainer.finish(watch)
+        assert watch.store is not None
+        os.close(watch.store.descriptor)
+    drainer.close()
+
+    assert (account["emitted"], account["received"]) == (1, 1)
