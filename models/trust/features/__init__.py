@@ -1,0 +1,1 @@
+"""The vector that a learned scorer sees: one table of features, each measured from evidence."""
