@@ -23,7 +23,8 @@ class FuzzProof:
     )
     least_percent = 100
     sample = 1
-    parallel = 1
+    parallel = 2
+    """Slices at once: two that stand beside each other are of two targets."""
 
     def items(self, seed: int) -> Sequence[str]:  # noqa: ARG002 - libFuzzer draws its own
         return [f"{name} {number}" for number in range(1, SLICES + 1) for name in TARGETS]
