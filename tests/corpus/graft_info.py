@@ -36,9 +36,7 @@ def info_members(
 ) -> dict[str, bytes]:
     """Members below `info` (the folder's name): the host's, merged with those that are ours."""
     members = {f"{info}/{name}": data for name, data in host.items() if name not in DROPPED}
-    members[f"{info}/METADATA"] = ours.get(
-        f"{info}/METADATA", renamed(host["METADATA"], project)
-    )
+    members[f"{info}/METADATA"] = ours.get(f"{info}/METADATA", renamed(host["METADATA"], project))
     points = [
         files[name].decode()
         for files, name in ((host, "entry_points.txt"), (ours, f"{info}/entry_points.txt"))

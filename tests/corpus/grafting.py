@@ -39,9 +39,12 @@ MODULES_MAX_OF_USE = 25
 WORDS = ("support", "runtime", "bridge", "session", "adapter", "platforms", "service", "transport")
 """What the grafted module is called below, or after, its host's name."""
 INFO = f"{THE_MODULE}-{VERSION}.dist-info/"
+PART_INFO = f"{THE_MODULE}_part-{VERSION}.dist-info/"
 _DOTTED = re.compile(rf"(?<![\w/.]){THE_MODULE}(?!\w)")
+"""Where the name is not a part of a path or of a longer name."""
 _LISTED = f'packages = ["{THE_MODULE}"]'
-ACTS_IN_IMPORT = frozenset({Phase.IMPORT, Phase.USE, Phase.WAIT})
+CALLED_BY_HOST = frozenset({Phase.IMPORT, Phase.USE, Phase.WAIT})
+"""Phases in which a recipe acts as a part of its host, which therefore imports it."""
 
 
 class LeftOutError(ValueError):
@@ -108,7 +111,7 @@ def plan(recipes: Sequence[Recipe], hosts: Sequence[Host], *, seed: int) -> Plan
             continue
         ranked = sorted(range(len(order)), key=lambda at: (uses[at], at))
         for at in ranked:
-            if uses[at] < USES_MAX and _suits(recipe, order[at]):
+            if uses[at] < USES_MAX and suits(recipe, order[at]):
                 uses[at] += 1
                 pairs.append((recipe, order[at]))
                 break
@@ -133,8 +136,7 @@ def graft(recipe: Recipe, host: Host, *, twin: bool, seed: int) -> Graft:
     place = _place(recipe, host, seed)
     chosen = {**recipe.files, **recipe.twin_files} if twin else dict(recipe.files)
     for files in recipe.beside.values():  # what no index has comes along
-        chosen |= {path.replace(f"{THE_MODULE}_part-1.0.dist-info/", INFO): text
-                   for path, text in files.items()}  # fmt: skip
+        chosen |= {path.replace(PART_INFO, INFO): text for path, text in files.items()}
     written = {
         _path(path, recipe, place): (
             text if isinstance(text, bytes) else _words(text, recipe, place, twin=twin).encode()
@@ -159,7 +161,8 @@ def _is_easy(recipe: Recipe) -> bool:
     return recipe.kind is Kind.WHEEL and recipe.phase in (Phase.IMPORT, Phase.START, Phase.WAIT)
 
 
-def _suits(recipe: Recipe, host: Host) -> bool:
+def suits(recipe: Recipe, host: Host) -> bool:
+    """Whether a recipe and a host go together."""
     if _is_by_setup(recipe):
         own = recipe.files.keys() - {"setup.py", "pyproject.toml"}
         return host.kind is Kind.SDIST and not own & host.files.keys()
@@ -168,7 +171,8 @@ def _suits(recipe: Recipe, host: Host) -> bool:
     if recipe.phase is Phase.USE:  # its functions are called only if it can be imported
         return not host.requires and host.modules <= MODULES_MAX_OF_USE
     # The builds of recipes, and METADATA that is wrong on purpose, tell of no requirements.
-    return recipe.kind is Kind.WHEEL and recipe.phase is not Phase.INVENTORY or not host.requires
+    keeps_metadata = recipe.kind is Kind.WHEEL and recipe.phase is not Phase.INVENTORY
+    return keeps_metadata or not host.requires
 
 
 def _place(recipe: Recipe, host: Host, seed: int) -> Place:
@@ -224,7 +228,7 @@ def _beside_packages(
     if both := theirs.keys() & written.keys():
         raise LeftOutError(f"it and its host both have {min(both)}")
     changed: dict[str, bytes] = {}
-    if recipe.phase in ACTS_IN_IMPORT and _is_importable(recipe.files, recipe.kind):
+    if recipe.phase in CALLED_BY_HOST and _is_importable(recipe.files, recipe.kind):
         caller = f"{root}{host.top}/__init__.py"
         changed[caller] = with_import(theirs[caller], host.top, place.dotted)
     if recipe.kind is Kind.SDIST:

@@ -29,7 +29,9 @@ REQUIRES_MAX = 4
 NATIVE = (".so", ".dll", ".pyd", ".dylib", ".exe", ".a", ".o", ".c", ".cpp", ".pyx", ".rs", ".f")
 OWN_NAME = re.compile(rb"importlib[._]metadata|pkg_resources|get_distribution")
 """A host that asks for its own version by its project's name would not find it: grafts are renamed."""
-NOT_TOPS = frozenset({"tests", "test", "docs", "doc", "examples", "example", "scripts", "benchmarks"})
+NOT_TOPS = frozenset(
+    {"tests", "test", "docs", "doc", "examples", "example", "scripts", "benchmarks"}
+)
 BUILD_TOOLS = frozenset({"setuptools", "wheel"})
 """What a host may need to be built with."""
 
@@ -182,7 +184,8 @@ def _sdist_host(members: dict[str, bytes], project: str) -> Host:
         raise UnfitError("not our Python")
     if any(_imported(node) for node in ast.walk(tree)):
         raise UnfitError("setup.py imports more than setuptools")
-    given = {keyword.arg for keyword in (setup_call(tree) or ast.Call(keywords=[])).keywords}
+    call = setup_call(tree)
+    given = {keyword.arg for keyword in call.keywords} if call else set()
     if not {"name", "version"} <= given or not given & {"packages", "py_modules"} or None in given:
         raise UnfitError("setup.py does not name all itself")
     if given & {"ext_modules", "setup_requires", "use_2to3", "cmdclass", "use_scm_version"}:

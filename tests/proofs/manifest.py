@@ -2,7 +2,8 @@
 
 FOLDER/manifest.csv has a header; `kind`, `filename` and `sha256` are needed, `group` (popular,
 obscure), `template` and `cluster` may be there. The file lies at FOLDER/<kind>/<filename>, or at
-FOLDER/<sha256>/<filename> or FOLDER/<kind>/<sha256>/<filename> where names may meet. Rows without a file, or with a `note`, are passed over.
+FOLDER/<sha256>/<filename> or FOLDER/<kind>/<sha256>/<filename> where names may meet. Rows without a
+file, or with a `note`, are passed over.
 
 Malware is drawn so that siblings do not count twice. *Template*: the set of digests of an archive's
 Python files, each without comments and white space, its names, strings and numbers replaced by one sign
