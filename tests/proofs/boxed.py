@@ -106,7 +106,8 @@ def _box(
     box += ["--ro-bind", "/usr", "/usr"]
     for link in ("bin", "lib", "lib64"):
         box += ["--symlink", f"usr/{link}", f"/{link}"]
+    # The box's own /tmp first: what is readable may lie below the machine's.
+    box += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 - the box's own
     for path in (CERTIFICATES, *readable):
         box += ["--ro-bind", str(path), str(path)]
-    box += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108 - the box's own
     return [*box, "--ro-bind", str(archive), inside, "--chdir", "/tmp", "--"]  # noqa: S108
