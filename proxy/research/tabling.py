@@ -16,7 +16,7 @@ from models.categories import categorise
 from models.errors import ValueInvalid
 from models.evidence import Evidence, Layer
 from models.phase import Phase
-from models.research.dysec import DYSEC, dysec_vector
+from models.research.dysec import NAMES, dysec_vector
 from models.research.manifest import Item
 from models.research.rows import Population, Row, Table
 from models.trust.features.catalog import FEATURES, vector_of
@@ -71,7 +71,7 @@ def tables_of(
         tell(item.filename)
     return Tables(
         ours=Table(features=tuple(f.name for f in FEATURES), rows=tuple(ours)),
-        dysec=Table(features=DYSEC, rows=tuple(theirs)),
+        dysec=Table(features=NAMES, rows=tuple(theirs)),
         baselines=Table(features=BASELINES, rows=tuple(said)),
         left_out=left_out,
     )

@@ -20,6 +20,7 @@ from analyzer.readers.porter import Porter
 from analyzer.sandbox.client import SandboxClient
 from models.errors import ValueInvalid
 from models.research.manifest import Item, read_manifest
+from models.research.rows import write_table
 from policies.policy import Policy
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.cli.options import settings_options
@@ -28,6 +29,7 @@ from proxy.policyfile import PolicyFile
 from proxy.privileges import Roles, is_root
 from proxy.research.choosing import Sizes, choose
 from proxy.research.corpus import FAILED, Collector, join
+from proxy.research.tabling import read_guarddog, tables_of
 from proxy.research.tracing import (
     Traced,
     forget_old,
@@ -162,6 +164,37 @@ def trace(
                 advance=advance,
             )
     porter.close()
+
+
+@research.command()
+@click.argument("folder", type=FOLDER)
+@click.option(
+    "--guarddog",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="GuardDog's results on the same files, <sha256>.json each, to compare with.",
+)
+@click.option("-o", "--out", type=FOLDER, help="Where the tables go; FOLDER/tables if not said.")
+def graph(folder: Path, guarddog: Path | None, out: Path | None) -> None:
+    """Features out of what was seen: rows.csv.gz (ours), dysec.csv.gz (the thesis' 36), baselines.csv.gz.
+
+    Nothing is run. The same evidence gives the same bytes.
+    """
+    known = read_manifest(folder)
+    said = read_guarddog(guarddog) if guarddog else {}
+    with _progress("features", len(known)) as advance:
+        tables = tables_of(folder, known, advance, said)
+    place = out or folder / "tables"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, table in (
+        ("rows", tables.ours),
+        ("dysec", tables.dysec),
+        ("baselines", tables.baselines),
+    ):
+        write_table(table, place / f"{name}.csv.gz")
+        click.echo(f"{name}: {len(table.rows)} rows of {len(table.features)} features")
+    for why, count in sorted(tables.left_out.items()):
+        click.echo(f"left out, {why}: {count}")
+    click.echo("Next: pratique research score")
 
 
 def _trace(
