@@ -79,6 +79,11 @@ _ROUTE = (
     ("requirements_not_built", "requirements that could not be built"),
     ("runs", "runs that the analysis took"),
 )
+_TRIMMED = (
+    ("findings_left_out", "count", "findings that evidence had no room for, the mildest"),
+    ("profile_left_out", "flag", "evidence had no room for what it was seen to do"),
+    ("contents_left_out", "flag", "evidence had no room for what its files hold"),
+)
 
 
 def _context(name: str, layer: Layer, unit: str, meaning: str, measure: Measure) -> Feature:
@@ -209,6 +214,12 @@ def _not_run(phase: Phase) -> Measure:
     return _flag(lambda subject: phase not in subject.ran)
 
 
+def _trimmed(name: str) -> Measure:
+    """Evidence has a bound, and says what did not fit (`analyzer.document.within_bound`)."""
+    key = (f"evidence.{name}", None)
+    return lambda subject: number(subject.signals.get(key))
+
+
 MISSING: tuple[Feature, ...] = (
     *(
         _context(
@@ -219,6 +230,10 @@ MISSING: tuple[Feature, ...] = (
             _short(shortfall),
         )
         for shortfall in Shortfall
+    ),
+    *(
+        _context(f"short.{name}", Layer.METADATA, unit, meaning, _trimmed(name))
+        for name, unit, meaning in _TRIMMED
     ),
     _context(
         "missing.reading",
