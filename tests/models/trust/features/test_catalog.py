@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.document import within_bound
 from models.evidence import Evidence, Finding, Layer, Severity, Shortfall
 from models.facts import FactSignal
 from models.phase import Phase
@@ -270,6 +271,13 @@ CASES: tuple[tuple[str, Evidence, Mapping[str, float]], ...] = (
         "a shortfall is context",
         replace(run(), shortfalls=(Shortfall.CRASHED,)),
         {"short.crashed": 1, "short.timed_out": 0},
+    ),
+    (
+        "what evidence had no room for is context",
+        within_bound(
+            replace(run(), findings=(found_at("exec-shell", Severity.LOW, Phase.IMPORT),) * 250)
+        ),
+        {"short.findings_left_out": 50, "short.profile_left_out": 0, "found.exec_shell": 1},
     ),
 )
 
