@@ -16,6 +16,8 @@ from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
 from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
+from proxy.cli.commands.replay import replay_
+from proxy.cli.commands.rescore import rescore_
 from proxy.cli.commands.scan import scan
 from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
@@ -57,6 +59,7 @@ def main() -> None:
 
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
+    *(rescore_, replay_),
     *(override, token, policy, doctor, config, demo),
 ):
     main.add_command(command)
