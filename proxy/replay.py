@@ -20,7 +20,9 @@ from policies.policy import Policy
 from proxy.judge.stored import StoredCase, as_decided
 from proxy.store.port import Store
 
-DETAILS = re.compile(r"score\.layers\[\d+\]\.(score|contributions)\b")
+DETAILS = re.compile(
+    r"score\.(risk_milli|base_milli)\Z|score\.layers\[\d+\]\.(score|risk_milli|contributions)\b"
+)
 """Fields that another platform's arithmetic may round otherwise: the parts of a score. The score
 itself is rounded down to an integer, and must be the same everywhere (DESIGN.md, invariant 4)."""
 

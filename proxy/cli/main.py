@@ -12,6 +12,7 @@ from proxy.cli.commands.config import config
 from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
 from proxy.cli.commands.doctor import doctor
+from proxy.cli.commands.drift import drift_
 from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
 from proxy.cli.commands.override import override
@@ -59,7 +60,7 @@ def main() -> None:
 
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
-    *(rescore_, replay_),
+    *(rescore_, replay_, drift_),
     *(override, token, policy, doctor, config, demo),
 ):
     main.add_command(command)
