@@ -23,6 +23,7 @@ from proxy.cli.commands.scan import scan
 from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
 from proxy.cli.commands.trace import trace
+from proxy.cli.commands.verdict import verdict
 from proxy.cli.commands.worker import worker
 
 
@@ -60,7 +61,7 @@ def main() -> None:
 
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
-    *(rescore_, replay_, drift_),
+    *(rescore_, replay_, drift_, verdict),
     *(override, token, policy, doctor, config, demo),
 ):
     main.add_command(command)
