@@ -25,6 +25,7 @@ from policies.overrides import in_scope
 from policies.policy import Policy
 from proxy.judge.advised import Advised
 from proxy.judge.port import Judge
+from proxy.policybook import PolicyBook
 from proxy.relatives import approved_sibling
 from proxy.sources.advisories import has_proof, with_advisories
 from proxy.store.port import Store
@@ -64,6 +65,7 @@ class Hearings:
         self._layers_off = layers_off
         self._facts = facts
         self._advised = advised
+        self._book = PolicyBook(store)
         self._locks: WeakValueDictionary[ArtifactRef, asyncio.Lock] = WeakValueDictionary()
         self._wanting: dict[ArtifactRef, datetime] = {}
 
@@ -117,6 +119,7 @@ class Hearings:
         self._check(decision, request, policy)
         if before is None and decision.hold is HoldKind.ANALYSIS:
             return decision  # the gate knows this by itself; a row would say nothing
+        await self._book.keep(policy)
         if before is not None and replace(decision, as_of=before.as_of) == before:
             await self._store.put_decision(before)  # no new history, but it ends an observed job
             return before
