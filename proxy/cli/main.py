@@ -19,6 +19,7 @@ from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
 from proxy.cli.commands.replay import replay_
 from proxy.cli.commands.rescore import rescore_
+from proxy.cli.commands.research import research
 from proxy.cli.commands.scan import scan
 from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
@@ -62,6 +63,6 @@ def main() -> None:
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(rescore_, replay_, drift_, verdict),
-    *(override, token, policy, doctor, config, demo),
+    *(override, token, policy, doctor, config, demo, research),
 ):
     main.add_command(command)

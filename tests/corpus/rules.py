@@ -61,7 +61,7 @@ def violations(recipe: Recipe) -> list[str]:
     for twin in (False, True):
         files = texts(recipe, twin=twin)
         for path, data in files.items():
-            found += [f"{path}: {problem}" for problem in _of_file(path, data)]
+            found += [f"{path}: {problem}" for problem in problems_of(path, data)]
         metadata = build(recipe, twin=twin)
         if not metadata.data:
             found.append("the archive is empty")
@@ -73,7 +73,7 @@ def violations(recipe: Recipe) -> list[str]:
         for path, content in files_beside.items():
             data = content if isinstance(content, bytes) else content.encode()
             written = data.replace(THE_ACT.encode(), ACTS[False].encode())
-            found += [f"{project}: {path}: {problem}" for problem in _of_file(path, written)]
+            found += [f"{project}: {path}: {problem}" for problem in problems_of(path, written)]
     return [*found, *_of_twin(recipe)]
 
 
@@ -96,7 +96,8 @@ def _all_texts(recipe: Recipe) -> list[str]:
     return [text for text in (*recipe.files.values(), *beside) if isinstance(text, str)]
 
 
-def _of_file(path: str, data: bytes) -> Iterator[str]:
+def problems_of(path: str, data: bytes) -> Iterator[str]:
+    """What is wrong with one file of ours: code that acts unasked, and somebody's addresses."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -107,20 +108,20 @@ def _of_file(path: str, data: bytes) -> Iterator[str]:
         except SyntaxError as error:
             yield f"not Python: {error}"
             return
-        yield from _unguarded(tree, text)
+        yield from unguarded(tree, text)
         constants = list(_constants(tree))
     else:
         constants = [text]
         if any(act in text for act in ACTS.values()):
             yield "the act is named outside of Python, where no guard is asked"
     for hidden in filter(None, map(_hidden_code, constants)):
-        yield from _of_file("hidden.py", hidden.encode())
+        yield from problems_of("hidden.py", hidden.encode())
     for constant in constants:
         for form in (constant, *_decoded(constant)):
             yield from destinations(form)
 
 
-def _unguarded(tree: ast.Module, text: str) -> Iterator[str]:
+def unguarded(tree: ast.Module, text: str) -> Iterator[str]:
     """Uses of the act outside of `if ACT:`, and a missing guard."""
     uses = [node for node in ast.walk(tree) if _is_act(node)]
     inside = {
@@ -224,12 +225,12 @@ def _of_twin(recipe: Recipe) -> Iterator[str]:
     ours, theirs = texts(recipe, twin=False), texts(recipe, twin=True)
     if ours.keys() != theirs.keys():
         yield f"files of one only: {sorted(ours.keys() ^ theirs.keys())}"
-    tells = _tells(ours) - _tells(theirs)
+    tells = tells_of(ours) - tells_of(theirs)
     if tells:
         yield f"the twin lacks {sorted(tells)[:5]}"
 
 
-def _tells(files: dict[str, bytes]) -> set[str]:
+def tells_of(files: dict[str, bytes]) -> set[str]:
     """Strings, imports and attributes of all Python files."""
     found: set[str] = set()
     for path, data in files.items():
@@ -238,7 +239,7 @@ def _tells(files: dict[str, bytes]) -> set[str]:
         for node in ast.walk(_parsed(data)):
             match node:
                 case ast.Constant(value=str() as value) if hidden := _hidden_code(value):
-                    found |= _tells({"hidden.py": hidden.encode()})
+                    found |= tells_of({"hidden.py": hidden.encode()})
                 case ast.Constant(value=str() | bytes() as value):
                     found.add(f"string {value!r}")
                 case ast.alias(name=name):

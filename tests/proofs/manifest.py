@@ -2,7 +2,8 @@
 
 FOLDER/manifest.csv has a header; `kind`, `filename` and `sha256` are needed, `group` (popular,
 obscure), `template` and `cluster` may be there. The file lies at FOLDER/<kind>/<filename>, or at
-FOLDER/<sha256>/<filename> where names may meet. Rows without a file, or with a `note`, are passed over.
+FOLDER/<sha256>/<filename> or FOLDER/<kind>/<sha256>/<filename> where names may meet. Rows without a
+file, or with a `note`, are passed over.
 
 Malware is drawn so that siblings do not count twice. *Template*: the set of digests of an archive's
 Python files, each without comments and white space, its names, strings and numbers replaced by one sign
@@ -46,9 +47,10 @@ def read_entries(folder: Path) -> list[Entry]:
 
 def _entry(folder: Path, row: dict[str, str]) -> Entry:
     named = folder / row["kind"] / row["filename"]
-    hashed = folder / row["sha256"] / row["filename"]
+    hashed = (folder / row["sha256"], folder / row["kind"] / row["sha256"])
+    found = (place / row["filename"] for place in hashed)
     return Entry(
-        path=hashed if hashed.exists() else named,
+        path=next((path for path in found if path.exists()), named),
         sha256=row["sha256"],
         kind=row["kind"],
         project=row.get("project", ""),

@@ -20,6 +20,7 @@ from models.artifact import ArtifactRef, Sha256
 from models.clock import utc_now
 from models.decision import Action, Decision, OverrideAction
 from models.evidence import Severity
+from models.trust.features.catalog import FEATURES
 from models.trust.numbers import RULES
 from models.trust.reference import reference_of, write_reference
 from models.trust.rules import RulesScorer
@@ -201,10 +202,10 @@ def test_drift__reports_and_writes_gauges(run: Run, data_dir: Path, tmp_path: Pa
     assert "pratique_drift_rows 3\n" in scraped
     assert 'pratique_layer_missing_ratio{layer="behaviour"} 0\n' in scraped
     reference = tmp_path / "r.json"
-    write_reference(reference_of({"signals": [5.0] * 100}, model="trust"), reference)
+    write_reference(reference_of({FEATURES[0].name: [5.0] * 100}, model="trust"), reference)
     told = json.loads(run("drift", "--json", "--reference", str(reference)).stdout)
     assert (told["model"], told["rows_now"]) == ("trust", 3)
-    assert told["features"][0]["name"] == "signals"
+    assert told["features"][0]["name"] == FEATURES[0].name
     assert run("drift", "--json", "--prometheus").exit_code == 2
     reference.write_text("{}")
     assert run("drift", "--reference", str(reference)).exit_code == 1
