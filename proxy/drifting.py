@@ -15,8 +15,8 @@ import models.references
 from models.decision import Decision, LayerStatus
 from models.evidence import Evidence, Layer
 from models.facts import Facts
-from models.trust import plain
 from models.trust.drift import DriftReport, Tally
+from models.trust.features.catalog import FEATURES, vector_of
 from models.trust.reference import LAYER_PREFIX, SCORE, Reference, histogram_of, read_reference
 from proxy.rescoring import PAGE, Progress, walk
 from proxy.store.port import Store
@@ -35,12 +35,8 @@ class Measures:
     vector_of: Callable[[Evidence, Facts | None], tuple[float, ...]]
 
 
-PLAIN = Measures(names=plain.NAMES, vector_of=plain.vector_of)
-
-
-def measures_for(model: str) -> Measures:  # noqa: ARG001 - no model here has features of its own
-    """What the model called `model` sees."""
-    return PLAIN
+CATALOG = Measures(names=tuple(feature.name for feature in FEATURES), vector_of=vector_of)
+"""Every feature, those that no model sees too: a change of sizes or kinds is drift as well."""
 
 
 def shipped_reference(model: str, *, folder: Path = REFERENCES) -> Reference | None:

@@ -113,13 +113,13 @@ class Hearings:
     async def _hear(self, ref: ArtifactRef, *, fresh: bool, given_up: bool) -> Decision:
         begun = time.monotonic()
         policy = self._policy()
+        await self._book.keep(policy)
         before = await self._store.decision_of(ref)
         request = await self._request(ref, before, policy, fresh=fresh, given_up=given_up)
         decision = await self._judge.judge(request)
         self._check(decision, request, policy)
         if before is None and decision.hold is HoldKind.ANALYSIS:
             return decision  # the gate knows this by itself; a row would say nothing
-        await self._book.keep(policy)
         if before is not None and replace(decision, as_of=before.as_of) == before:
             await self._store.put_decision(before)  # no new history, but it ends an observed job
             return before

@@ -16,7 +16,7 @@ from models.evidence import Layer
 from models.trust.drift import DriftReport, Level
 from models.trust.reference import LAYER_PREFIX, SCORE, Reference, reference_of, write_reference
 from proxy import drifting
-from proxy.drifting import PLAIN, Measures, drift, measures_for, shipped_reference
+from proxy.drifting import CATALOG, Measures, drift, shipped_reference
 from proxy.store.port import Store
 from tests.models.examples import NOW, evidence, facts, finding, ref
 from tests.proxy.archive import KINDS, decide, opened
@@ -103,14 +103,13 @@ async def test_drift__holds_a_bounded_number_of_older_files(
 
 
 async def test_drift__of_an_empty_store_is_too_few(store: Store) -> None:
-    report = await drift(store, measures=PLAIN, reference=None, since=SINCE)
+    report = await drift(store, measures=CATALOG, reference=None, since=SINCE)
     assert report.rows_now == 0
     assert {one.level for one in report.columns} == {Level.TOO_FEW}
 
 
-def test_measures_for__have_a_number_for_each_name() -> None:
-    measures = measures_for("rules-2")
-    assert len(measures.vector_of(evidence(), facts())) == len(measures.names)
+def test_catalog__has_a_number_for_each_name() -> None:
+    assert len(CATALOG.vector_of(evidence(), facts())) == len(CATALOG.names)
 
 
 def test_shipped_reference__is_that_of_the_model_or_none(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from models.trust.reference import LAYER_PREFIX, read_reference
 from proxy.cli.commands.rescore import progress_on
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store_to_read
-from proxy.drifting import drift, measures_for, shipped_reference
+from proxy.drifting import CATALOG, drift, shipped_reference
 from proxy.policyfile import PolicyFile
 from proxy.scorers import scorer_of
 from proxy.settings import Settings
@@ -93,7 +93,7 @@ def drift_(
     async def work(store: Store) -> DriftReport:
         return await drift(
             store,
-            measures=measures_for(model),
+            measures=CATALOG,
             reference=chosen,
             since=utc_now() - timedelta(days=days),
             progress=progress_on(sys.stderr.isatty()),

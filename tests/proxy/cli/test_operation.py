@@ -1,4 +1,4 @@
-"""`pratique rescore`, `replay`, `drift` and `verdict`, run as a person runs them, on a store of files."""
+"""`pratique rescore`, `replay`, `drift` and `verdict`, on a store of files."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import json
 import os
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from models.artifact import ArtifactRef, Sha256
 from models.clock import utc_now
 from models.decision import Action, Decision, OverrideAction
 from models.evidence import Severity
+from models.trust.features.catalog import FEATURES
 from models.trust.numbers import RULES
 from models.trust.reference import reference_of, write_reference
 from models.trust.rules import RulesScorer
+from proxy.cli.main import main
 from proxy.cli.store import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
@@ -31,8 +32,7 @@ from tests.models.examples import evidence, facts, finding, override, ref
 from tests.proxy.archive import decide
 from tests.proxy.store.values import make_fetch
 
-ROOT = Path(__file__).parent.parent.parent.parent
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Result]
 DATA = b"the bytes of a wheel"
 SERVED = ref("demo-2.0-py3-none-any.whl", Sha256(hashlib.sha256(DATA).hexdigest()))
 HELD = ref("held-1.0-py3-none-any.whl", Sha256("b" * 64))
@@ -49,23 +49,17 @@ def data_dir() -> Path:
 
 @pytest.fixture
 def run(data_dir: Path) -> Run:
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("PRATIQUE_")}
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "proxy", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            cwd="/",
-            env=kept
-            | {
-                "PYTHONPATH": str(ROOT),
-                "COLUMNS": "200",
-                "PRATIQUE_DATA_DIR": str(data_dir),
-                "PRATIQUE_PUBLIC_URL": "https://pratique.example.test",
-            },
-        )
+    """In this process, which owns the folder: as another one it would become its owner for good."""
+    assert data_dir.stat().st_uid == os.geteuid()
+    environment = {
+        **{name: None for name in os.environ if name.startswith("PRATIQUE_")},
+        "COLUMNS": "200",
+        "PRATIQUE_DATA_DIR": str(data_dir),
+        "PRATIQUE_PUBLIC_URL": "https://pratique.example.test",
+    }
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments, env=environment, prog_name="pratique")
 
     return call
 
@@ -125,15 +119,15 @@ def test_rescore__shows_flips_without_touching_the_store(
     filled(data_dir)
     before = dump(data_dir)
     same = run("rescore")
-    assert same.returncode == 0, same.stderr
+    assert same.exit_code == 0, same.stderr
     assert "No action would change" in same.stdout
-    assert run("rescore", "--scorer", "rules").returncode == 0
+    assert run("rescore", "--scorer", "rules").exit_code == 0
     strict = tmp_path / "strict.toml"
     strict.write_text(
         'mode = "enforce"\n[[rule]]\nname = "low"\noutcome = "deny"\nseverity = "low"'
     )
     done = run("rescore", "--policy", str(strict))
-    assert done.returncode == 3, done.stderr
+    assert done.exit_code == 3, done.stderr
     assert "2 would be stricter" in done.stdout
     first, second = (line for line in done.stdout.splitlines() if ".whl" in line)
     assert re.search(r"demo-2\.0\S+ +SERVE +DENY +\d+ → \d+ +3 +It falls under .* rule low", first)
@@ -153,7 +147,7 @@ def test_rescore__of_an_unknown_scorer_or_no_store_is_one_sentence(
     assert "There is no store" in run("rescore").stderr
     filled(data_dir)
     done = run("rescore", "--scorer", "oracle")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "rules-" in done.stderr
 
 
@@ -162,7 +156,7 @@ def test_replay__exit_codes_tell_how_it_ended(run: Run, data_dir: Path) -> None:
     before = dump(data_dir)
     for decision in made.values():
         done = run("replay", decision.id.upper())
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.exit_code == 0, done.stdout + done.stderr
         assert "bit for bit" in done.stdout
     assert dump(data_dir) == before
 
@@ -185,36 +179,36 @@ def test_replay__exit_codes_tell_how_it_ended(run: Run, data_dir: Path) -> None:
 
     rounded, differs, gone = asyncio.run(spoil())
     done = run("replay", rounded.id)
-    assert done.returncode == 3, done.stdout
+    assert done.exit_code == 3, done.stdout
     assert "score.layers[0].score" in done.stdout
     done = run("replay", differs.id)
-    assert done.returncode == 4
+    assert done.exit_code == 4
     assert re.search(r'action +"DENY" +"SERVE"', done.stdout)
     done = run("replay", gone.id)
-    assert done.returncode == 5
+    assert done.exit_code == 5
     assert OTHER_MODEL.digest in done.stdout
     assert "without it is the same" in done.stdout
     told = json.loads(run("replay", "--json", gone.id).stdout)
     assert (told["outcome"], told["gone"][0]["part"]) == ("not-whole", "model")
-    assert run("replay", "nonsense").returncode == 1
+    assert run("replay", "nonsense").exit_code == 1
 
 
 def test_drift__reports_and_writes_gauges(run: Run, data_dir: Path, tmp_path: Path) -> None:
     filled(data_dir)
     done = run("drift")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "Too few" in done.stdout
     scraped = run("drift", "--prometheus").stdout
     assert "pratique_drift_rows 3\n" in scraped
     assert 'pratique_layer_missing_ratio{layer="behaviour"} 0\n' in scraped
     reference = tmp_path / "r.json"
-    write_reference(reference_of({"signals": [5.0] * 100}, model="trust"), reference)
+    write_reference(reference_of({FEATURES[0].name: [5.0] * 100}, model="trust"), reference)
     told = json.loads(run("drift", "--json", "--reference", str(reference)).stdout)
     assert (told["model"], told["rows_now"]) == ("trust", 3)
-    assert told["features"][0]["name"] == "signals"
-    assert run("drift", "--json", "--prometheus").returncode == 2
+    assert told["features"][0]["name"] == FEATURES[0].name
+    assert run("drift", "--json", "--prometheus").exit_code == 2
     reference.write_text("{}")
-    assert run("drift", "--reference", str(reference)).returncode == 1
+    assert run("drift", "--reference", str(reference)).exit_code == 1
 
 
 def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_path: Path) -> None:
@@ -222,9 +216,9 @@ def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_p
     before = dump(data_dir)
     folder = scratch_folder()
     key, public = folder / "k.pem", folder / "k.pem.pub"
-    assert run("verdict", "key", str(key)).returncode == 0
+    assert run("verdict", "key", str(key)).exit_code == 0
     again = run("verdict", "key", str(key))
-    assert again.returncode == 1
+    assert again.exit_code == 1
     assert "never overwritten" in again.stderr
     artifact, other = tmp_path / SERVED.filename, tmp_path / "other.whl"
     artifact.write_bytes(DATA)
@@ -232,11 +226,11 @@ def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_p
 
     file = folder / "demo.json"
     exported = run("verdict", "export", SERVED.sha256, "--key", str(key), "-o", str(file))
-    assert exported.returncode == 0, exported.stderr
+    assert exported.exit_code == 0, exported.stderr
     by_id = run("verdict", "export", made["demo"].id, "--key", str(key))
     assert by_id.stdout == file.read_text()
     checked = run("verdict", "verify", str(file), "--key", str(public), str(artifact))
-    assert checked.returncode == 0, checked.stderr
+    assert checked.exit_code == 0, checked.stderr
     assert checked.stdout.startswith(f"GENUINE PASSED: {SERVED.filename}\n")
     assert "the file has these bytes" in checked.stdout
     assert "decided by https://pratique.example.test on" in checked.stdout
@@ -248,30 +242,30 @@ def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_p
         refused = folder / f"{project}.json"
         run("verdict", "export", made[project].id, "--key", str(key), "-o", str(refused))
         done = run("verdict", "verify", str(refused), "--key", str(public))
-        assert done.returncode == 3
+        assert done.exit_code == 3
         assert "GENUINE FAILED" in done.stdout
 
     wrong = run("verdict", "verify", str(file), "--key", str(public), str(other))
-    assert wrong.returncode == 4
+    assert wrong.exit_code == 4
     assert "about other bytes" in wrong.stderr
     assert (
         run(
             "verdict", "verify", str(file), "--key", str(public), "--verifier", "https://else.test"
-        ).returncode
+        ).exit_code
         == 4
     )
     run("verdict", "key", str(folder / "k2.pem"))
     stranger = run("verdict", "verify", str(file), "--key", str(folder / "k2.pem.pub"))
-    assert stranger.returncode == 4
+    assert stranger.exit_code == 4
     assert "was not signed by this key" in stranger.stderr
     private = run("verdict", "verify", str(file), "--key", str(key))
-    assert private.returncode == 1
+    assert private.exit_code == 1
     assert "private key" in private.stderr
     bare = run("verdict", "export", made["demo"].id)
     assert "not signed" in bare.stderr
     (folder / "bare.json").write_text(bare.stdout)
     unsigned = run("verdict", "verify", str(folder / "bare.json"), "--key", str(public))
-    assert unsigned.returncode == 4
+    assert unsigned.exit_code == 4
     assert "no signed envelope" in unsigned.stderr
     assert dump(data_dir) == before
 
@@ -294,13 +288,13 @@ def test_verdict_export__only_of_what_is_in_force(run: Run, data_dir: Path) -> N
 
     newer = asyncio.run(go_on())
     replaced = run("verdict", "export", old.id)
-    assert replaced.returncode == 1
+    assert replaced.exit_code == 1
     assert f"{newer.id} is in force" in replaced.stderr
     over = run("verdict", "export", ended.id)
-    assert over.returncode == 1
+    assert over.exit_code == 1
     assert "ended on" in over.stderr
-    assert run("verdict", "export", "0" * 64).returncode == 1
-    assert run("verdict", "export", "nonsense").returncode == 1
+    assert run("verdict", "export", "0" * 64).exit_code == 1
+    assert run("verdict", "export", "nonsense").exit_code == 1
 
     async def another_name() -> None:
         store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
@@ -311,6 +305,6 @@ def test_verdict_export__only_of_what_is_in_force(run: Run, data_dir: Path) -> N
 
     asyncio.run(another_name())
     several = run("verdict", "export", SERVED.sha256)
-    assert several.returncode == 1
+    assert several.exit_code == 1
     assert newer.id in several.stderr
     assert "2 decisions" in several.stderr
