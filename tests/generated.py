@@ -16,6 +16,7 @@ from analyzer.static.catalog import STATIC
 from analyzer.static.result import Reach
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
+from tests.features_page import features_page
 from tests.graph_page import graph_page
 from tests.proofs.pages import OWN_PAGES
 from tests.traces_page import traces_page
@@ -30,6 +31,7 @@ def pages() -> dict[str, str]:
         "facts.md": "\n".join(facts_page()) + "\n",
         "detectors.md": "\n".join(detectors_page()) + "\n",
         "static.md": "\n".join(static_page()) + "\n",
+        "features.md": "\n".join(features_page()) + "\n",
         "graph.md": "\n".join(graph_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",

@@ -154,20 +154,24 @@ def _operations(column: str) -> Compute:
     return lambda found: sum(row.count for row in found.system_calls if row.name in names)
 
 
-def _pattern(rank: int) -> Compute:
-    return lambda found: _ranked(found.patterns, rank, _plain)
+def frequencies(rows: Iterable[PatternRow], *, tagged: bool = False) -> list[tuple[str, int]]:
+    """(trigram as the dataset writes it, how often), the most frequent first, then by text.
 
-
-def _tagged_pattern(rank: int) -> Compute:
-    return lambda found: _ranked(found.patterns, rank, _tagged)
-
-
-def _ranked(rows: Iterable[PatternRow], rank: int, name: Callable[[PatternRow], str]) -> str:
+    `tagged`: those with what the first call failed with are told apart.
+    """
+    name = _tagged if tagged else _plain
     counts: Counter[str] = Counter()
     for row in rows:
         counts[name(row)] += row.count
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ordered[rank - 1][0] if rank <= len(ordered) else ""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _pattern(rank: int, *, tagged: bool = False) -> Compute:
+    def compute(found: Categories) -> Value:
+        ordered = frequencies(found.patterns, tagged=tagged)
+        return ordered[rank - 1][0] if rank <= len(ordered) else ""
+
+    return compute
 
 
 def _plain(row: PatternRow) -> str:
@@ -306,7 +310,7 @@ FEATURES: tuple[Feature, ...] = (
             kind=Kind.PATTERN,
             unit="calls",
             meaning=f"number {rank} in frequency of trigrams with what the first call failed with",
-            compute=_tagged_pattern(rank),
+            compute=_pattern(rank, tagged=True),
         )
         for rank in range(1, TOP + 1)
     ),

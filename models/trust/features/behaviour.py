@@ -1,0 +1,334 @@
+"""Features of a run, phase by phase: the artifact's own acts, detectors, contact with planted secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from models.behaviour import ActKind
+from models.evidence import Layer, ProofKind
+from models.phase import Phase
+from models.trust.features.feature import Direction, Feature, Measure
+from models.trust.features.measures import (
+    HIGH,
+    MEDIUM,
+    NOT_MEASURED,
+    PHASE_WORDS,
+    UNASKED,
+    acts_in,
+    phase_ids,
+    phase_rank,
+    phase_signal,
+    run_ids,
+    run_rank,
+    run_signal,
+    slug,
+)
+from models.trust.features.subject import Subject
+from models.vocabulary import finding_title
+
+FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "secrets": (
+            *("canary-left", "canary-argument-left", "decoy-read-then-sent", "decoys-collected"),
+            *("secrets-searched", "environment-dump", "decoy-read", "decoy-written"),
+            "metadata-service",
+        ),
+        "network": (
+            *("service-channel", "native-connect", "network-connect", "network-scan"),
+            *("network-listen", "dns-exfiltration", "dga-burst", "dns-lookup", "mining"),
+        ),
+        "programs": (
+            *("reverse-shell", "exec-memory", "exec-downloaded", "exec-dropped", "exec-hidden"),
+            *("foreign-runtime", "exec-downloader", "exec-shell", "exec-process"),
+        ),
+        "lasting": (
+            *("persistence-write", "agent-config-write", "start-hook-acts", "process-outlived"),
+            *("worm-publish", "writes-outside"),
+        ),
+        "evasion": (
+            *("acts-later", "escape-attempt", "denied-calls", "sandbox-probing"),
+            "process-injection",
+        ),
+        "tampering": (
+            *("monkey-patch", "mass-file-change", "own-files-deleted", "others-files-changed"),
+        ),
+    }
+)
+"""Family → its detectors. A family's worst generalises to a technique that training never saw."""
+_FAMILY_WORDS = {
+    "secrets": "contact with planted secrets",
+    "network": "use of the network",
+    "programs": "programs that were run",
+    "lasting": "what outlives the run",
+    "evasion": "what hides from being watched, or breaks out",
+    "tampering": "changes to code and files of others",
+}
+DETECTORS = tuple(identity for ids in FAMILIES.values() for identity in ids)
+_KNOWN = frozenset(DETECTORS)
+
+_COUNTED = (
+    ("execs", "programs executed, or tried to be"),
+    ("connects", "connections opened, or tried to be"),
+    ("dns_queries", "host names asked for"),
+    ("conversations", "conversations that the sinkhole held"),
+    ("hosts", "different host names contacted"),
+    ("permission_changes", "changes of permissions"),
+    ("denied_calls", "calls that the box refused"),
+    ("decoy_touches", "touches of planted files"),
+    ("memfds", "files made in memory"),
+)
+"""Removals and renames are not among them: every module that is compiled renames a file, so that
+they tell size; what they mean where they mean something is told by detectors and patterns."""
+_PATTERNS = (
+    ("connect_write_chmod_exec", "files written after a connect, made executable, and executed"),
+    ("download_then_exec", "programs executed that were written after a downloader had run"),
+    ("memfd_then_exec", "programs executed from memory"),
+    ("exec_then_unlink", "programs executed and then removed"),
+    ("socket_onto_stdio_then_exec", "programs executed whose input and output were one socket"),
+    ("detach_then_connect", "connections by processes that had left their session"),
+    ("decoy_open_then_send", "kinds of planted secrets opened before bytes were sent"),
+    ("many_renames", "renames in folders with many of them"),
+    ("connect_fan_out", "addresses and ports that one process tree tried, where they are many"),
+    ("lookup_fan_out", "names looked up in one phase, where they are many"),
+    ("probes_then_exit", "processes that looked for a sandbox, and ended without contact"),
+)
+_ACTS = (
+    (ActKind.HOST, "hosts", "hosts reached for"),
+    (ActKind.EXECUTABLE, "programs", "programs run"),
+    (ActKind.WRITTEN, "written", "places outside of its own folders that were written to"),
+    (ActKind.CALL, "calls", "kinds of rare system calls"),
+    (ActKind.LISTENS, "listens", "ports listened on"),
+)
+_WHEN: tuple[tuple[str, tuple[Phase, ...], str], ...] = (
+    ("build", (Phase.INSTALL,), "at build and install"),
+    ("unasked", (Phase.START, Phase.IMPORT, Phase.WAIT), "at start, import and second start"),
+    ("use", (Phase.USE,), "in use"),
+)
+"""Builds run programs by trade, and use is asked for; in between nobody asks for anything."""
+_EARLIER = (Phase.START, Phase.IMPORT)
+_HELD_BACK = (
+    *((kind, name, meaning) for kind, name, meaning in _ACTS),
+    (ActKind.DECOY, "decoys", "kinds of planted secrets touched"),
+)
+
+
+def _feature(name: str, unit: str, meaning: str, measure: Measure) -> Feature:
+    return Feature(
+        name=name,
+        layer=Layer.BEHAVIOUR,
+        unit=unit,
+        direction=Direction.RISES,
+        meaning=meaning,
+        measure=measure,
+    )
+
+
+def _profiled(subject: Subject, phases: Iterable[Phase]) -> bool:
+    """Whether any of these phases ran, and what was done is known as acts."""
+    return subject.evidence.profile is not None and not subject.ran.isdisjoint(phases)
+
+
+def _distinct(kind: ActKind, phases: tuple[Phase, ...]) -> Measure:
+    def measure(subject: Subject) -> float:
+        if not _profiled(subject, phases):
+            return NOT_MEASURED
+        return float(len(acts_in(subject, kind, phases)))
+
+    return measure
+
+
+def _decoys(phases: tuple[Phase, ...], *, changed: bool) -> Measure:
+    """Kinds of planted things that were read, or changed (`models.behaviour.ActKind.DECOY`)."""
+
+    def measure(subject: Subject) -> float:
+        if not _profiled(subject, phases):
+            return NOT_MEASURED
+        touched = acts_in(subject, ActKind.DECOY, phases)
+        return float(sum([value.endswith(" changed") is changed for value in touched]))
+
+    return measure
+
+
+def _held_back(kind: ActKind) -> Measure:
+    """Acts of the second start that neither the first nor the first import made."""
+
+    def measure(subject: Subject) -> float:
+        both = Phase.WAIT in subject.ran and not subject.ran.isdisjoint(_EARLIER)
+        if not both or subject.evidence.profile is None:
+            return NOT_MEASURED
+        before = acts_in(subject, kind, _EARLIER)
+        return float(len(acts_in(subject, kind, (Phase.WAIT,)) - before))
+
+    return measure
+
+
+def _left(phases: frozenset[Phase]) -> Measure:
+    """Kinds of planted secrets that left the box in these phases."""
+
+    def measure(subject: Subject) -> float:
+        if subject.ran.isdisjoint(phases):
+            return NOT_MEASURED
+        left = {f.what for f in subject.findings if f.id == "canary-left" and f.phase in phases}
+        return float(len(left))
+
+    return measure
+
+
+def _proofs(subject: Subject) -> float:
+    if not subject.ran:
+        return NOT_MEASURED
+    return float(sum([found.proof is ProofKind.CANARY_LEFT for found in subject.findings]))
+
+
+def _arguments(subject: Subject) -> float:
+    if not subject.ran:
+        return NOT_MEASURED
+    return float(sum([found.id == "canary-argument-left" for found in subject.findings]))
+
+
+PHASES: tuple[Feature, ...] = (
+    *(
+        _feature(
+            f"run.{word}_{name}",
+            "count",
+            f"{meaning}, in {phase.value}",
+            phase_signal(name, phase),
+        )
+        for phase, word in PHASE_WORDS.items()
+        for name, meaning in _COUNTED
+    ),
+    *(
+        _feature(
+            f"run.{word}_worst",
+            "severity",
+            f"the worst finding of {phase.value}",
+            phase_rank(_KNOWN, phase),
+        )
+        for phase, word in PHASE_WORDS.items()
+    ),
+    *(
+        _feature(
+            f"run.{word}_ids",
+            "count",
+            f"different detectors at medium or worse in {phase.value}",
+            phase_ids(_KNOWN, phase, MEDIUM),
+        )
+        for phase, word in PHASE_WORDS.items()
+    ),
+    _feature(
+        "run.unasked_worst",
+        "severity",
+        "the worst finding of the phases in which nobody asked it for anything",
+        phase_rank(_KNOWN, *UNASKED),
+    ),
+    _feature(
+        "run.attributes_replaced",
+        "count",
+        "attributes of other modules that an import replaced",
+        phase_signal("attributes_replaced", Phase.IMPORT),
+    ),
+    _feature(
+        "run.processes_lingering",
+        "count",
+        "processes that were still there when the run ended",
+        run_signal("processes_lingering"),
+    ),
+)
+
+FOUND: tuple[Feature, ...] = (
+    *(
+        _feature(
+            f"found.{slug(identity)}",
+            "severity",
+            f"`{identity}`: it {finding_title(identity)}",
+            run_rank(identity),
+        )
+        for identity in DETECTORS
+    ),
+    *(
+        _feature(
+            f"found.family_{family}",
+            "severity",
+            f"the worst of {_FAMILY_WORDS[family]}",
+            run_rank(*ids),
+        )
+        for family, ids in FAMILIES.items()
+    ),
+    _feature(
+        "found.ids_high", "count", "different detectors at high or worse", run_ids(DETECTORS, HIGH)
+    ),
+    _feature(
+        "found.ids_medium",
+        "count",
+        "different detectors at medium or worse",
+        run_ids(DETECTORS, MEDIUM),
+    ),
+    *(
+        _feature(f"pattern.{name}", "count", meaning, run_signal(f"pattern_{name}"))
+        for name, meaning in _PATTERNS
+    ),
+)
+
+CANARIES: tuple[Feature, ...] = (
+    _feature(
+        "canary.kinds_left_unasked",
+        "count",
+        "kinds of planted secrets that left the box unasked",
+        _left(frozenset(UNASKED)),
+    ),
+    _feature(
+        "canary.kinds_left_use",
+        "count",
+        "kinds of planted secrets that left the box in use",
+        _left(frozenset({Phase.USE})),
+    ),
+    _feature("canary.proofs", "count", "findings that prove that a planted secret left", _proofs),
+    _feature("canary.arguments_left", "count", "values given in use that left the box", _arguments),
+    *(
+        _feature(
+            f"canary.kinds_read_{name}",
+            "count",
+            f"kinds of planted secrets that were read {meaning}",
+            _decoys(phases, changed=False),
+        )
+        for name, phases, meaning in _WHEN
+    ),
+    *(
+        _feature(
+            f"canary.kinds_changed_{name}",
+            "count",
+            f"kinds of planted files that were changed {meaning}",
+            _decoys(phases, changed=True),
+        )
+        for name, phases, meaning in _WHEN
+    ),
+)
+
+ACTS: tuple[Feature, ...] = (
+    *(
+        _feature(
+            f"acts.{name}_{when}",
+            "count",
+            f"different {meaning} {words}",
+            _distinct(kind, phases),
+        )
+        for kind, name, meaning in _ACTS
+        for when, phases, words in _WHEN
+    ),
+    _feature(
+        "acts.start_hooks",
+        "count",
+        "start hooks that it installs",
+        _distinct(ActKind.START_HOOK, (Phase.START,)),
+    ),
+    *(
+        _feature(
+            f"later.{name}",
+            "count",
+            f"{meaning} at the second start and not before it",
+            _held_back(kind),
+        )
+        for kind, name, meaning in _HELD_BACK
+    ),
+)
