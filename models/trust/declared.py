@@ -20,6 +20,8 @@ from models.trust.layers import PROVENANCE_SOURCE, VERIFIED_SIGNAL
 
 BOUND = "declared-bound"
 """The code of the contribution that keeps a sum within its bounds."""
+WATCHED_PROJECT = "watched-project"
+WATCHED_RELEASE = "watched-release"
 WATCHED_SCORE_MAX = 80
 """The highest score of what is watched: the top of MONITOR."""
 MILLI_MAX = 20_000
@@ -105,16 +107,18 @@ def declared_contributions(
     return found
 
 
-def watched(facts: Facts | None, numbers: Declared) -> str:
-    """Why a file is watched whatever else is known, as a sentence; empty: it is not."""
+def watched(facts: Facts | None, numbers: Declared) -> tuple[str, str]:
+    """Why a file is watched whatever else is known: a code and a sentence; both empty: it is not."""
     if facts is None:
-        return ""
+        return "", ""
     project, release = facts.project_age_days, facts.age_days
     if project is not None and project < numbers.watched_project_days:
-        return f"A project younger than {numbers.watched_project_days} days is watched."
+        days = numbers.watched_project_days
+        return WATCHED_PROJECT, f"A project younger than {days} days is watched."
     if release is not None and release < numbers.watched_release_days:
-        return f"A release younger than {numbers.watched_release_days} days is watched."
-    return ""
+        days = numbers.watched_release_days
+        return WATCHED_RELEASE, f"A release younger than {days} days is watched."
+    return "", ""
 
 
 def _moved(*lines: Contribution) -> tuple[Contribution, ...]:

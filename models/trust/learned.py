@@ -27,6 +27,7 @@ from models.trust.layers import (
 from models.trust.numbers import RULES, SCORE_MAX, RulesNumbers
 from models.trust.rules import with_cap, worst_severity
 from models.trust.scale import Scale
+from models.trust.shares import apportioned
 
 REVISION = 1
 """Part of every learned scorer's digest. It rises when the arithmetic around the model changes."""
@@ -35,7 +36,6 @@ SHOWN_MAX = 8
 REST = "rest"
 UNMEASURED = "unmeasured"
 """What features without a value add: not known is not the same as nothing."""
-WATCHED = "watched"
 NOTHING_MEASURED = "nothing-measured"
 _SEEN = (Layer.METADATA, Layer.BEHAVIOUR)
 """Layers that look at the artifact itself."""
@@ -155,10 +155,10 @@ class LearnedScorer:
         cap = SCORE_MAX if worst is None else self.numbers.cap(worst)
         capped = with_cap(layers, findings, worst, cap)
         by_layer = {layer.layer: layer for layer in layers}
-        reason = watched(facts, self.card.declared)
-        if reason and by_layer[Layer.REPUTATION].score is not None:
+        code, sentence = watched(facts, self.card.declared)
+        if code and by_layer[Layer.REPUTATION].score is not None:
             cap = min(cap, WATCHED_SCORE_MAX)
-            capped = _with_line(capped, Layer.REPUTATION, WATCHED, reason)
+            capped = _with_line(capped, Layer.REPUTATION, code, sentence)
         if all(by_layer[layer].score is None for layer in _SEEN):
             cap = min(cap, self.numbers.nothing_measured)
             sentence = "Nothing of the file itself is known, and ignorance proves nothing."
@@ -192,21 +192,6 @@ def learned_digest(
             "rules": numbers,
         }
     )
-
-
-def apportioned(values: Sequence[float], whole: int) -> list[int]:
-    """Whole numbers beside `values` that sum to `whole` exactly: the largest remainders round up.
-
-    `values` must sum to `whole` but for the last bits; each result is less than 1 away.
-    """
-    floors = [math.floor(value) for value in values]
-    order = sorted(range(len(values)), key=lambda at: (floors[at] - values[at], at))
-    missing = whole - sum(floors)
-    for at in order[: max(missing, 0)]:
-        floors[at] += 1
-    if missing < 0:  # a sum of many floors may lie a hair above an exact whole
-        floors[0] += missing
-    return floors
 
 
 def has_score(status: LayerStatus) -> bool:

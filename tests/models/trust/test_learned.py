@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.canonical import digest_of_bytes
@@ -24,7 +24,6 @@ from models.trust.learned import (
     SHOWN_MAX,
     UNMEASURED,
     LearnedScorer,
-    apportioned,
     learned_digest,
 )
 from models.trust.numbers import RULES
@@ -238,13 +237,3 @@ def test_digest__covers_card_model_and_caps() -> None:
     }
     assert len(others | {base}) == 5
     assert DECLARED.lowest < 0
-
-
-@settings(max_examples=300)
-@given(st.lists(st.floats(-5000, 5000), min_size=1, max_size=50))
-def test_apportioned__sums_exactly_and_stays_near(values: list[float]) -> None:
-    whole = round(math.fsum(values))
-    values[0] += whole - math.fsum(values)
-    shares = apportioned(values, whole)
-    assert sum(shares) == whole
-    assert all(abs(share - value) <= 1 for share, value in zip(shares, values, strict=True))
