@@ -35,7 +35,7 @@ _RUN: Mapping[str, str] = MappingProxyType(
         "connects": "opened connections{to}{phase}",
         "dns_queries": "looked up host names{phase}",
         "conversations": "talked to other machines{to}{phase}",
-        "hosts": "reached for other machines{to}{phase}",
+        "hosts": "reached out over the network{to}{phase}",
         "permission_changes": "changed permissions of files{phase}",
         "denied_calls": "tried calls that its sandbox refuses{phase}",
         "decoy_touches": "touched planted secrets{phase}",
@@ -45,7 +45,7 @@ _RUN: Mapping[str, str] = MappingProxyType(
     }
 )
 _ACTED = {
-    "hosts": "reached for other machines{to}",
+    "hosts": "reached out over the network{to}",
     "programs": "ran programs",
     "written": "wrote outside of its own folders",
     "calls": "made rare system calls",
@@ -58,7 +58,7 @@ _WHEN = {
     "use": " in use",
 }
 _NEW = {
-    "hosts": "reached for other machines{to}",
+    "hosts": "reached out over the network{to}",
     "executables": "ran programs",
     "written": "wrote outside of its own folders",
     "decoys": "touched planted secrets",
@@ -109,7 +109,7 @@ CLAUSES: Mapping[str, str] = MappingProxyType(
         "names.lookalikes": "has a name that is easily taken for another project's",
         "names.near": "has a name one slip away from a popular one",
         "release.new_sinks": "has code that acts where the release before had none",
-        "release.new_hosts": "names hosts that the release before did not{to}",
+        "release.new_hosts": "names hosts that the release before did not",
         "release.new_binaries": "carries programs that the release before did not",
         "release.new_hooks": "has hooks that the release before did not",
         "release.first_sinks": "has code that acts unasked for the first time",
@@ -132,7 +132,7 @@ CLAUSES: Mapping[str, str] = MappingProxyType(
         "pattern.download_then_exec": "ran programs that it had downloaded{to}",
         "pattern.memfd_then_exec": "ran programs from memory",
         "pattern.exec_then_unlink": "ran programs and removed them",
-        "pattern.socket_onto_stdio_then_exec": "ran programs that a connection speaks to{to}",
+        "pattern.socket_onto_stdio_then_exec": "ran programs that a connection speaks to",
         "pattern.detach_then_connect": "opened connections from a process that had hidden itself{to}",
         "pattern.decoy_open_then_send": "opened planted secrets before it sent data{to}",
         "pattern.many_renames": "renamed many files in one folder",

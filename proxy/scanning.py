@@ -32,7 +32,7 @@ from models.errors import CapabilityRefused, UpstreamError, UpstreamNotFound, Va
 from models.evidence import Evidence
 from models.facts import Facts
 from models.judgement import JudgeRequest
-from models.work import Lease, ResolvedSet, ResolveRequest
+from models.work import EvidencePost, Lease, ResolvedSet, ResolveRequest
 from policies.policy import Policy
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
@@ -190,6 +190,11 @@ class Scanner:
         name = since.ref.filename if since else ""
         return Scanned(decision=decision, evidence=evidence, facts=facts, since=name)
 
+    async def observe(self, found: Found) -> EvidencePost:
+        """Analyse a file and judge nothing; no source of facts is asked."""
+        unknown = Facts(ref=found.ref, as_of=self._clock(), missing=("page",))
+        return await self._run(found, unknown)
+
     async def _fetch(self, page: ProjectPage, file: IndexFile) -> Found:
         ref = ArtifactRef(
             index=self._upstream.name,
@@ -211,13 +216,25 @@ class Scanner:
         now, ref, page = self._clock(), found.ref, found.page
         listed = page is not None and page.file(ref.filename, ref.sha256) is not None
         facts = await self._inquiry.facts(ref, page if listed else None, now)
+        known = facts or Facts(ref=ref, as_of=now, missing=("page",))
+        post = await self._run(found, known, baseline, contents)
+        return facts, post.evidence
+
+    async def _run(
+        self,
+        found: Found,
+        facts: Facts,
+        baseline: Baseline | None = None,
+        contents: ContentsBaseline | None = None,
+    ) -> EvidencePost:
+        ref, now = found.ref, self._clock()
         lease = Lease(
             lease_id=secrets.token_hex(8),
             job_id=1,
             ref=ref,
             size_bytes=len(found.data),
             attempt=1,
-            facts=facts or Facts(ref=ref, as_of=now, missing=("page",)),
+            facts=facts,
             expires_at=now + LEASE,
             plan=self._policy.plan,
             baseline=baseline,
@@ -225,7 +242,7 @@ class Scanner:
         )
         descriptor = sealed(found.data, ref.sha256)
         try:
-            post = await analyse(
+            return await analyse(
                 lease=lease,
                 artifact_fd=descriptor,
                 sandbox=self._sandbox,
@@ -236,7 +253,6 @@ class Scanner:
             )
         finally:
             os.close(descriptor)
-        return facts, post.evidence
 
 
 def _baseline(older: Evidence) -> Baseline | None:

@@ -16,6 +16,7 @@ from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
 from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
+from proxy.cli.commands.research import research
 from proxy.cli.commands.scan import scan
 from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
@@ -57,6 +58,6 @@ def main() -> None:
 
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
-    *(override, token, policy, doctor, config, demo),
+    *(override, token, policy, doctor, config, demo, research),
 ):
     main.add_command(command)

@@ -1,21 +1,18 @@
-"""Features of a run, phase by phase: the artifact's own acts, detectors, contact with planted secrets."""
+"""Features of a run, phase by phase: what the artifact itself did, and which detectors it met."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from models.behaviour import ActKind
-from models.evidence import Layer, ProofKind
+from models.evidence import Layer
 from models.phase import Phase
 from models.trust.features.feature import Direction, Feature, Measure
 from models.trust.features.measures import (
     HIGH,
     MEDIUM,
-    NOT_MEASURED,
     PHASE_WORDS,
     UNASKED,
-    acts_in,
     phase_ids,
     phase_rank,
     phase_signal,
@@ -24,7 +21,6 @@ from models.trust.features.measures import (
     run_signal,
     slug,
 )
-from models.trust.features.subject import Subject
 from models.vocabulary import finding_title
 
 FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -93,24 +89,6 @@ _PATTERNS = (
     ("lookup_fan_out", "names looked up in one phase, where they are many"),
     ("probes_then_exit", "processes that looked for a sandbox, and ended without contact"),
 )
-_ACTS = (
-    (ActKind.HOST, "hosts", "hosts reached for"),
-    (ActKind.EXECUTABLE, "programs", "programs run"),
-    (ActKind.WRITTEN, "written", "places outside of its own folders that were written to"),
-    (ActKind.CALL, "calls", "kinds of rare system calls"),
-    (ActKind.LISTENS, "listens", "ports listened on"),
-)
-_WHEN: tuple[tuple[str, tuple[Phase, ...], str], ...] = (
-    ("build", (Phase.INSTALL,), "at build and install"),
-    ("unasked", (Phase.START, Phase.IMPORT, Phase.WAIT), "at start, import and second start"),
-    ("use", (Phase.USE,), "in use"),
-)
-"""Builds run programs by trade, and use is asked for; in between nobody asks for anything."""
-_EARLIER = (Phase.START, Phase.IMPORT)
-_HELD_BACK = (
-    *((kind, name, meaning) for kind, name, meaning in _ACTS),
-    (ActKind.DECOY, "decoys", "kinds of planted secrets touched"),
-)
 
 
 def _feature(name: str, unit: str, meaning: str, measure: Measure) -> Feature:
@@ -122,69 +100,6 @@ def _feature(name: str, unit: str, meaning: str, measure: Measure) -> Feature:
         meaning=meaning,
         measure=measure,
     )
-
-
-def _profiled(subject: Subject, phases: Iterable[Phase]) -> bool:
-    """Whether any of these phases ran, and what was done is known as acts."""
-    return subject.evidence.profile is not None and not subject.ran.isdisjoint(phases)
-
-
-def _distinct(kind: ActKind, phases: tuple[Phase, ...]) -> Measure:
-    def measure(subject: Subject) -> float:
-        if not _profiled(subject, phases):
-            return NOT_MEASURED
-        return float(len(acts_in(subject, kind, phases)))
-
-    return measure
-
-
-def _decoys(phases: tuple[Phase, ...], *, changed: bool) -> Measure:
-    """Kinds of planted things that were read, or changed (`models.behaviour.ActKind.DECOY`)."""
-
-    def measure(subject: Subject) -> float:
-        if not _profiled(subject, phases):
-            return NOT_MEASURED
-        touched = acts_in(subject, ActKind.DECOY, phases)
-        return float(sum([value.endswith(" changed") is changed for value in touched]))
-
-    return measure
-
-
-def _held_back(kind: ActKind) -> Measure:
-    """Acts of the second start that neither the first nor the first import made."""
-
-    def measure(subject: Subject) -> float:
-        both = Phase.WAIT in subject.ran and not subject.ran.isdisjoint(_EARLIER)
-        if not both or subject.evidence.profile is None:
-            return NOT_MEASURED
-        before = acts_in(subject, kind, _EARLIER)
-        return float(len(acts_in(subject, kind, (Phase.WAIT,)) - before))
-
-    return measure
-
-
-def _left(phases: frozenset[Phase]) -> Measure:
-    """Kinds of planted secrets that left the box in these phases."""
-
-    def measure(subject: Subject) -> float:
-        if subject.ran.isdisjoint(phases):
-            return NOT_MEASURED
-        left = {f.what for f in subject.findings if f.id == "canary-left" and f.phase in phases}
-        return float(len(left))
-
-    return measure
-
-
-def _proofs(subject: Subject) -> float:
-    if not subject.ran:
-        return NOT_MEASURED
-    return float(sum([found.proof is ProofKind.CANARY_LEFT for found in subject.findings]))
-
-
-def _arguments(subject: Subject) -> float:
-    if not subject.ran:
-        return NOT_MEASURED
-    return float(sum([found.id == "canary-argument-left" for found in subject.findings]))
 
 
 PHASES: tuple[Feature, ...] = (
@@ -267,68 +182,5 @@ FOUND: tuple[Feature, ...] = (
     *(
         _feature(f"pattern.{name}", "count", meaning, run_signal(f"pattern_{name}"))
         for name, meaning in _PATTERNS
-    ),
-)
-
-CANARIES: tuple[Feature, ...] = (
-    _feature(
-        "canary.kinds_left_unasked",
-        "count",
-        "kinds of planted secrets that left the box unasked",
-        _left(frozenset(UNASKED)),
-    ),
-    _feature(
-        "canary.kinds_left_use",
-        "count",
-        "kinds of planted secrets that left the box in use",
-        _left(frozenset({Phase.USE})),
-    ),
-    _feature("canary.proofs", "count", "findings that prove that a planted secret left", _proofs),
-    _feature("canary.arguments_left", "count", "values given in use that left the box", _arguments),
-    *(
-        _feature(
-            f"canary.kinds_read_{name}",
-            "count",
-            f"kinds of planted secrets that were read {meaning}",
-            _decoys(phases, changed=False),
-        )
-        for name, phases, meaning in _WHEN
-    ),
-    *(
-        _feature(
-            f"canary.kinds_changed_{name}",
-            "count",
-            f"kinds of planted files that were changed {meaning}",
-            _decoys(phases, changed=True),
-        )
-        for name, phases, meaning in _WHEN
-    ),
-)
-
-ACTS: tuple[Feature, ...] = (
-    *(
-        _feature(
-            f"acts.{name}_{when}",
-            "count",
-            f"different {meaning} {words}",
-            _distinct(kind, phases),
-        )
-        for kind, name, meaning in _ACTS
-        for when, phases, words in _WHEN
-    ),
-    _feature(
-        "acts.start_hooks",
-        "count",
-        "start hooks that it installs",
-        _distinct(ActKind.START_HOOK, (Phase.START,)),
-    ),
-    *(
-        _feature(
-            f"later.{name}",
-            "count",
-            f"{meaning} at the second start and not before it",
-            _held_back(kind),
-        )
-        for kind, name, meaning in _HELD_BACK
     ),
 )

@@ -8,13 +8,15 @@ from models.canonical import Digest, digest_of
 from models.evidence import Evidence
 from models.facts import Facts
 from models.trust.features.archive import ARCHIVE
-from models.trust.features.behaviour import ACTS, CANARIES, FOUND, PHASES
+from models.trust.features.behaviour import FOUND, PHASES
 from models.trust.features.changes import CHANGES, HANGS
-from models.trust.features.context import COVERAGE, MISSING, SIZES, TELLS, VOLUMES
+from models.trust.features.context import COVERAGE, SIZES, VOLUMES
 from models.trust.features.feature import Direction, Feature
+from models.trust.features.missing import MISSING, TELLS
 from models.trust.features.shape import HIDDEN, NAMES, RELEASES, SHAPE
 from models.trust.features.static import REACHED, STATIC
 from models.trust.features.subject import Subject
+from models.trust.features.touched import ACTS, CANARIES
 
 SCHEMA = "trust-1"
 """Rises when a feature is measured otherwise than before though its row in the table is the same."""

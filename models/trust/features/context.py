@@ -1,4 +1,4 @@
-"""Context: size, format, coverage, cost, route and missingness. Measured for controls, never learned.
+"""Context: size, format, coverage, cost and route. Measured for negative controls, never learned.
 
 A model that sees these learns how malware was collected and not what it does: file size alone told
 the classes apart in a random split, and nearly nothing out of time.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.artifact import ArtifactKind, kind_of, project_of
-from models.evidence import Layer, Shortfall
+from models.artifact import ArtifactKind, kind_of
+from models.evidence import Layer
 from models.phase import Phase
 from models.trust.features.feature import Direction, Feature, Measure
-from models.trust.features.masks import PROJECT_PREFIX, is_reserved
 from models.trust.features.measures import (
     NOT_MEASURED,
     PHASE_WORDS,
@@ -22,7 +21,6 @@ from models.trust.features.measures import (
     run_signal,
 )
 from models.trust.features.subject import Subject
-from models.vocabulary import SHORTFALLS
 
 _READ = (
     ("unpacked_bytes", "unpacked_bytes", "bytes", "bytes of all members"),
@@ -79,14 +77,10 @@ _ROUTE = (
     ("requirements_not_built", "requirements that could not be built"),
     ("runs", "runs that the analysis took"),
 )
-_TRIMMED = (
-    ("findings_left_out", "count", "findings that evidence had no room for, the mildest"),
-    ("profile_left_out", "flag", "evidence had no room for what it was seen to do"),
-    ("contents_left_out", "flag", "evidence had no room for what its files hold"),
-)
 
 
-def _context(name: str, layer: Layer, unit: str, meaning: str, measure: Measure) -> Feature:
+def context(name: str, layer: Layer, unit: str, meaning: str, measure: Measure) -> Feature:
+    """A feature that is measured and not learned."""
     return Feature(
         name=name,
         layer=layer,
@@ -97,7 +91,8 @@ def _context(name: str, layer: Layer, unit: str, meaning: str, measure: Measure)
     )
 
 
-def _flag(holds: Callable[[Subject], bool]) -> Measure:
+def flag(holds: Callable[[Subject], bool]) -> Measure:
+    """1 where it holds, else 0; never NaN."""
     return lambda subject: float(holds(subject))
 
 
@@ -115,21 +110,12 @@ def _graph_direct(subject: Subject) -> float:
     return number(told["graph.direct"]) if "graph.direct" in told else NOT_MEASURED
 
 
-def _reserved_hosts(subject: Subject) -> float:
-    contents = subject.evidence.contents
-    return NOT_MEASURED if contents is None else float(sum(map(is_reserved, contents.hosts)))
-
-
 def _is_wheel(subject: Subject) -> bool:
     return kind_of(subject.evidence.filename) is ArtifactKind.WHEEL
 
 
-def _is_ours(subject: Subject) -> bool:
-    return (project_of(subject.evidence.filename) or "").startswith(PROJECT_PREFIX)
-
-
 SIZES: tuple[Feature, ...] = (
-    _context(
+    context(
         "size.bytes",
         Layer.METADATA,
         "bytes",
@@ -137,38 +123,36 @@ SIZES: tuple[Feature, ...] = (
         lambda subject: float(subject.evidence.size_bytes),
     ),
     *(
-        _context(f"size.{name}", Layer.METADATA, unit, meaning, read_signal(signal))
+        context(f"size.{name}", Layer.METADATA, unit, meaning, read_signal(signal))
         for name, signal, unit, meaning in _READ
     ),
-    _context(
+    context(
         "size.requirements",
         Layer.PROVENANCE,
         "count",
         "requirements that it states",
         read_signal("requirements"),
     ),
-    _context(
+    context(
         "size.build_requirements",
         Layer.PROVENANCE,
         "count",
         "build requirements of an sdist; 0 for wheels",
         read_signal("build_requirements"),
     ),
-    _context(
+    context(
         "size.requirements_met",
         Layer.PROVENANCE,
         "count",
         "releases that it requires itself; NaN where no facts are handed over",
         _graph_direct,
     ),
-    _context(
-        "kind.wheel", Layer.METADATA, "flag", "it is a wheel, else an sdist", _flag(_is_wheel)
-    ),
+    context("kind.wheel", Layer.METADATA, "flag", "it is a wheel, else an sdist", flag(_is_wheel)),
 )
 
 VOLUMES: tuple[Feature, ...] = (
     *(
-        _context(
+        context(
             f"volume.{word}_{name}",
             Layer.BEHAVIOUR,
             unit,
@@ -179,7 +163,7 @@ VOLUMES: tuple[Feature, ...] = (
         for name, unit, meaning in _VOLUME
     ),
     *(
-        _context(
+        context(
             f"volume.{word}_wall_ms",
             Layer.BEHAVIOUR,
             "ms",
@@ -192,109 +176,15 @@ VOLUMES: tuple[Feature, ...] = (
 
 COVERAGE: tuple[Feature, ...] = (
     *(
-        _context(f"coverage.{name}", Layer.BEHAVIOUR, "count", meaning, phase_signal(name, phase))
+        context(f"coverage.{name}", Layer.BEHAVIOUR, "count", meaning, phase_signal(name, phase))
         for name, phase, meaning in _IMPORTED
     ),
     *(
-        _context(f"coverage.{name}", Layer.BEHAVIOUR, "count", meaning, run_signal(name))
+        context(f"coverage.{name}", Layer.BEHAVIOUR, "count", meaning, run_signal(name))
         for name, meaning in _SUBMODULES
     ),
     *(
-        _context(f"route.{name}", Layer.BEHAVIOUR, "count", meaning, run_signal(name))
+        context(f"route.{name}", Layer.BEHAVIOUR, "count", meaning, run_signal(name))
         for name, meaning in _ROUTE
-    ),
-)
-
-
-def _short(shortfall: Shortfall) -> Measure:
-    return _flag(lambda subject: shortfall in subject.evidence.shortfalls)
-
-
-def _not_run(phase: Phase) -> Measure:
-    return _flag(lambda subject: phase not in subject.ran)
-
-
-def _trimmed(name: str) -> Measure:
-    """Evidence has a bound, and says what did not fit (`analyzer.document.within_bound`)."""
-    key = (f"evidence.{name}", None)
-    return lambda subject: number(subject.signals.get(key))
-
-
-MISSING: tuple[Feature, ...] = (
-    *(
-        _context(
-            f"short.{shortfall.value.replace('-', '_')}",
-            Layer.BEHAVIOUR,
-            "flag",
-            f"the analysis fell short: {SHORTFALLS[shortfall.value]}",
-            _short(shortfall),
-        )
-        for shortfall in Shortfall
-    ),
-    *(
-        _context(f"short.{name}", Layer.METADATA, unit, meaning, _trimmed(name))
-        for name, unit, meaning in _TRIMMED
-    ),
-    _context(
-        "missing.reading",
-        Layer.METADATA,
-        "flag",
-        "no reader reported on the archive",
-        _flag(lambda subject: not subject.is_read),
-    ),
-    _context(
-        "missing.code",
-        Layer.METADATA,
-        "flag",
-        "its sources were not read as code",
-        _flag(lambda subject: not subject.is_read_as_code),
-    ),
-    _context(
-        "missing.release_before",
-        Layer.METADATA,
-        "flag",
-        "there was no release before to compare the files with",
-        _flag(lambda subject: subject.evidence.contents_changes is None),
-    ),
-    _context(
-        "missing.behaviour",
-        Layer.BEHAVIOUR,
-        "flag",
-        "it was not run",
-        _flag(lambda subject: not subject.ran),
-    ),
-    *(
-        _context(
-            f"missing.{word}",
-            Layer.BEHAVIOUR,
-            "flag",
-            f"{phase.value} did not run",
-            _not_run(phase),
-        )
-        for phase, word in PHASE_WORDS.items()
-    ),
-    _context(
-        "missing.baseline",
-        Layer.BEHAVIOUR,
-        "flag",
-        "there was no approved release to compare the run with",
-        _flag(lambda subject: subject.evidence.changes is None),
-    ),
-)
-
-TELLS: tuple[Feature, ...] = (
-    _context(
-        "tell.project",
-        Layer.METADATA,
-        "flag",
-        f"its project is called `{PROJECT_PREFIX}…`, as those of the test-bed are",
-        _flag(_is_ours),
-    ),
-    _context(
-        "tell.reserved_hosts",
-        Layer.METADATA,
-        "count",
-        "hosts in reached code that only documentation and test-beds use",
-        _reserved_hosts,
     ),
 )

@@ -1,0 +1,173 @@
+"""The second stage: every artifact of a corpus through our own sandbox, by one route for every class.
+
+No facts are asked for, no page is looked up and the harness marker stands in every box, whatever the
+artifact is: what tells the classes apart must be what they do. Real malware is read, never run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from analyzer.inspection import evidence_of_reading
+from analyzer.memfd import sealed_copy
+from analyzer.readers.pool import SEALED_BYTES_MAX, ReaderPool
+from analyzer.sandbox.protocol import INPUT_BYTES_MAX
+from models.artifact import ArtifactRef, IndexName, parse_ref
+from models.canonical import canonical_json
+from models.clock import Clock, utc_now
+from models.errors import PratiqueError
+from models.evidence import Evidence
+from models.research.manifest import EVIDENCE, TRACES, Item
+from models.research.rows import Population
+from proxy.scanning import Found, Scanner
+
+INDEX = IndexName("corpus")
+"""The index that every artifact is said to be from."""
+SCRATCH_BYTES_MAX = 8 << 30
+"""Bytes of fetched requirements kept; beyond, old ones go that no analysis under way can need."""
+SCRATCH_AGE_S = 900
+"""Seconds after which a fetched file is in nobody's hands: an analysis takes 120, a queue a few."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """What came of one item; `error`: we failed, and it is tried again by the next call."""
+
+    item: Item
+    evidence: Evidence | None = None
+    error: str = ""
+
+
+Tell = Callable[[Traced], None]
+
+
+def left(folder: Path, items: Iterable[Item]) -> tuple[Item, ...]:
+    """The items that have a file and no evidence yet, in their order."""
+    return tuple(item for item in items if item.sha256 and not item.evidence_path(folder).exists())
+
+
+def runs(item: Item) -> bool:
+    """Whether an item may be run at all: real malware is not, anywhere."""
+    return item.population is not Population.MALWARE
+
+
+async def trace_all(
+    folder: Path,
+    items: Sequence[Item],
+    scanner: Scanner,
+    *,
+    boxes: int,
+    deadline: float | None,
+    tell: Tell,
+) -> None:
+    """Run what may be run, `boxes` at once, until all is done or `time.monotonic()` is past `deadline`."""
+    queue = iter([item for item in items if runs(item)])
+
+    async def work() -> None:
+        for item in queue:
+            if deadline is not None and time.monotonic() > deadline:
+                return
+            tell(await _traced(folder, item, scanner))
+
+    async with scanner, asyncio.TaskGroup() as group:
+        for _ in range(boxes):
+            group.create_task(work())
+
+
+async def _traced(folder: Path, item: Item, scanner: Scanner) -> Traced:
+    try:
+        data = await asyncio.to_thread(_head, item.path(folder))
+        post = await scanner.observe(Found(ref=ref_of(item), data=data, page=None))
+    except (PratiqueError, OSError) as error:
+        return Traced(item=item, error=f"{type(error).__name__}: {error}"[:300])
+    await asyncio.to_thread(_keep, folder, item, post.evidence, post.trace)
+    return Traced(item=item, evidence=post.evidence)
+
+
+def read_all(
+    folder: Path, items: Sequence[Item], pool: ReaderPool, *, tell: Tell, clock: Clock = utc_now
+) -> None:
+    """Read what may not be run, in confined readers, as many at once as the pool has."""
+    unrun = [item for item in items if not runs(item)]
+    with ThreadPoolExecutor(pool.size) as threads:
+        for traced in threads.map(lambda item: _read_one(folder, item, pool, clock), unrun):
+            tell(traced)
+
+
+def _read_one(folder: Path, item: Item, pool: ReaderPool, clock: Clock) -> Traced:
+    try:
+        evidence = _read(folder, item, pool, clock)
+    except (PratiqueError, OSError) as error:
+        return Traced(item=item, error=f"{type(error).__name__}: {error}"[:300])
+    _keep(folder, item, evidence, b"")
+    return Traced(item=item, evidence=evidence)
+
+
+def _read(folder: Path, item: Item, pool: ReaderPool, clock: Clock) -> Evidence:
+    descriptor = os.open(item.path(folder), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        copy, _, size = sealed_copy(descriptor, bytes_max=SEALED_BYTES_MAX)
+    finally:
+        os.close(descriptor)
+    try:
+        reading = pool.read(copy, filename=item.filename, kind=item.kind.value, size_bytes=size)
+    finally:
+        os.close(copy)
+    return evidence_of_reading(
+        reading.report,
+        ref_of(item),
+        ended=reading.ended,
+        size_bytes=size,
+        duration_ms=reading.wall_ms,
+        observed_at=clock(),
+        worker="research",
+    )
+
+
+def ref_of(item: Item) -> ArtifactRef:
+    """What an item is called in its analysis. Raises ValueInvalid."""
+    return parse_ref(INDEX, item.project, item.sha256, item.filename)
+
+
+def _keep(folder: Path, item: Item, evidence: Evidence, trace: bytes) -> None:
+    """The trace first, so that evidence without its trace is never left behind by a kill."""
+    if trace:
+        _write(item.trace_path(folder), trace)
+    _write(item.evidence_path(folder), canonical_json(evidence))
+
+
+def _write(path: Path, data: bytes) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_bytes(data)
+    draft.replace(path)
+
+
+def make_folders(folder: Path, owner: int | None) -> None:
+    """Where results go, owned by whoever writes them."""
+    for name in (EVIDENCE, TRACES, "scratch"):
+        (folder / name).mkdir(exist_ok=True)
+        if owner is not None:
+            os.chown(folder / name, owner, owner)
+
+
+def forget_old(scratch: Path, now: float) -> None:
+    """Remove fetched requirements that nobody can need any more, where there are too many."""
+    with suppress(FileNotFoundError):  # a download that ends meanwhile
+        files = [(path, path.stat()) for path in scratch.rglob("*") if path.is_file()]
+        if sum(status.st_size for _, status in files) < SCRATCH_BYTES_MAX:
+            return
+        for path, status in files:
+            if status.st_mtime < now - SCRATCH_AGE_S:
+                path.unlink(missing_ok=True)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(INPUT_BYTES_MAX)
