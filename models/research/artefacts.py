@@ -27,6 +27,8 @@ from models.trust.scale import Scale
 REFERENCE_SUFFIX = ".reference.json"
 ROUTE_FAMILY = "route."
 """Features of the install route: a control that must stay at chance."""
+BEFORE_FAMILIES = ("size.", "kind.", "tell.", ROUTE_FAMILY)
+"""Context that is fixed before anything is run, so that it may tell nothing of a re-enactment."""
 CARD_RESAMPLES = 200
 """For the few figures of a card; the report has the intervals."""
 
@@ -55,6 +57,7 @@ def catalogue_columns(table: Table) -> Columns:
         layers={feature.name: feature.layer for feature in FEATURES},
         directions={feature.name: int(feature.direction) for feature in FEATURES},
         route=[f.name for f in FEATURES if f.name.startswith(ROUTE_FAMILY)],
+        before=[f.name for f in FEATURES if f.name.startswith(BEFORE_FAMILIES)],
     )
 
 

@@ -65,8 +65,9 @@ def run_controls(
     formats = np.array([[float(row.kind == "sdist")] for row in matrix.rows])
     at = {name: place for place, name in enumerate(matrix.columns.context)}
     route = [at[name] for name in matrix.columns.route]
-    sizes = [place for name, place in at.items() if name not in matrix.columns.route]
-    tells = np.hstack([matrix.context, formats])
+    before = [at[name] for name in matrix.columns.before]
+    sizes = [place for place in before if place not in route]
+    tells = np.hstack([matrix.context[:, before], formats])
     found = (
         single.control("size only", SIZE, matrix.context[:, sizes], malware, must_hold=False),
         single.control("format only", FORMAT, formats, malware, must_hold=False),

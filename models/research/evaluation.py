@@ -108,6 +108,8 @@ class Scope:
     ablation: bool = True
     route: tuple[str, ...] = field(default=())
     """Names of features that tell the route of installation."""
+    before: tuple[str, ...] | None = None
+    """Names of context features that are fixed before anything is run; None: all of them."""
 
 
 def evaluate(
@@ -128,7 +130,13 @@ def evaluate(
     re-enactments.
     """
     scope = scope or Scope()
-    columns = Columns.of(table.features, layers=layers, directions=directions, route=scope.route)
+    columns = Columns.of(
+        table.features,
+        layers=layers,
+        directions=directions,
+        route=scope.route,
+        before=scope.before,
+    )
     run = _Run(
         matrix=Matrix.of(table, columns),
         seed=seed,

@@ -331,11 +331,11 @@ def _families(figure: Figure, evaluation: Evaluation) -> None:
 # ---- axes, sizes ---------------------------------------------------------------------------------
 
 
-def _percent() -> Callable[[float, int], str]:
+def _percent() -> Callable[[float, float], str]:
     return lambda value, _: f"{value:.0%}"
 
 
-def _percent_log() -> Callable[[float, int], str]:
+def _percent_log() -> Callable[[float, float], str]:
     return lambda value, _: f"{value * 100:g}%"
 
 

@@ -37,13 +37,11 @@ class Goal:
 
 def goals(evaluation: Evaluation) -> tuple[Goal, ...]:
     """All goals that this evaluation has a figure for."""
-    return tuple(
-        [
-            *_behaviour(evaluation),
-            _controls(evaluation),
-            *_static(evaluation),
-            *_wheels(evaluation),
-        ]
+    return (
+        *_behaviour(evaluation),
+        _controls(evaluation),
+        *_static(evaluation),
+        *_wheels(evaluation),
     )
 
 

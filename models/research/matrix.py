@@ -36,6 +36,9 @@ class Columns:
     """Size and kind: measured, never learned, and what the negative controls try their luck with."""
     route: tuple[str, ...] = ()
     """Columns of `context` that tell by which way an artifact came to be installed."""
+    before: tuple[str, ...] = ()
+    """Columns of `context` that are fixed before anything is run: size, kind and the tells of the
+    test-bed. The others (files opened, memory, how far a run came) are what an artifact does."""
 
     @classmethod
     def of(
@@ -45,8 +48,12 @@ class Columns:
         layers: Mapping[str, Layer],
         directions: Mapping[str, int],
         route: Iterable[str] = (),
+        before: Iterable[str] | None = None,
     ) -> Columns:
-        """Part a table's features. Raises ValueInvalid where one has no layer or no direction."""
+        """Part a table's features; `before` None: all context is.
+
+        Raises ValueInvalid where a feature has no layer or no direction.
+        """
         unknown = [name for name in features if name not in layers or name not in directions]
         if unknown:
             raise ValueInvalid(
@@ -56,12 +63,14 @@ class Columns:
         learned = tuple(name for name in features if directions[name])
         if not learned:
             raise ValueInvalid("None of the table's features has a direction, so none is learned.")
+        context = tuple(name for name in features if not directions[name])
         return cls(
             learned=learned,
             layers={name: layers[name] for name in features},
             directions={name: directions[name] for name in features},
-            context=tuple(name for name in features if not directions[name]),
+            context=context,
             route=tuple(name for name in route if name in features),
+            before=context if before is None else tuple(n for n in before if n in context),
         )
 
     def of_layers(self, *wanted: Layer) -> tuple[str, ...]:

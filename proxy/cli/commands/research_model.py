@@ -104,7 +104,12 @@ def compare(tables: Path, out: Path, resamples: int, seed: int) -> None:
             seed=seed,
             dysec=read_table(tables / DYSEC) if (tables / DYSEC).exists() else None,
             others=others,
-            scope=Scope(rates=GOAL_RATES, resamples=resamples, route=columns.route),
+            scope=Scope(
+                rates=GOAL_RATES,
+                resamples=resamples,
+                route=columns.route,
+                before=columns.before,
+            ),
             progress=tell,
         )
     out.mkdir(parents=True, exist_ok=True)
