@@ -1,22 +1,22 @@
-"""Which scorers are here, by name and by digest: the one place where they are listed."""
+"""Which scorers are here, by name and by digest: those on the shelf of this installation."""
 
 from __future__ import annotations
 
 from models.canonical import Digest
 from models.errors import ValueInvalid
-from models.trust.rules import RulesScorer
 from models.trust.scorer import Scorer
+from models.trust.shelf import DEFAULT_NAME, SHIPPED
 from policies.policy import Policy
 
 
-def known_scorers() -> tuple[Scorer, ...]:
-    """Every scorer of this installation; the first is what a policy gets that names none."""
-    return (RulesScorer(),)
+def known_names() -> tuple[str, ...]:
+    """What `scorer_named` takes; `default` is a policy's word for one of the others."""
+    return tuple(name for name in SHIPPED.names() if name != DEFAULT_NAME)
 
 
-def scorer_of(policy: Policy) -> Scorer:  # noqa: ARG001 - the one scorer there is serves every policy
-    """The scorer that decides under `policy`."""
-    return known_scorers()[0]
+def scorer_of(policy: Policy) -> Scorer:
+    """The scorer that decides under `policy`. Raises ArtefactInvalid where its model is broken."""
+    return SHIPPED.scorer(policy.scorer)
 
 
 def scorer_named(name: str) -> Scorer:
@@ -24,14 +24,18 @@ def scorer_named(name: str) -> Scorer:
 
     Raises ValueInvalid, which names those there are.
     """
-    known = known_scorers()
-    for scorer in known:
-        if name in (scorer.name, scorer.name.rpartition("-")[0]):
-            return scorer
-    listing = ", ".join(scorer.name for scorer in known)
-    raise ValueInvalid(f"There is no scorer {name!r} here.", next_step=f"There is: {listing}.")
+    known = known_names()
+    for one in known:
+        if name == one or (one == "rules" and name == SHIPPED.scorer(one).name):
+            return SHIPPED.scorer(one)
+    raise ValueInvalid(
+        f"There is no scorer {name!r} here.", next_step=f"There is: {', '.join(known)}."
+    )
 
 
 def scorer_by_digest(digest: Digest) -> Scorer | None:
     """The scorer with exactly that digest; None where it is no longer here."""
-    return next((scorer for scorer in known_scorers() if scorer.digest == digest), None)
+    for name in known_names():
+        if SHIPPED.digest(name) == digest:
+            return SHIPPED.scorer(name)
+    return None

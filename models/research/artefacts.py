@@ -140,8 +140,7 @@ def _reference(trained: Trained, table: Table, scale: Scale, name: str) -> Refer
     rows = [table.rows[number] for number in keep]
     margins = trained.platt.margin(trained.held.real[keep])
     columns: dict[str, Sequence[float]] = {
-        feature: tuple(row.values[at] for row in rows)
-        for at, feature in enumerate(table.features)
+        feature: tuple(row.values[at] for row in rows) for at, feature in enumerate(table.features)
     }
     columns[SCORE] = tuple(float(scale.score(round(float(m) * 1000))) for m in margins)
     columns |= layer_columns([row.measured for row in rows])

@@ -167,8 +167,10 @@ def _is_new(place: dict[str, str], evidence: Evidence) -> bool:
 
 
 def _strongest(score: TrustScore) -> tuple[Layer, Contribution | None]:
-    """What keeps a learned score out of APPROVE: its watch where nothing else does, or what raised
-    the risk most; no sum, and no bound of ours."""
+    """What keeps a learned score out of APPROVE: its watch where nothing else does, else the largest rise.
+
+    Sums and bounds of ours are no cause.
+    """
     clean = score.edges_milli and (score.risk_milli or 0) <= score.edges_milli[0]
     for layer in score.layers:
         for line in layer.contributions:

@@ -13,6 +13,7 @@ from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
 from proxy.cli.commands.doctor import doctor
 from proxy.cli.commands.drift import drift_
+from proxy.cli.commands.explain import explain_
 from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
 from proxy.cli.commands.override import override
@@ -62,7 +63,7 @@ def main() -> None:
 
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
-    *(rescore_, replay_, drift_, verdict),
+    *(explain_, rescore_, replay_, drift_, verdict),
     *(override, token, policy, doctor, config, demo, research),
 ):
     main.add_command(command)

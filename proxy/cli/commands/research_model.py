@@ -159,7 +159,11 @@ def _there(path: Path) -> Path:
     if path.exists():
         return path
     stage = {
-        ROWS: "graph", DYSEC: "graph", BASELINES: "graph", EVALUATION: "compare", REPORT: "compare"
+        ROWS: "graph",
+        DYSEC: "graph",
+        BASELINES: "graph",
+        EVALUATION: "compare",
+        REPORT: "compare",
     }.get(path.name, "score")
     raise ValueInvalid(
         f"{path} is not there.", next_step=f"Make it first: pratique research {stage}"

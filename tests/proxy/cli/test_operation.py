@@ -148,7 +148,7 @@ def test_rescore__of_an_unknown_scorer_or_no_store_is_one_sentence(
     filled(data_dir)
     done = run("rescore", "--scorer", "oracle")
     assert done.exit_code == 1
-    assert "rules-" in done.stderr
+    assert "rules, trust-1" in done.stderr
 
 
 def test_replay__exit_codes_tell_how_it_ended(run: Run, data_dir: Path) -> None:
@@ -308,3 +308,33 @@ def test_verdict_export__only_of_what_is_in_force(run: Run, data_dir: Path) -> N
     assert several.exit_code == 1
     assert newer.id in several.stderr
     assert "2 decisions" in several.stderr
+
+
+# ---- explain -------------------------------------------------------------------------------------
+
+
+def test_explain__tells_a_score_step_by_step(run: Run, data_dir: Path) -> None:
+    decision = filled(data_dir)["held"]
+    result = run("explain", decision.id)
+    assert result.exit_code == 0, result.output
+    assert decision.score is not None
+    assert f"held-1.0-py3-none-any.whl  {decision.score.value} QUARANTINE" in result.output
+    assert "behaviour (measured" in result.output
+    assert "caps the whole score" in result.output
+
+
+def test_explain__steps_add_up_in_json(run: Run, data_dir: Path) -> None:
+    for decision in filled(data_dir).values():
+        told = json.loads(run("explain", decision.id, "--json").output)["explanation"]
+        sums = [part["milli"] for part in told["parts"]]
+        assert told["base_milli"] + sum(sums) == told["total_milli"]
+        assert all(
+            sum(step["milli"] for step in part["steps"]) == part["milli"] for part in told["parts"]
+        )
+
+
+def test_explain__says_when_there_is_no_such_decision(run: Run, data_dir: Path) -> None:
+    filled(data_dir)
+    result = run("explain", "nonsense")
+    assert result.exit_code == 1
+    assert "There is no decision 'nonsense'" in result.output
