@@ -27,6 +27,9 @@ from models.trust.scale import Scale
 REFERENCE_SUFFIX = ".reference.json"
 ROUTE_FAMILY = "route."
 """Features of the install route: a control that must stay at chance."""
+CONSEQUENCES = frozenset({"route.runs", "tell.reserved_hosts"})
+"""Context that an act brings about (a run is repeated for what it found, a host is contacted), and
+that hence parts a re-enactment from its twin by right. None of it is learned."""
 BEFORE_FAMILIES = ("size.", "kind.", "tell.", ROUTE_FAMILY)
 """Context that is fixed before anything is run, so that it may tell nothing of a re-enactment."""
 CARD_RESAMPLES = 200
@@ -56,9 +59,13 @@ def catalogue_columns(table: Table) -> Columns:
         table.features,
         layers={feature.name: feature.layer for feature in FEATURES},
         directions={feature.name: int(feature.direction) for feature in FEATURES},
-        route=[f.name for f in FEATURES if f.name.startswith(ROUTE_FAMILY)],
-        before=[f.name for f in FEATURES if f.name.startswith(BEFORE_FAMILIES)],
+        route=_context(ROUTE_FAMILY),
+        before=_context(*BEFORE_FAMILIES),
     )
+
+
+def _context(*families: str) -> list[str]:
+    return [f.name for f in FEATURES if f.name.startswith(families) and f.name not in CONSEQUENCES]
 
 
 def artefact_of(trained: Trained, table: Table, *, name: str, seed: int) -> Artefact:

@@ -73,7 +73,12 @@ def run_controls(
         single.control("format only", FORMAT, formats, malware, must_hold=False),
         single.control("format only, re-enactments", FORMAT_RUN, formats, run, must_hold=False),
         single.control("tells only", TELLS, tells, enacted, must_hold=True),
-        single.control("install route only", ROUTE, matrix.context[:, route], run, must_hold=True),
+        single.control(
+            "install route only", ROUTE, matrix.context[:, route], enacted, must_hold=True
+        ),
+        single.control(
+            "requirements only", REQUIREMENTS, matrix.context[:, route], run, must_hold=False
+        ),
     )
     progress("controls: missingness only")
     gaps = held_out(matrix, split, _gaps, seed=seed)
@@ -92,7 +97,10 @@ SIZE = "How far do sizes and counts alone part malware from honest artifacts?"
 FORMAT = "How far does wheel or sdist alone part malware from honest artifacts?"
 FORMAT_RUN = "How far does wheel or sdist alone part re-enactments from the other traced artifacts?"
 TELLS = "Do size, kind or format part a re-enactment from its benign twin?"
-ROUTE = "Does the way by which it was installed part a re-enactment from honest artifacts?"
+ROUTE = "Does the way by which it was installed part a re-enactment from its benign twin?"
+REQUIREMENTS = (
+    "How far do counts of requirements part re-enactments from the other traced artifacts?"
+)
 GAPS = "Does what was not measured tell the label of a training row?"
 SHUFFLE = "Does the harness find anything where there is nothing to find?"
 NOTHING_GIVEN = "The table has no such column, so there is nothing that could tell."

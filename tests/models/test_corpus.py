@@ -8,7 +8,12 @@ from collections import Counter
 from pathlib import Path
 
 from models.evidence import Layer
+from models.research.artefacts import catalogue_columns
+from models.research.controls import broken, run_controls
+from models.research.lightgbm_training import TreeNumbers
+from models.research.matrix import Matrix
 from models.research.rows import Population, read_table
+from models.research.splits import grouped_split
 from models.trust.features.catalog import FEATURES, LEARNED
 from models.trust.learned import LearnedScorer
 from models.trust.reference import read_reference
@@ -18,6 +23,8 @@ from tests.models.examples import evidence, finding
 CORPUS = Path(__file__).parents[2] / "models" / "corpus"
 REFERENCES = CORPUS.parent / "references"
 NAME = "trust-1"
+CONTROL_RESAMPLES = 200
+"""Of the controls' intervals; what is measured here must hold on every change of table or features."""
 
 
 def test_rows__have_the_catalogues_features_and_every_population() -> None:
@@ -52,6 +59,19 @@ def test_tables__speak_of_the_same_artifacts() -> None:
     ids = {row.id for row in read_table(CORPUS / "rows.csv.gz").rows}
     for name in ("dysec", "baselines"):
         assert {row.id for row in read_table(CORPUS / f"{name}.csv.gz").rows} <= ids
+
+
+def test_rows__no_control_that_must_hold_rises_above_chance() -> None:
+    table = read_table(CORPUS / "rows.csv.gz")
+    matrix = Matrix.of(table, catalogue_columns(table))
+    split = grouped_split(matrix.rows, seed=1)
+    found = run_controls(
+        matrix, split, seed=1, numbers=TreeNumbers(trees=40), resamples=CONTROL_RESAMPLES
+    )
+    assert [control.name for control in broken(found)] == []
+    assert {"tells only", "install route only", "missingness only"} <= {
+        control.name for control in found if control.must_hold and not control.note
+    }
 
 
 def test_card__names_the_shipped_table() -> None:

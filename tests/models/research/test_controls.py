@@ -68,10 +68,11 @@ def test_run_controls__a_gap_that_tells_the_label_rises() -> None:
 
 
 def test_run_controls__a_route_that_tells_the_label_rises() -> None:
-    honest = dict.fromkeys((Population.POPULAR, Population.LONG_TAIL, Population.SIMILAR), 0.0)
-    leaky = _changed(TABLE, "kind.wheel", {Population.GRAFT: 1.0, **honest})
+    leaky = _changed(TABLE, "kind.wheel", {Population.GRAFT: 1.0, Population.TWIN: 0.0})
     found = _controls(leaky, route=("kind.wheel",))
     assert "install route only" in {one.name for one in broken(found.values())}
+    assert found["requirements only"].rises
+    assert not found["requirements only"].must_hold
 
 
 def test_run_controls__without_a_column_of_the_route_says_so() -> None:
