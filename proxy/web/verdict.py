@@ -23,12 +23,14 @@ from models.evidence import Evidence, Finding, Severity
 from models.facts import Facts
 from models.filewords import contents_groups
 from models.reason import sentence
+from models.trust.explain import explain
 from proxy.told import told_by_layer
 from proxy.web.auth import Callers
 from proxy.web.door import Door
 from proxy.web.graph import graph_of_decision, has_graph, svg_response
 from proxy.web.people import People
 from proxy.web.served import FACTS
+from proxy.web.waterfall import waterfall
 
 ACTS_SHOWN_MAX = 12
 """Acts of one kind that are shown; who wants all has the evidence."""
@@ -101,6 +103,9 @@ class Verdicts:
             band=band_of(decision),
             sentences=[sentence(reason) for reason in decision.reasons],
             layers=layer_rows(decision),
+            waterfall=(
+                waterfall(explain(decision.score, evidence, facts)) if decision.score else None
+            ),
             evidence=evidence,
             findings=sorted_findings(evidence)[:FINDINGS_SHOWN_MAX] if evidence else (),
             facts=facts,
