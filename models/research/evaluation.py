@@ -92,7 +92,13 @@ class Other:
     threshold: float | None = None
     """At or above it, it flags by default; the model is then compared at that rate too."""
     views: tuple[View, ...] = (View.STATIC,)
-    """Where its scores mean something. What reads archives is not asked about re-enactments."""
+    """Where its scores mean something. What reads archives is not asked about re-enactments, and a
+    composite has no id, so that nobody outside can have scored it."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueInvalid for composites."""
+        if View.HYBRID in self.views:
+            raise ValueInvalid(f"{self.name} cannot have scored composites, which have no id.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

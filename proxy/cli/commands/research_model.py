@@ -93,7 +93,7 @@ def compare(tables: Path, out: Path, resamples: int, seed: int) -> None:
         said = read_table(tables / BASELINES)
         guarddog = _scores(said, "guarddog", lambda value: value)
         rules = _scores(said, "rules.score", lambda value: 100 - value)
-        others = [Other(name="rules", scores=rules, views=tuple(View))]
+        others = [Other(name="rules", scores=rules, views=(View.STATIC, View.BEHAVIOUR))]
         if guarddog:
             others.append(Other(name="GuardDog", scores=guarddog, threshold=GUARDDOG_THRESHOLD))
     with _telling() as tell:

@@ -1,0 +1,65 @@
+"""`pratique research score|compare|package`: the last stages, on a small table."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from models.research.rows import Table, read_table, write_table
+from models.trust.card import read_artefact
+from proxy.cli.commands.research_model import BASELINES, DYSEC, REPORT, ROWS, SHIPPED
+from proxy.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every third row of the shipped tables."""
+    folder = tmp_path_factory.mktemp("tables")
+    kept = {row.id for row in read_table(SHIPPED / ROWS).rows[::3]}
+    for name in (ROWS, DYSEC, BASELINES):
+        table = read_table(SHIPPED / name)
+        rows = tuple(row for row in table.rows if row.id in kept)
+        write_table(Table(features=table.features, rows=rows), folder / name)
+    return folder
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["research", *map(str, arguments)])
+
+
+def test_score__package_needs_every_stage_and_its_sums_hold(tables: Path, tmp_path: Path) -> None:
+    model, out = tmp_path / "model", tmp_path / "package"
+    scored = run("score", "--tables", tables, "-o", model, "--name", "small")
+    assert scored.exit_code == 0, scored.output
+    assert "popular wheel" in scored.output
+    card, _, _ = read_artefact(model, "small")
+    assert card.data_digest == read_table(tables / ROWS).digest
+
+    early = run("package", "--tables", tables, "--model", model, "-o", out, "--name", "small")
+    assert early.exit_code == 1
+    assert "pratique research compare" in early.output
+
+    for name in ("evaluation.json", REPORT):
+        (model / name).write_text("made by compare")
+    done = run("package", "--tables", tables, "--model", model, "-o", out, "--name", "small")
+    assert done.exit_code == 0, done.output
+    checked = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, check=False)
+    assert checked.returncode == 0
+    (out / "small.txt").write_text("another")
+    spoiled = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=out, check=False)
+    assert spoiled.returncode != 0
+
+
+def test_score__says_which_stage_is_missing(tmp_path: Path) -> None:
+    result = run("score", "--tables", tmp_path)
+    assert result.exit_code == 1
+    assert "pratique research graph" in result.output
+
+
+def test_trace__asks_for_a_corpus_first(tmp_path: Path) -> None:
+    result = run("trace", tmp_path)
+    assert result.exit_code == 1
+    assert "pratique research corpus" in result.output
