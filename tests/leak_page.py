@@ -51,6 +51,7 @@ def leak_page() -> Iterator[str]:
 def _opening(audits: Mapping[str, TableAudit]) -> Iterator[str]:
     numbers, names = audits["numbers"], audits["packages"]
     route, missed = numbers.of("route.archive_name"), numbers.of("failed.less_than_pip")
+    itself = numbers.of("route.total_without_direct")
     yield (
         "QUT-DV25 (arXiv 2505.13804) holds 14,271 installs, half of them malicious, and models trained on it "
         f"are published to be right in up to {100 * PUBLISHED['Combined']:.0f} %. We read and "
@@ -66,9 +67,10 @@ def _opening(audits: Mapping[str, TableAudit]) -> Iterator[str]:
     yield "Four of them, before the tables:\n"
     yield (
         f"- **Two routes.** {_of(route, malicious=True)} malicious rows are named as an archive on disk is, "
-        f"and {_of(route, malicious=False)} benign ones. No model need read the name: the number of socket "
-        "calls of packages without dependencies, which unrelated packages share to the last digit as it is "
-        f"pip's, is right in {_alone(numbers, 'route.socket_calls')} %."
+        f"and {_of(route, malicious=False)} benign ones. The "
+        "name is no feature, but the features come from those two routes: the package stands among its own "
+        f"dependencies in {_of(itself, malicious=True)} malicious rows and "
+        f"{_of(itself, malicious=False)} benign ones."
     )
     yield (
         "- **Other people's processes.** The desktop's file indexer is the busiest reader or writer in "

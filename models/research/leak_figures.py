@@ -18,6 +18,9 @@ import numpy.typing as npt
 
 Z_99 = 2.5758293035489004
 """The normal quantile of a two-sided 99 % interval: a dozen tells are asked of each table."""
+SIDE_MIN = 5
+"""Families of a label from which an interval means anything: one campaign that shows a tell, against 40
+benign families that do not, is one event."""
 FOLDS = 5
 """Parts that whole families are dealt to; each is asked about once, after a look at the others."""
 ROUNDS = 20
@@ -42,8 +45,8 @@ class Share:
 
     @property
     def tells(self) -> bool:
-        """Whether guessing (a half) lies outside of the bounds."""
-        return self.low > 0.5 or self.high < 0.5
+        """Whether it beats guessing (a half) for sure. What is learned and does worse tells nothing."""
+        return self.low > 0.5
 
     @property
     def words(self) -> str:
@@ -79,10 +82,12 @@ def wilson(share: float, n: int) -> tuple[float, float]:
 def balanced(caught: float, passed: float, sizes: tuple[int, int]) -> Share:
     """Balanced accuracy of (share of malicious caught, share of benign passed) among so many families.
 
-    The bounds join two of Wilson's by Newcombe's square-and-add method (1998), so that 36 of 36 and
-    42 of 42 do not pass for certain.
+    Nothing is bounded where a label has fewer than SIDE_MIN. The bounds join two of Wilson's by
+    Newcombe's square-and-add method (1998), so that 36 of 36 and 42 of 42 do not pass for certain.
     """
     value = (caught + passed) / 2
+    if min(sizes) < SIDE_MIN:
+        return Share(value=value, low=0.0, high=1.0)
     (low_1, high_1), (low_2, high_2) = wilson(caught, sizes[0]), wilson(passed, sizes[1])
     low = value - math.hypot(caught - low_1, passed - low_2) / 2
     high = value + math.hypot(high_1 - caught, high_2 - passed) / 2

@@ -85,9 +85,7 @@ def names_itself(table: AuditTable) -> Leak | None:
         says="It looks as if the package was taken out of pip's last line by its name, which fails where "
         "that is the name of a file.",
         category="Install",
-        examples=[
-            " ".join(map(str, row.values["Total_Dependencies"])) for row in _of(table, shown)
-        ],
+        examples=[f"{row.package}: {' '.join(_listed(row))}" for row in _of(table, shown)],
     )
 
 
@@ -238,8 +236,7 @@ def foreign_traffic(table: AuditTable) -> Leak | None:
         shown,
         id_="tracers.traffic",
         looked_for=f"{column} is above {PIP_PORTS}",
-        says="pip needs the ports 443 and 80. What is above is the machine's other traffic, and ports of "
-        "its own that tcpstates lists from the other end.",
+        says="pip needs the ports 443 and 80. The rest is other traffic of the machine for the most part.",
         category="TCP",
         examples=[f"{row.package}: {row.values[column]} ports" for row in most],
     )
@@ -352,13 +349,19 @@ def _count(row: AuditRow, column: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+def _listed(row: AuditRow) -> list[str]:
+    value = row.values["Total_Dependencies"]
+    return [str(one) for one in value] if isinstance(value, tuple) else []
+
+
 def _itself(row: AuditRow) -> bool:
-    own = ARCHIVE.sub("", row.package).lower().replace("_", "-")
-    found = row.values["Total_Dependencies"]
-    names = (
-        [str(one).lower().replace("_", "-") for one in found] if isinstance(found, tuple) else []
-    )
+    own = _plain(ARCHIVE.sub("", row.package))
+    names = [_plain(one) for one in _listed(row)]
     return any(name == own or name.rpartition("-")[0] == own for name in names)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def _process_names(row: AuditRow, column: str) -> tuple[str, ...]:

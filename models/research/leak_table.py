@@ -47,7 +47,9 @@ def patterns_move(table: AuditTable) -> Leak | None:
         says=f"{len(moving)} of {len(places)} trigrams stand in more than one column: the columns are ranks "
         "by frequency, not the ten meanings that the dataset's description gives them.",
         category="Pattern",
-        examples=[str(one) for one in sorted(moving, key=lambda one: -len(places[one]))],
+        examples=[
+            str(one) for one in sorted(moving, key=lambda one: (-len(places[one]), str(one)))
+        ],
     )
 
 

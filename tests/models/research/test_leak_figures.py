@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.research.leak_figures import (
+    SIDE_MIN,
     Labelled,
     asked_of_others,
     auroc,
@@ -55,9 +56,13 @@ def test_balanced__value_lies_in_its_bounds(
 
 
 def test_balanced__all_right_is_not_certain() -> None:
-    bounds = [balanced(1.0, 1.0, (n, n)).low for n in (3, 7, 40, 1000)]
+    bounds = [balanced(1.0, 1.0, (n, n)).low for n in (5, 7, 40, 1000)]
     assert all(first < second < 1 for first, second in pairwise(bounds))
-    assert not balanced(1.0, 1.0, (3, 3)).low > 0.5
+
+
+def test_balanced__few_families_bound_nothing() -> None:
+    found = balanced(1.0, 1.0, (SIDE_MIN - 1, 500))
+    assert (found.value, found.low, found.high) == (1.0, 0.0, 1.0)
 
 
 @given(st.lists(st.booleans(), min_size=20, max_size=20))
@@ -65,10 +70,12 @@ def test_sign__and_its_opposite_tell_the_same(shown: list[bool]) -> None:
     known = rows(20)
     there, absent = of_sign(shown, known), of_sign([not one for one in shown], known)
     assert there.value >= 0.5
-    assert there == absent
+    assert (there.value, there.low, there.high) == pytest.approx(
+        (absent.value, absent.low, absent.high)
+    )
 
 
-def test_interval__one_campaign_of_many_rows_is_as_wide_as_one_row() -> None:
+def test_interval__one_campaign_of_many_rows_is_no_proof() -> None:
     shown = [True] * 40 + [False] * 40
     labels = tuple(shown)
     apart = Labelled(labels=labels, families=tuple(f"f{row}" for row in range(80)))
@@ -104,7 +111,7 @@ def test_chance__no_fit_gets_beyond_it(seed: int) -> None:
     known = rows(120)
     chance = np.random.default_rng(seed)
     numbers = chance.integers(0, 1000, size=(120, 6)).astype(np.float64)
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - made rows
     tokens = [frozenset(draw.sample("abcdefghij", 3)) for _ in range(120)]
     for fit in (by_stump(numbers, known), by_nearest(numbers, known), by_tokens(tokens, known)):
         assert not asked_of_others(fit, known, seed=seed).tells

@@ -10,7 +10,9 @@ import pytest
 from models.research.leak_rows import family_of, parse_table, read_audited, read_sample
 from models.research.qut_reader import TableInvalid
 
-LIST = "Malicious Package Name,Malicious Package Version,Benign Package Name,Benign Package Version\n"
+LIST = (
+    "Malicious Package Name,Malicious Package Version,Benign Package Name,Benign Package Version\n"
+)
 
 
 def test_sample__has_its_three_tables() -> None:
