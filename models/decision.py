@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
@@ -11,10 +11,10 @@ from typing import assert_never
 from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, Sha256
-from models.canonical import Digest, digest_of
+from models.canonical import Digest, added_in, digest_of
 from models.evidence import Layer
 
-DECISION_SCHEMA_VERSION = 1
+DECISION_SCHEMA_VERSION = 2
 DECISION_ID_CHARS = 10
 """Characters of a decision's short id, 5 bits each: among a million decisions two share one with a
 chance of 1 in 2,000; with 8 characters it would be 1 in 3."""
@@ -78,6 +78,8 @@ class Contribution:
     code: str
     points: int
     detail: str = ""
+    risk_milli: int = field(default=0, metadata=added_in(2))
+    """Of a learned score: thousandths of log-odds, more is riskier; `points` is 0 there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,17 +90,35 @@ class LayerScore:
     status: LayerStatus
     score: int | None
     weight_percent: int
+    """0 in a learned score, where no layer has a weight of its own."""
     contributions: tuple[Contribution, ...] = ()
+    risk_milli: int = field(default=0, metadata=added_in(2))
+    """The sum of its contributions, in thousandths of log-odds. A layer without a score may have
+    some as well: what is not known is not nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustScore:
-    """Integer 0 to 100, rounded down, higher is more trusted; with its layers and its model."""
+    """Integer 0 to 100, rounded down, higher is more trusted; with its layers and its model.
+
+    Where it was learned, `base_milli` and the layers' `risk_milli` sum to `risk_milli` exactly.
+    """
 
     value: int
     layers: tuple[LayerScore, ...]
     model: str
     model_digest: Digest
+    risk_milli: int | None = field(default=None, metadata=added_in(2))
+    """Thousandths of log-odds that it is malicious, before caps; None: it was not learned."""
+    base_milli: int | None = field(default=None, metadata=added_in(2))
+    """The same before anything is known of the artifact."""
+    edges_milli: tuple[int, ...] = field(default=(), metadata=added_in(2))
+    """Of a learned score: the highest `risk_milli` of APPROVE, MONITOR and QUARANTINE."""
+
+    @property
+    def learned(self) -> bool:
+        """Whether it has a risk in log-odds, and not points."""
+        return self.risk_milli is not None
 
     @property
     def tier(self) -> TrustTier:

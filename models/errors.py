@@ -62,6 +62,10 @@ class OverrideInvalid(DocumentInvalid):
     """An override has mistakes, or asks for more than the policy grants."""
 
 
+class ArtefactInvalid(PratiqueError):
+    """A trained model or its card is missing, broken, or not what its digests say; it never scores."""
+
+
 class UpstreamError(PratiqueError):
     """The index behind us did not give what was asked for."""
 

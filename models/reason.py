@@ -18,6 +18,7 @@ from packaging.version import InvalidVersion, Version
 from models.artifact import parse_project
 from models.decision import Action, Decision, HoldKind, Reason, ReasonCode, TrustTier
 from models.errors import ValueInvalid
+from models.riskwords import NEVER_BEFORE, risk_words
 from models.vocabulary import (
     LAYERS,
     PHASES,
@@ -255,9 +256,23 @@ def _finding(reason: Reason) -> str:
     return template.format(what=_what(reason), to=_to(reason), phase=_phase(reason))
 
 
+def cause_clause(reason: Reason) -> str:
+    """What moved a learned score most, as a verb phrase; empty where a reason names nothing."""
+    cause, layer = reason.word("cause"), reason.word("layer")
+    if not cause:
+        return ""
+    finding = reason.word("finding")
+    template = finding_words(finding, layer) if finding else risk_words(cause, layer)
+    told = template.format(what=_what(reason), to=_to(reason), phase=_phase(reason))
+    return told + (NEVER_BEFORE if reason.word("new") else "")
+
+
 def _score(reason: Reason) -> str:
     score = reason.word("score")
-    return f"has a trust score of {score}" if _NUMBER.match(score) else "has no trust score"
+    if not _NUMBER.match(score):
+        return "has no trust score"
+    cause = cause_clause(reason)
+    return f"has a trust score of {score}" + (f": it {cause}" if cause else "")
 
 
 def _incomplete(reason: Reason) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 from models.canonical import Digest
 from models.decision import TrustTier
-from models.errors import PolicyInvalid, Problem
+from models.errors import ArtefactInvalid, PolicyInvalid, Problem
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
+from models.trust.shelf import DEFAULT_NAME, SHIPPED, Shelf
 from models.work import AnalysisPlan, Variation
 from policies import owned
 from policies.lines import locate, stated_line
@@ -58,10 +59,11 @@ _MAY_BE_SERVED = frozenset(
 hide (DESIGN.md, Judgement: never served)."""
 
 
-def parse_policy(text: str, *, source: str) -> Policy:
+def parse_policy(text: str, *, source: str, shelf: Shelf = SHIPPED) -> Policy:
     """The policy in `text`. Raises PolicyInvalid with every problem, each with its line if known.
 
-    `mode` must be stated; what else is not stated has the value of the default policy.
+    `mode` must be stated; what else is not stated has the value of the default policy. The scorer
+    must be one of `shelf`, and sound: a policy that could judge nothing must not come into force.
     """
     values = _values(text, source)
     notes = Notes(places=locate(text))
@@ -70,7 +72,7 @@ def parse_policy(text: str, *, source: str) -> Policy:
         notes.add((), "is empty: an empty policy would allow by accident", 'state mode = "enforce"')
     elif "mode" not in values:
         notes.add(("mode",), "is missing", 'state mode = "enforce"')
-    policy = _read(root, text, source)
+    policy = _read(root, text, source, shelf)
     root.finish()
     if notes.problems:
         raise PolicyInvalid(source, notes.sorted(), next_step=_NEXT_STEP)
@@ -92,7 +94,7 @@ def _values(text: str, source: str) -> dict[str, Any]:
     raise PolicyInvalid(source, (problem,), next_step=_NEXT_STEP)
 
 
-def _read(root: Table, text: str, source: str) -> Policy:
+def _read(root: Table, text: str, source: str, shelf: Shelf) -> Policy:
     tiers = root.table("tiers")
     layers = root.table("layers")
     listed_files = root.table("files")
@@ -103,6 +105,7 @@ def _read(root: Table, text: str, source: str) -> Policy:
         text=text,
         source=source,
         mode=Mode(root.choice("mode", [mode.value for mode in Mode], Mode.ENFORCE.value)),
+        scorer=_scorer(root, shelf),
         unseen=Unseen(root.choice("unseen", [word.value for word in Unseen], Unseen.HOLD.value)),
         minimum_age_hours=root.integer("minimum_age_hours", 0, AGE_HOURS_MAX, 0),
         tiers=_tiers(tiers),
@@ -124,6 +127,15 @@ def _read(root: Table, text: str, source: str) -> Policy:
     for table in (tiers, layers, listed_files, analysis, overrides, owned_names):
         table.finish()
     return policy
+
+
+def _scorer(root: Table, shelf: Shelf) -> str:
+    name = root.choice("scorer", shelf.names(), DEFAULT_NAME)
+    try:
+        shelf.digest(name)
+    except ArtefactInvalid as error:
+        root.note("scorer", f"cannot be used: {error.message}", error.next_step)
+    return name
 
 
 def _tiers(table: Table) -> tuple[tuple[TrustTier, Outcome], ...]:

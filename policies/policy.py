@@ -8,6 +8,7 @@ from enum import StrEnum
 from models.canonical import Digest, digest_of
 from models.decision import TrustTier
 from models.evidence import Layer, Shortfall
+from models.trust.shelf import DEFAULT_NAME
 from models.work import AnalysisPlan
 from policies.case import Case
 from policies.outcome import Outcome
@@ -60,6 +61,8 @@ class Policy:
     """The document it was read from, kept so that a decision can be derived again."""
     source: str
     mode: Mode
+    scorer: str
+    """Who scores, by a name of `models.trust.shelf`."""
     tiers: tuple[tuple[TrustTier, Outcome], ...]
     block_on_score: bool
     unseen: Unseen
@@ -107,6 +110,10 @@ def content_digest(policy: Policy) -> Digest:
         for item in fields(policy)
         if item.name not in _NOT_CONTENT and item.name != "digest"
     }
+    if policy.scorer == DEFAULT_NAME:
+        # What the default is says the model's own digest. A policy that names none keeps the digest
+        # that it had before there was a choice.
+        del content["scorer"]
     content["rules"] = [
         {
             "name": rule.name,

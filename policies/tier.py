@@ -5,8 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from models.decision import Action, HoldKind, LayerStatus, Reason, ReasonCode, TrustTier, reason
+from models.decision import (
+    Action,
+    HoldKind,
+    LayerStatus,
+    Reason,
+    ReasonCode,
+    TrustScore,
+    TrustTier,
+    reason,
+)
 from models.evidence import Evidence, Layer, Shortfall
+from models.trust.behind import score_reason
+from models.trust.findings import own_findings
+from models.trust.numbers import RULES
+from models.trust.rules import worst_severity
 from policies.case import Case
 from policies.causes import finding_reason, finding_reasons, has_severe, shortfall_reason
 from policies.outcome import Outcome
@@ -96,9 +109,19 @@ def _band(case: Case, policy: Policy) -> Cap:
     tier = case.score.tier
     if tier is TrustTier.BLOCK and not policy.block_on_score:
         tier = TrustTier.QUARANTINE
-    stated = reason(ReasonCode.SCORE, score=str(case.score.value))
-    order = 0 if has_severe(case) else 2
-    return Cap(tier=tier, reasons=(*findings, stated), order=order)
+    stated = score_reason(case.score, case.evidence)
+    if has_severe(case):
+        return Cap(tier=tier, reasons=(*findings, stated), order=0)
+    if stated.word("cause") and not _explained(case, case.score):
+        # No finding holds it where it is: what moved the score says more than a mild finding.
+        return Cap(tier=tier, reasons=(stated, *findings), order=2)
+    return Cap(tier=tier, reasons=(*findings, stated), order=2)
+
+
+def _explained(case: Case, score: TrustScore) -> bool:
+    """Whether the worst finding alone keeps a score in its tier."""
+    worst = worst_severity(own_findings(case.evidence, case.facts))
+    return worst is not None and TrustTier.of(RULES.cap(worst)) is score.tier
 
 
 def _too_young(

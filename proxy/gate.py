@@ -22,6 +22,7 @@ from models.evidence import Layer
 from policies.case import Case
 from policies.evaluate import evaluate
 from policies.policy import Policy
+from proxy.policybook import PolicyBook
 from proxy.store.port import GATE, Store
 
 LOG = structlog.get_logger()
@@ -107,6 +108,7 @@ class Gate:
         self._clock = clock
         self._layers_off = layers_off
         self._nudge = nudge
+        self._book = PolicyBook(store)
         self._poll_s = poll_s
         self._snapshot_age = timedelta(seconds=snapshot_age_s)
         self._projects: LRUCache[ProjectKey, _Project] = LRUCache(
@@ -229,6 +231,9 @@ class Gate:
             return
         if decision.hold is HoldKind.ANALYSIS:
             return
+        policy = self._policy()
+        if policy.digest == decision.policy_digest:
+            await self._book.keep(policy)
         await self._store.put_decision(decision, actor=GATE)
         # The desk may have stored one that rests on evidence a moment before: then that one holds.
         self.put(await self._store.decision_of(decision.ref) or decision)

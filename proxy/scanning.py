@@ -32,7 +32,6 @@ from models.errors import CapabilityRefused, UpstreamError, UpstreamNotFound, Va
 from models.evidence import Evidence
 from models.facts import Facts
 from models.judgement import JudgeRequest
-from models.trust.rules import RulesScorer
 from models.work import EvidencePost, Lease, ResolvedSet, ResolveRequest
 from policies.policy import Policy
 from proxy.artifacts.fetcher import Fetcher
@@ -187,7 +186,7 @@ class Scanner:
             facts=facts,
             evidence=evidence,
         )
-        decision = await LocalJudge(RulesScorer()).judge(request)
+        decision = await LocalJudge().judge(request)
         name = since.ref.filename if since else ""
         return Scanned(decision=decision, evidence=evidence, facts=facts, since=name)
 

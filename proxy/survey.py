@@ -36,7 +36,6 @@ from models.errors import PratiqueError, UpstreamError
 from models.evidence import Evidence, Layer
 from models.facts import Facts, Source, SourceState
 from models.judgement import JudgeRequest
-from models.trust.rules import RulesScorer
 from policies.policy import Policy
 from proxy.index.port import Index
 from proxy.inquiry import Inquiry
@@ -134,7 +133,7 @@ class Survey:
         self._policy = policy
         self._clock = clock
         self._room = Room()
-        self._judge = LocalJudge(RulesScorer())
+        self._judge = LocalJudge()
         asked = self._layers if index is not None else frozenset[Layer]()
         self._inquiry = inquiry.only(asked)
         self._unasked = tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from analyzer.boxpaths import in_dependencies, in_site
 from analyzer.detectors.definition import Definition, Match
@@ -20,7 +20,8 @@ DEFINITION = Definition(
         "read their own settings do so when they are used. No SDK's trade are browsers, wallets, chats "
         "and histories. "
         "A client that some make on import, of a service whose own library is loaded, weighs less where "
-        "that is all that is read and nothing is sent."
+        "that is all that is read and nothing is sent. So does ~/.netrc alone where `requests` is loaded, "
+        "which looks there for a login before every request."
     ),
     severity=Severity.HIGH,
     in_use=Severity.MEDIUM,
@@ -42,6 +43,8 @@ CLIENTS: Mapping[str, tuple[str, ...]] = {
 """Kind of decoy → the packages whose trade it is to read it."""
 BUILD_TOOLS = frozenset({"netrc-password"})
 """Decoys that build tools read on their own: meson looks for logins in ~/.netrc before each build."""
+LOGIN_LOOKERS = ("requests", "mesonbuild")
+"""Packages that look into ~/.netrc before each request or download that they make, whoever asked."""
 PERSONAL = frozenset({"browser-store", "wallet", "chat-session", "shell-history"})
 """Decoys that only a person's own programs read, in use too (T31)."""
 
@@ -61,15 +64,30 @@ def read_decoys(run: RunView) -> Iterator[tuple[Event, str]]:
 def detect(run: RunView) -> Iterator[Match]:
     """One match for each decoy and phase."""
     read = list(read_decoys(run))
-    kinds = {kind for event, kind in read if event.phase is not Phase.USE} - EVERYDAY
+    kinds = kinds_unasked(read)
     sent = any(event.size_bytes > 0 for event in run.events(EventKind.NET, phases=UNASKED))
     for event, kind in read:
         alone = len(kinds) == 1 and not sent
         if alone and event.phase is Phase.INSTALL and kind in BUILD_TOOLS:
             yield Match.of(event, run, what=kind, severity=Severity.LOW)
             continue
-        own = alone and _by_client(run, event, kind)
+        own = (alone and _by_client(run, event, kind)) or is_login_look_up(run, event, kind, kinds)
         yield Match.of(event, run, what=kind, severity=_severity(event, kind, own=own))
+
+
+def kinds_unasked(read: Iterable[tuple[Event, str]]) -> frozenset[str]:
+    """Kinds of decoys that were read before anybody asked the package for anything."""
+    return frozenset(kind for event, kind in read if event.phase is not Phase.USE) - EVERYDAY
+
+
+def is_login_look_up(run: RunView, read: Event, kind: str, kinds: frozenset[str]) -> bool:
+    """Whether an HTTP client asked ~/.netrc for a login, and no other secret was touched.
+
+    Nothing of it is sent but to the host that the file names, so what a request carries is no sign.
+    """
+    if kind not in BUILD_TOOLS or kinds != {kind} or read.phase is Phase.USE:
+        return False
+    return _loaded(run, read, LOGIN_LOOKERS)
 
 
 def _severity(event: Event, kind: str, *, own: bool) -> Severity | None:
@@ -82,7 +100,12 @@ def _by_client(run: RunView, read: Event, kind: str) -> bool:
     """Whether an import read its service's key, with that service's library loaded before."""
     if read.phase not in (Phase.IMPORT, Phase.WAIT) or kind not in CLIENTS:
         return False
-    names = tuple(f"/site-packages/{name}/" for name in CLIENTS[kind])
+    return _loaded(run, read, CLIENTS[kind])
+
+
+def _loaded(run: RunView, read: Event, packages: Iterable[str]) -> bool:
+    """Whether a file of one of these packages had been opened in that phase before."""
+    names = tuple(f"/site-packages/{name}/" for name in packages)
     opened = run.events(EventKind.OPEN, phases=(read.phase,))
     return any(
         event.result >= 0

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.detectors.decoy_read import EVERYDAY, read_decoys
+from analyzer.detectors.decoy_read import (
+    EVERYDAY,
+    is_login_look_up,
+    kinds_unasked,
+    read_decoys,
+)
 from analyzer.detectors.definition import Definition, Match
 from analyzer.detectors.trade import belongs, was_given
 from analyzer.detectors.view import BOX_PHASES, RunView
@@ -17,7 +22,8 @@ DEFINITION = Definition(
     title="A planted secret was read, and bytes were sent",
     rationale=(
         "A canary is not recognised once it is encrypted or compressed (SANDBOX.md, 6.5). That a secret "
-        "was read and a conversation carried bytes out still shows. An SDK in use does both by trade."
+        "was read and a conversation carried bytes out still shows. An SDK in use does both by trade, "
+        "and `requests` looks into ~/.netrc before every request, whoever asked for it."
     ),
     severity=Severity.CRITICAL,
     in_use=Severity.MEDIUM,
@@ -37,7 +43,9 @@ def detect(run: RunView) -> Iterator[Match]:
     sent = [event for event in run.events(EventKind.NET) if event.size_bytes > 0]
     unasked = [event for event in sent if event.phase is not Phase.USE]
     seen: set[tuple[str, bool]] = set()
-    for read, kind in read_decoys(run):
+    reads = list(read_decoys(run))
+    kinds = kinds_unasked(reads)
+    for read, kind in reads:
         if kind in EVERYDAY:
             continue
         used = read.phase is Phase.USE
@@ -47,7 +55,8 @@ def detect(run: RunView) -> Iterator[Match]:
             continue
         seen.add((kind, severe is not None))
         if severe is not None:
-            yield Match.of(after, run, what=kind)
+            looked_up = is_login_look_up(run, read, kind, kinds)
+            yield Match.of(after, run, what=kind, severity=Severity.MEDIUM if looked_up else None)
         else:
             began = BOX_PHASES.index(read.phase)
             later = [event for event in sent if BOX_PHASES.index(event.phase) >= began]

@@ -152,4 +152,8 @@ def _number(value: float) -> str:
     """The shortest text that reads back as `value`; empty for NaN."""
     if math.isnan(value):
         return ""
-    return str(int(value)) if value.is_integer() else repr(value)
+    return (
+        str(int(value))
+        if value.is_integer() and (value or math.copysign(1, value) > 0)
+        else repr(value)
+    )

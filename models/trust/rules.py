@@ -64,7 +64,7 @@ class RulesScorer:
         value = self.numbers.nothing_measured if total is None else total
         return TrustScore(
             value=min(value, cap),
-            layers=_with_cap(switched, findings, worst, cap),
+            layers=with_cap(switched, findings, worst, cap),
             model=self.name,
             model_digest=self.digest,
         )
@@ -89,7 +89,7 @@ def worst_severity(findings: tuple[Finding, ...]) -> Severity | None:
     return max((f.severity for f in findings), key=SEVERITY_RANK.__getitem__, default=None)
 
 
-def _with_cap(
+def with_cap(
     layers: tuple[LayerScore, ...], findings: tuple[Finding, ...], worst: Severity | None, cap: int
 ) -> tuple[LayerScore, ...]:
     """`layers` with a line in the worst finding's layer that says what caps the whole score."""

@@ -21,7 +21,6 @@ from models.clock import Clock, utc_now
 from models.decision import Action, Decision, HoldKind
 from models.errors import PratiqueError
 from models.evidence import Layer
-from models.trust.rules import RulesScorer
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
@@ -36,6 +35,7 @@ from proxy.index.known import WithoutKnown
 from proxy.index.upstream import UpstreamIndex
 from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
+from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
@@ -231,7 +231,7 @@ async def _rooms(
         store=store,
         judge=judge,
         policy=policy.current,
-        model_digest=RulesScorer().digest,
+        model_digest=model_digest,
         clock=clock,
         on_decision=decided,
         layers_off=off,

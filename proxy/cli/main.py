@@ -12,15 +12,20 @@ from proxy.cli.commands.config import config
 from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
 from proxy.cli.commands.doctor import doctor
+from proxy.cli.commands.drift import drift_
+from proxy.cli.commands.explain import explain_
 from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
 from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
+from proxy.cli.commands.replay import replay_
+from proxy.cli.commands.rescore import rescore_
 from proxy.cli.commands.research import research
 from proxy.cli.commands.scan import scan
 from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
 from proxy.cli.commands.trace import trace
+from proxy.cli.commands.verdict import verdict
 from proxy.cli.commands.worker import worker
 
 
@@ -58,6 +63,7 @@ def main() -> None:
 
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
+    *(explain_, rescore_, replay_, drift_, verdict),
     *(override, token, policy, doctor, config, demo, research),
 ):
     main.add_command(command)

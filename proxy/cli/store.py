@@ -31,8 +31,22 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]]) -
             next_step="Name another with --data-dir, or run the command as root.",
         ) from error
 
+    return _run(lambda: SqliteStore.open(path, clock=utc_now), work)
+
+
+def with_store_to_read(settings: Settings, work: Callable[[Store], Awaitable[Result]]) -> Result:
+    """Run `work` with the store of `settings.data_dir`, which nothing makes, upgrades or writes.
+
+    It may be in use by `pratique serve`, also by an older one. Raises StoreError where there is none.
+    """
+    become_owner_of(settings.data_dir)
+    path = settings.data_dir / DATABASE
+    return _run(lambda: SqliteStore.look(path, clock=utc_now), work)
+
+
+def _run(opened: Callable[[], Store], work: Callable[[Store], Awaitable[Result]]) -> Result:
     async def run() -> Result:
-        store = SqliteStore.open(path, clock=utc_now)
+        store = opened()
         try:
             return await work(store)
         finally:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from models.canonical import Digest
 from models.decision import Decision
 from models.errors import JudgeRefused, PratiqueError
 from models.judgement import JudgeReply, JudgeRequest
 from models.trust.scorer import Scorer
+from models.trust.shelf import SHIPPED, Shelf
 from policies.case import Case
 from policies.document import parse_policy
 from policies.evaluate import evaluate
@@ -19,21 +21,30 @@ POLICIES_KEPT = 8
 """Parsed policies kept: the one in force, the one before it, and a few for replays."""
 
 
-def judge_case(request: JudgeRequest, scorer: Scorer) -> JudgeReply:
-    """The decision about a request, or in `error` why there is none."""
+def judge_case(
+    request: JudgeRequest, scorer: Scorer | None = None, *, shelf: Shelf = SHIPPED
+) -> JudgeReply:
+    """The decision about a request, or in `error` why there is none.
+
+    The scorer is the one of `shelf` that the policy names, unless `scorer` stands in for it.
+    """
     try:
-        policy = _policy(request.policy_toml)
-        decision = evaluate(case_of(request, scorer), policy)
+        policy = _policy(request.policy_toml, shelf)
+        chosen = scorer or shelf.scorer(policy.scorer)
+        decision = evaluate(case_of(request, chosen), policy)
     except PratiqueError as error:
-        return refusal(request.id, error.message, scorer)
-    return JudgeReply(id=request.id, decision=decision, model_digest=scorer.digest)
+        return refusal(request.id, error.message)
+    return JudgeReply(id=request.id, decision=decision, model_digest=chosen.digest)
 
 
-def refusal(request_id: int, error: str, scorer: Scorer) -> JudgeReply:
+def refusal(request_id: int, error: str) -> JudgeReply:
     """A reply without a decision; the artifact stays held."""
-    return JudgeReply(
-        id=request_id, error=error[:ERROR_CHARS_MAX] or "no reason", model_digest=scorer.digest
-    )
+    return JudgeReply(id=request_id, error=error[:ERROR_CHARS_MAX] or "no reason")
+
+
+def model_digest(policy: Policy) -> Digest:
+    """The digest of the model that decisions under `policy` rest on. Raises ArtefactInvalid."""
+    return SHIPPED.digest(policy.scorer)
 
 
 def case_of(request: JudgeRequest, scorer: Scorer) -> Case:
@@ -57,7 +68,8 @@ def case_of(request: JudgeRequest, scorer: Scorer) -> Case:
 class LocalJudge:
     """A judge in this process, for `pratique scan` and for tests."""
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer | None = None) -> None:
+        """`scorer` None: the one that each request's policy names."""
         self._scorer = scorer
 
     async def judge(self, request: JudgeRequest) -> Decision:
@@ -76,5 +88,5 @@ def decision_in(reply: JudgeReply) -> Decision:
 
 
 @lru_cache(maxsize=POLICIES_KEPT)
-def _policy(text: str) -> Policy:
-    return parse_policy(text, source="request")
+def _policy(text: str, shelf: Shelf) -> Policy:
+    return parse_policy(text, source="request", shelf=shelf)

@@ -60,7 +60,7 @@ class Desk:
         store: Store,
         judge: Judge,
         policy: Callable[[], Policy],
-        model_digest: Digest,
+        model_digest: Callable[[Policy], Digest],
         clock: Clock,
         on_decision: Callable[[Decision], None] = lambda _: None,
         layers_off: tuple[Layer, ...] = (),

@@ -25,6 +25,7 @@ from policies.overrides import in_scope
 from policies.policy import Policy
 from proxy.judge.advised import Advised
 from proxy.judge.port import Judge
+from proxy.policybook import PolicyBook
 from proxy.relatives import approved_sibling
 from proxy.sources.advisories import has_proof, with_advisories
 from proxy.store.port import Store
@@ -48,7 +49,7 @@ class Hearings:
         store: Store,
         judge: Judge,
         policy: Callable[[], Policy],
-        model_digest: Digest,
+        model_digest: Callable[[Policy], Digest],
         clock: Clock,
         on_decision: Callable[[Decision], None],
         layers_off: tuple[Layer, ...],
@@ -64,6 +65,7 @@ class Hearings:
         self._layers_off = layers_off
         self._facts = facts
         self._advised = advised
+        self._book = PolicyBook(store)
         self._locks: WeakValueDictionary[ArtifactRef, asyncio.Lock] = WeakValueDictionary()
         self._wanting: dict[ArtifactRef, datetime] = {}
 
@@ -111,13 +113,14 @@ class Hearings:
     async def _hear(self, ref: ArtifactRef, *, fresh: bool, given_up: bool) -> Decision:
         begun = time.monotonic()
         policy = self._policy()
+        await self._book.keep(policy)
         before = await self._store.decision_of(ref)
         request = await self._request(ref, before, policy, fresh=fresh, given_up=given_up)
         decision = await self._judge.judge(request)
         self._check(decision, request, policy)
         if before is None and decision.hold is HoldKind.ANALYSIS:
             return decision  # the gate knows this by itself; a row would say nothing
-        if before is not None and replace(decision, as_of=before.as_of) == before:
+        if before is not None and _says_the_same(decision, before):
             await self._store.put_decision(before)  # no new history, but it ends an observed job
             return before
         if request.facts is not None:
@@ -210,12 +213,13 @@ class Hearings:
     def _check(self, decision: Decision, request: JudgeRequest, policy: Policy) -> None:
         """A judge of another version must not fill the store with what goes stale at once."""
         # Large evidence takes 50 ms to digest: that is the judge's work, not the event loop's.
-        model = decision.score.model_digest if decision.score else self._model_digest
+        named = self._model_digest(policy)
+        model = decision.score.model_digest if decision.score else named
         if (
             decision.ref != request.ref
             or decision.policy_digest != policy.digest
             or (decision.evidence_digest is None) is not (request.evidence is None)
-            or model != self._model_digest
+            or model != named
         ):
             raise JudgeRefused(
                 "The judge runs another version than the proxy.",
@@ -250,6 +254,11 @@ def failures_in(decision: Decision | None) -> int:
         return 0
     tries = (stated.word("tries") for stated in decision.reasons)
     return max((int(text) for text in tries if text.isdecimal()), default=0)
+
+
+def _says_the_same(decision: Decision, before: Decision) -> bool:
+    """Whether nothing but the moment, and the version of the form, is new."""
+    return replace(decision, as_of=before.as_of, schema_version=before.schema_version) == before
 
 
 def _compared_with_others(facts: Facts, policy: Policy) -> bool:

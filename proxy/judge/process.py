@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from models.errors import ArtefactInvalid
 from models.judgement import JUDGE_LINE_BYTES_MAX, JudgeReply, JudgeRequest
-from models.trust.rules import RulesScorer
-from models.trust.scorer import Scorer
+from models.trust.shelf import ARTEFACTS, DEFAULT_NAME, Shelf
 from proxy.judge.confine import Watch, drop_network
 from proxy.judge.core import judge_case, refusal
 from proxy.log import configure_log
@@ -38,7 +38,11 @@ def main(argv: Sequence[str]) -> int:
     """Listen, give up the network, say `ready` on standard output, answer until told to end."""
     parser = argparse.ArgumentParser(prog="python -m proxy.judge", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
-    path: Path = parser.parse_args(argv).socket
+    parser.add_argument(
+        "--artefacts", type=Path, default=ARTEFACTS, help="where the trained models stand"
+    )
+    told = parser.parse_args(argv)
+    path: Path = told.socket
     configure_log(format_="json", file=None, process="judge")
     try:
         listener = listen(path)
@@ -47,7 +51,15 @@ def main(argv: Sequence[str]) -> int:
         return os.EX_CONFIG
     if not drop_network():
         LOG.warning("judge_network_kept", reason="no right to make a network namespace")
-    asyncio.run(_serve(listener, path, RulesScorer()))
+    shelf = Shelf(told.artefacts)
+    try:
+        # Behind the namespace, which a process with threads could not leave; before `ready`, so
+        # that no request waits for LightGBM to be loaded.
+        shelf.scorer(DEFAULT_NAME)
+    except ArtefactInvalid as error:
+        sys.stderr.write(f"The judge has no scorer: {error}\n")
+        return os.EX_CONFIG
+    asyncio.run(_serve(listener, path, shelf))
     return os.EX_OK
 
 
@@ -84,13 +96,13 @@ def _answers(path: Path) -> bool:
         return True
 
 
-async def _serve(listener: socket.socket, path: Path, scorer: Scorer) -> None:
+async def _serve(listener: socket.socket, path: Path, shelf: Shelf) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watch = Watch(path)
-    server = JudgeServer(scorer)
+    server = JudgeServer(shelf)
     await server.start(listener)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
@@ -107,8 +119,8 @@ async def _serve(listener: socket.socket, path: Path, scorer: Scorer) -> None:
 class JudgeServer:
     """Answers requests one by one on each connection, in the order in which they came."""
 
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -145,7 +157,7 @@ class JudgeServer:
             return await reader.readline()
         except ValueError:
             # Where the next line begins is unknown now, so this connection is over.
-            await self._send(writer, refusal(0, "the line is too long", self._scorer))
+            await self._send(writer, refusal(0, "the line is too long"))
             return b""
 
     async def _send(self, writer: asyncio.StreamWriter, reply: JudgeReply) -> None:
@@ -157,12 +169,12 @@ class JudgeServer:
         try:
             request = _REQUESTS.decode(line)
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-            return refusal(_id_in(line), f"not a request: {error}", self._scorer)
+            return refusal(_id_in(line), f"not a request: {error}")
         try:
-            return judge_case(request, self._scorer)
+            return judge_case(request, shelf=self._shelf)
         except Exception:  # process edge: one odd case must not end the judge
             LOG.exception("judgement_failed", filename=request.ref.filename)
-            return refusal(request.id, "the judge failed on this case", self._scorer)
+            return refusal(request.id, "the judge failed on this case")
 
 
 class _OnlyId(msgspec.Struct):

@@ -60,7 +60,7 @@ class Upkeep:
         store: Store,
         hearings: Hearings,
         policy: Callable[[], Policy],
-        model_digest: Digest,
+        model_digest: Callable[[Policy], Digest],
         clock: Clock,
         layers_off: tuple[Layer, ...],
         advised: Advised | None = None,
@@ -158,10 +158,13 @@ class Upkeep:
         return len(ended) >= EXPIRED_BATCH
 
     async def derive_stale(self) -> bool:
-        """Derive again what rests on another policy or model."""
+        """Derive again what rests on another policy, or another model than the one it names."""
+        policy = self._policy()
         stale = self._not_skipped(
             await self._store.decisions_not_resting_on(
-                self._policy().digest, self._model_digest, limit=STALE_BATCH + len(self._skipped)
+                policy.digest,
+                self._model_digest(policy),
+                limit=STALE_BATCH + len(self._skipped),
             )
         )
         await self._derive((decision.ref for decision in stale), fresh=False)

@@ -41,6 +41,9 @@ MEMORY_ROWS_MAX = 2_000
 DEPENDENCIES_MAX = 400
 """Dependencies kept of one file; a resolution looks at no more projects."""
 
+POLICY_BYTES_MAX = 4 * 1024 * 1024
+"""Bytes of one policy's text: a document has a million characters at most, of four bytes each."""
+
 INDEXES_SEEN_MAX = 64
 """Index names that a process remembers having been asked about; operators have a handful."""
 

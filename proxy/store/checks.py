@@ -17,6 +17,7 @@ from proxy.store.bounds import (
     FETCH_TEXT_CHARS_MAX,
     HEADER_CHARS_MAX,
     MEMORY_CHARS_MAX,
+    POLICY_BYTES_MAX,
 )
 from proxy.store.codec import micros
 from proxy.store.port import Feed, Fetch, Remembered, StoredPage, Token, TokenKind
@@ -94,6 +95,15 @@ def clean_feed(feed: Feed) -> Feed:
 def clean(text: str, chars: int) -> str:
     """`text` cut to `chars`, with what UTF-8 cannot hold written as escapes."""
     return text[:chars].encode("utf-8", "backslashreplace").decode()[:chars]
+
+
+def check_policy(text: str) -> None:
+    """Raises StoreError for a policy's text that is too long, or no text."""
+    if len(text.encode(errors="surrogatepass")) > POLICY_BYTES_MAX:
+        raise StoreError(
+            f"A policy has more than {POLICY_BYTES_MAX} bytes.",
+            next_step="Shorten the policy's document.",
+        )
 
 
 def check_token(token: Token, alike: Sequence[Token], *, distrusted: bool, now: datetime) -> None:

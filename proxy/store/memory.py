@@ -29,6 +29,7 @@ from proxy.store.bounds import (
 from proxy.store.checks import (
     check_blob,
     check_override,
+    check_policy,
     check_remembered,
     check_token,
     clean_fetches,
@@ -45,12 +46,14 @@ from proxy.store.port import (
     AuditRow,
     Change,
     Dependency,
+    Extent,
     Feed,
     FeedImport,
     Fetch,
     MemoryKind,
     Remembered,
     Served,
+    Standing,
     Store,
     StoredPage,
     Token,
@@ -76,6 +79,7 @@ class MemoryStore(Store):
         self._indexes: set[IndexName] = set()
         self._seen: set[IndexName] = set()
         self._facts: dict[Digest, Facts] = {}
+        self._policies: dict[Digest, str] = {}
         self._overrides: dict[str, Override] = {}
         self._dependencies: dict[ArtifactRef, tuple[Dependency, ...]] = {}
         self._tokens: dict[str, Token] = {}
@@ -132,6 +136,20 @@ class MemoryStore(Store):
             if action in ("", decision.action) and project in ("", decision.ref.project)
         ]
         return tuple(found[: row_limit(limit)])
+
+    async def decisions_with(self, sha256: Sha256) -> tuple[Decision, ...]:
+        return tuple(found for found in self._newest() if found.ref.sha256 == sha256)
+
+    async def extent(self) -> Extent:
+        places = self._current.values()
+        return Extent(count=len(places), newest=max(places, default=-1) + 1)
+
+    async def standing(self, *, after: int, up_to: int, limit: int) -> tuple[Standing, ...]:
+        numbers = sorted(place + 1 for place in self._current.values() if after <= place < up_to)
+        return tuple(
+            Standing(number=number, decision=self._history[number - 1])
+            for number in numbers[: row_limit(limit)]
+        )
 
     async def decisions_not_resting_on(
         self, policy_digest: Digest, model_digest: Digest, *, limit: int
@@ -208,6 +226,13 @@ class MemoryStore(Store):
 
     async def blob(self, digest: Digest) -> bytes | None:
         return self._queue.blobs.get(digest)
+
+    async def put_policy(self, digest: Digest, text: str) -> None:
+        check_policy(text)
+        self._policies.setdefault(digest, text)
+
+    async def policy(self, digest: Digest) -> str | None:
+        return self._policies.get(digest)
 
     # -- what hangs on what ------------------------------------------------------------------
     async def put_dependencies(self, ref: ArtifactRef, dependencies: Sequence[Dependency]) -> None:
@@ -370,6 +395,9 @@ class MemoryStore(Store):
     async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
         found = [fetch for fetch in self._fetches if sha256 in (None, fetch.ref.sha256)]
         return tuple(found[::-1][: row_limit(limit)])
+
+    async def fetch_count(self, ref: ArtifactRef) -> int:
+        return sum(fetch.ref == ref for fetch in self._fetches)
 
     async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
         self._append_audit(actor, action, subject, detail)

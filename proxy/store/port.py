@@ -165,6 +165,22 @@ class Served:
     evidence_digest: Digest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A current decision, and its number in the history: newer decisions have higher numbers."""
+
+    number: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How many decisions are current, and the number of the newest; 0 where there is none."""
+
+    count: int
+    newest: int
+
+
 class MemoryKind(StrEnum):
     """What is remembered of projects."""
 
@@ -236,6 +252,19 @@ class Store(Protocol):
     ) -> tuple[Decision, ...]:
         """Current decisions, newest first, at most `limit`."""
 
+    async def decisions_with(self, sha256: Sha256) -> tuple[Decision, ...]:
+        """The current decision of every ref with these bytes, under any name, newest first."""
+
+    async def extent(self) -> Extent:
+        """How far `standing` reaches at this moment."""
+
+    async def standing(self, *, after: int, up_to: int, limit: int) -> tuple[Standing, ...]:
+        """Current decisions numbered above `after`, at most `up_to`, oldest first: a page of a walk.
+
+        A decision that is made during a walk has a number above the extent at its beginning: the
+        walk meets each ref once, or not at all where it was decided anew meanwhile.
+        """
+
     async def decisions_not_resting_on(
         self, policy_digest: Digest, model_digest: Digest, *, limit: int
     ) -> tuple[Decision, ...]:
@@ -294,6 +323,15 @@ class Store(Protocol):
 
     async def blob(self, digest: Digest) -> bytes | None:
         """A blob by digest."""
+
+    async def put_policy(self, digest: Digest, text: str) -> None:
+        """Keep a policy's text by the digest that decisions name; the first text of a digest stays.
+
+        Raises StoreError beyond its bound.
+        """
+
+    async def policy(self, digest: Digest) -> str | None:
+        """A policy's text."""
 
     # -- what hangs on what ------------------------------------------------------------------
     async def put_dependencies(self, ref: ArtifactRef, dependencies: Sequence[Dependency]) -> None:
@@ -414,6 +452,9 @@ class Store(Protocol):
 
     async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
         """Fetch records, newest first."""
+
+    async def fetch_count(self, ref: ArtifactRef) -> int:
+        """How many fetch records a file has."""
 
     async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
         """Append a row to the chain."""

@@ -23,12 +23,14 @@ from proxy.store.port import (
     AuditRow,
     Change,
     Dependency,
+    Extent,
     Feed,
     FeedImport,
     Fetch,
     MemoryKind,
     Remembered,
     Served,
+    Standing,
     Store,
     StoredPage,
     Token,
@@ -46,6 +48,7 @@ from proxy.store.sql import (
     jobs,
     memory,
     overrides,
+    policies,
     tokens,
     traffic,
     workers,
@@ -72,6 +75,15 @@ class SqliteStore(Store):
         connection = Connection.open(path, clock=clock, migrations=packaged())
         return cls(connection, open_jobs_max=open_jobs_max)
 
+    @classmethod
+    def look(cls, path: Path, *, clock: Clock) -> SqliteStore:
+        """Opens the file at `path` to read it alone: nothing is made, upgraded or written.
+
+        A file of an older schema is read as far as it goes. Raises as `open`, and StoreError for
+        every method that would write.
+        """
+        return cls(Connection.look(path, clock=clock, migrations=packaged()))
+
     async def close(self) -> None:
         await self._on.close()
 
@@ -94,6 +106,15 @@ class SqliteStore(Store):
         self, *, limit: int = 100, action: str = "", project: str = ""
     ) -> tuple[Decision, ...]:
         return await self._on.read(decisions.newest, limit=limit, action=action, project=project)
+
+    async def decisions_with(self, sha256: Sha256) -> tuple[Decision, ...]:
+        return await self._on.read(decisions.with_bytes, sha256)
+
+    async def extent(self) -> Extent:
+        return await self._on.read(decisions.extent)
+
+    async def standing(self, *, after: int, up_to: int, limit: int) -> tuple[Standing, ...]:
+        return await self._on.read(decisions.standing, after=after, up_to=up_to, limit=limit)
 
     async def decisions_not_resting_on(
         self, policy_digest: Digest, model_digest: Digest, *, limit: int
@@ -141,6 +162,12 @@ class SqliteStore(Store):
 
     async def blob(self, digest: Digest) -> bytes | None:
         return await self._on.read(evidence.blob, digest)
+
+    async def put_policy(self, digest: Digest, text: str) -> None:
+        await self._on.write(policies.put, digest, text)
+
+    async def policy(self, digest: Digest) -> str | None:
+        return await self._on.read(policies.text, digest)
 
     # -- what hangs on what ------------------------------------------------------------------
     async def put_dependencies(self, ref: ArtifactRef, dependencies: Sequence[Dependency]) -> None:
@@ -250,6 +277,9 @@ class SqliteStore(Store):
 
     async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
         return await self._on.read(traffic.newest, sha256=sha256, limit=limit)
+
+    async def fetch_count(self, ref: ArtifactRef) -> int:
+        return await self._on.read(traffic.count, ref)
 
     async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
         await self._on.write(

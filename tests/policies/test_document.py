@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -11,12 +12,15 @@ from models.decision import TrustTier
 from models.errors import PolicyInvalid
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
+from models.trust.shelf import Shelf
 from models.work import AnalysisPlan
 from policies.document import DEFAULT_POLICY_TOML, POLICY_CHARS_MAX, parse_policy
 from policies.outcome import Outcome
 from policies.policy import Policy
+from tests.models.trust.shelved import COLUMNS, put
 
 ENFORCE = 'mode = "enforce"\n'
+BEFORE_SCORERS = "sha256:30aced1aa25d3b3c460527c019b6307a173adb374678a209ac373621c01bfb9c"
 
 
 def problems(text: str) -> list[str]:
@@ -44,6 +48,33 @@ def test_default__states_every_key() -> None:
     shortfalls = {s.value.replace("-", "_") for s in Shortfall} - {"wrong_platform"}
     assert set(stated["incomplete"]) == {*shortfalls, "default"}
     assert set(stated["layers"]["missing"]) == {layer.value for layer in Layer}
+
+
+def test_digest__a_policy_that_names_no_scorer_keeps_the_one_it_had() -> None:
+    """Taken before a policy could name one: nothing goes stale by the choice alone."""
+    short = parse_policy(ENFORCE, source="x").digest
+    assert short == BEFORE_SCORERS
+    assert parse_policy(ENFORCE + 'scorer = "default"', source="x").digest == short
+
+
+def test_parse_policy__the_scorer_is_one_of_the_shelf(tmp_path: Path) -> None:
+    shelf = Shelf(put(tmp_path), columns=COLUMNS)
+    policy = parse_policy(ENFORCE + 'scorer = "tiny"', source="x", shelf=shelf)
+    assert policy.scorer == "tiny"
+    assert default().scorer == "default"
+    with pytest.raises(PolicyInvalid) as caught:
+        parse_policy(ENFORCE + 'scorer = "tinny"', source="x", shelf=shelf)
+    (problem,) = caught.value.problems
+    assert '"default", "rules", "tiny"' in problem.message
+    assert problem.suggestion == 'did you mean "tiny"?'
+
+
+def test_parse_policy__a_scorer_that_is_broken_is_a_problem(tmp_path: Path) -> None:
+    shelf = Shelf(put(tmp_path, text=b"tree"), columns=COLUMNS)
+    with pytest.raises(
+        PolicyInvalid, match=r"line 2: scorer cannot be used: The model tiny\.txt is"
+    ):
+        parse_policy(ENFORCE + 'scorer = "tiny"', source="x", shelf=shelf)
 
 
 def test_default__example_rule_is_sound() -> None:
@@ -81,6 +112,7 @@ def test_digest__covers_meaning_and_not_comments_or_order() -> None:
     "change",
     [
         "minimum_age_hours = 1",
+        'scorer = "rules"',
         'unseen = "fallback"',
         "tiers.block_on_score = true",
         'tiers.monitor = "hold"',

@@ -23,6 +23,7 @@ from models.research.manifest import Item, read_manifest
 from models.research.rows import write_table
 from policies.policy import Policy
 from proxy.cli.analyzing import sandbox_daemon
+from proxy.cli.commands.research_model import compare, package, score
 from proxy.cli.options import settings_options
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
@@ -261,3 +262,7 @@ def _say_corpus(folder: Path, items: tuple[Item, ...]) -> None:
     if failed:
         click.echo(f"{failed} could not be fetched; call again to try them once more.", err=True)
     click.echo(f"Next: pratique research trace {folder}")
+
+
+for stage in (score, compare, package):
+    research.add_command(stage)

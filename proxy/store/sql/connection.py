@@ -91,6 +91,25 @@ class Connection:
             raise
         return cls(path, Session(db=db, clock=clock), executor)
 
+    @classmethod
+    def look(cls, path: Path, *, clock: Clock, migrations: Sequence[Migration]) -> Connection:
+        """Opens the file to read it alone: it is not made, not upgraded, and cannot be written.
+
+        Blocks; raises StoreError where there is no file, or StoreSchemaNewer.
+        """
+        if not path.is_file():
+            raise StoreError(
+                f"There is no store at {path}.",
+                next_step="Name the data folder of `pratique serve` with --data-dir.",
+            )
+        executor = ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            db = executor.submit(_look, path, migrations).result()
+        except BaseException:
+            executor.shutdown()
+            raise
+        return cls(path, Session(db=db, clock=clock), executor)
+
     async def read(
         self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -165,6 +184,22 @@ def _open(path: Path, migrations: Sequence[Migration]) -> Database:
             _use_wal(db)
             migrate(db, migrations)
             _configure(db)
+        except BaseException:
+            connection.close()
+            raise
+    return db
+
+
+def _look(path: Path, migrations: Sequence[Migration]) -> Database:
+    """A connection that reads. SQLite itself may write the log's index, which every reader shares."""
+    with told_plainly(path):
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_S)
+        connection.isolation_level = None
+        try:
+            db = Database(connection, execute_plugins=False)
+            check_ours(db, len(migrations))
+            _configure(db)
+            db.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
             raise

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from packaging.utils import NormalizedName
 
-from models.artifact import ArtifactRef, IndexName
+from models.artifact import ArtifactRef, IndexName, Sha256
 from models.canonical import Digest
 from models.decision import Decision
 from proxy.store.bounds import row_limit
 from proxy.store.codec import micros
-from proxy.store.port import Served
+from proxy.store.port import Extent, Served, Standing
 from proxy.store.sql.connection import Row, Session
 from proxy.store.sql.rows import ref_columns, ref_of, value_of
 
@@ -37,6 +37,16 @@ NEWEST_OF_NAME = """
 SELECT d.schema_version, d.value FROM current_decisions c JOIN decisions d USING (number)
 WHERE c.project = :project AND (:action = '' OR c.action = :action)
 ORDER BY c.number DESC LIMIT :limit
+"""
+WITH_BYTES = """
+SELECT d.schema_version, d.value FROM current_decisions c JOIN decisions d USING (number)
+WHERE c.sha256 = :sha256 ORDER BY c.number DESC
+"""
+EXTENT = "SELECT count(*) AS count, coalesce(max(number), 0) AS newest FROM current_decisions"
+STANDING = """
+SELECT c.number, d.schema_version, d.value
+FROM current_decisions c JOIN decisions d USING (number)
+WHERE c.number > :after AND c.number <= :up_to ORDER BY c.number LIMIT :limit
 """
 # Two ranges round the digest that is wanted, so that an index leads to the stale ones alone.
 # Without an order: at a change of policy all are stale, and sorting them for each batch of
@@ -92,6 +102,26 @@ def newest(session: Session, *, limit: int, action: str, project: str) -> tuple[
     sql = NEWEST_OF_NAME if project else NEWEST
     params = {"limit": row_limit(limit), "action": action, "project": project}
     return _all(session.rows(sql, params))
+
+
+def with_bytes(session: Session, sha256: Sha256) -> tuple[Decision, ...]:
+    """Current decisions about these bytes, newest first."""
+    return _all(session.rows(WITH_BYTES, {"sha256": sha256}))
+
+
+def extent(session: Session) -> Extent:
+    """How many decisions are current, and the newest number."""
+    row = session.row(EXTENT)
+    return Extent(count=row["count"] if row else 0, newest=row["newest"] if row else 0)
+
+
+def standing(session: Session, *, after: int, up_to: int, limit: int) -> tuple[Standing, ...]:
+    """A page of current decisions, oldest first."""
+    params = {"after": after, "up_to": up_to, "limit": row_limit(limit)}
+    return tuple(
+        Standing(number=row["number"], decision=value_of(Decision, row))
+        for row in session.rows(STANDING, params)
+    )
 
 
 def not_resting_on(

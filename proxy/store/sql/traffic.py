@@ -6,16 +6,21 @@ from collections.abc import Sequence
 
 from packaging.utils import NormalizedName
 
-from models.artifact import IndexName, Sha256
+from models.artifact import ArtifactRef, IndexName, Sha256
 from proxy.store.bounds import row_limit
 from proxy.store.checks import clean_fetches, clean_page
 from proxy.store.port import Fetch, StoredPage
 from proxy.store.sql import changes
 from proxy.store.sql.connection import Session
-from proxy.store.sql.rows import fetch_columns, fetch_of, page_columns, page_of
+from proxy.store.sql.rows import fetch_columns, fetch_of, page_columns, page_of, ref_columns
 
 NEWEST = "SELECT * FROM fetches ORDER BY number DESC LIMIT :limit"
 NEWEST_OF = "SELECT * FROM fetches WHERE sha256 = :sha256 ORDER BY number DESC LIMIT :limit"
+COUNT = """
+SELECT count(*) AS count FROM fetches
+WHERE index_name = :index_name AND project = :project
+  AND sha256 = :sha256 AND filename = :filename
+"""
 INSERT = """
 INSERT INTO fetches (
   at, index_name, project, sha256, filename, requester, address, user_agent, status, decision_id
@@ -44,6 +49,12 @@ def newest(session: Session, *, sha256: Sha256 | None, limit: int) -> tuple[Fetc
     sql = NEWEST_OF if sha256 else NEWEST
     rows = session.rows(sql, {"sha256": sha256, "limit": row_limit(limit)})
     return tuple(fetch_of(row) for row in rows)
+
+
+def count(session: Session, ref: ArtifactRef) -> int:
+    """How many fetch records a file has."""
+    row = session.row(COUNT, ref_columns(ref))
+    return int(row["count"]) if row else 0
 
 
 def put_page(session: Session, page: StoredPage) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from models.artifact import ArtifactRef
+from models.canonical import Digest
 from models.decision import Decision
 from models.evidence import Evidence, Layer
 from models.facts import Facts
@@ -77,6 +78,7 @@ class Room:
         self.facts_of: Callable[[ArtifactRef], Facts] = facts
         self._leases = itertools.count(1)
         self.layers_off = layers_off
+        self.model_of: Callable[[Policy], Digest] = lambda _: MODEL
         self.desk = self.new_desk()
 
     def new_desk(self) -> Desk:
@@ -84,7 +86,7 @@ class Room:
             store=self.store,
             judge=self.judge,
             policy=lambda: self.policy,
-            model_digest=MODEL,
+            model_digest=self.model_of,
             clock=self.clock,
             on_decision=self.told.append,
             layers_off=self.layers_off,

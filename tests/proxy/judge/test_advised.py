@@ -40,7 +40,7 @@ class Advised(Room):
             store=self.store,
             judge=self.judge,
             policy=lambda: self.policy,
-            model_digest=MODEL,
+            model_digest=lambda _: MODEL,
             clock=self.clock,
             on_decision=self.told.append,
             facts=self._facts,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
@@ -10,8 +12,10 @@ from models.errors import JudgeRefused
 from models.evidence import Layer
 from models.judgement import JudgeReply, JudgeRequest
 from models.trust.rules import RulesScorer
+from models.trust.shelf import Shelf
 from proxy.judge.core import ERROR_CHARS_MAX, LocalJudge, decision_in, judge_case
 from tests.models.examples import NOW, OTHER_SHA, evidence, facts, proof, ref
+from tests.models.trust.shelved import COLUMNS, put
 
 SCORER = RulesScorer()
 
@@ -62,6 +66,22 @@ def test_judge_case__what_cannot_be_judged_gets_no_decision(changes: dict[str, o
     assert 0 < len(reply.error) <= ERROR_CHARS_MAX
     with pytest.raises(JudgeRefused):
         decision_in(reply)
+
+
+@pytest.mark.parametrize("name", ["rules", "tiny", "default"])
+def test_judge_case__the_policy_chooses_who_scores(tmp_path: Path, name: str) -> None:
+    shelf = Shelf(put(tmp_path), columns=COLUMNS)
+    reply = judge_case(request(policy_toml=f'mode = "enforce"\nscorer = "{name}"'), shelf=shelf)
+    decision = decision_in(reply)
+    assert decision.score is not None
+    assert reply.model_digest == decision.score.model_digest == shelf.digest(name)
+    assert decision.score.learned == (name == "tiny")
+
+
+def test_judge_case__an_unknown_scorer_is_refused() -> None:
+    reply = judge_case(request(policy_toml='mode = "enforce"\nscorer = "oracle"'))
+    assert reply.decision is None
+    assert "scorer" in reply.error
 
 
 async def test_local_judge__answers_as_the_process_does() -> None:

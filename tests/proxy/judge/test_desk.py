@@ -36,7 +36,7 @@ from proxy.judge.core import LocalJudge
 from proxy.judge.desk import REFUSALS_MAX
 from proxy.judge.upkeep import STALE_BATCH
 from proxy.store.port import Token, TokenKind
-from tests.models.examples import NOW, SHA, facts, finding, override, proof, ref
+from tests.models.examples import NOW, SHA, evidence, facts, finding, override, proof, ref
 from tests.proxy.judge.examples import Room
 
 FALLBACK = parse_policy('mode = "enforce"\nunseen = "fallback"', source="test")
@@ -300,6 +300,34 @@ async def test_desk__an_age_that_is_reached_serves() -> None:
             return (await room.decided()).served
 
         await room.until(served)
+
+
+async def test_desk__a_policy_that_names_another_scorer_derives_what_the_first_one_scored() -> None:
+    room = Room()
+    models = {"default": RulesScorer(), "rules": RulesScorer(replace(RULES, revision=99))}
+    room.model_of = lambda policy: models[policy.scorer].digest
+    room.desk = room.new_desk()
+    await room.observe()
+    async with room.running() as desk:
+        assert (await room.decided()).score == models["default"].score(evidence(), facts())
+        room.judge._judge = LocalJudge(models["rules"])
+        room.policy = parse_policy('mode = "enforce"\nscorer = "rules"', source="test")
+        desk.nudge()
+
+        async def derived() -> bool:
+            score = (await room.decided()).score
+            return score is not None and score.model_digest == models["rules"].digest
+
+        await room.until(derived)
+
+
+async def test_desk__a_decision_of_an_older_form_that_says_the_same_stays() -> None:
+    room = Room()
+    await room.observe()
+    decision = await room.desk.judge_ref(ref())
+    older = replace(decision, schema_version=1)
+    await room.store.put_decision(older)
+    assert (await room.desk.judge_ref(ref())).digest == older.digest
 
 
 async def test_desk__another_policy_makes_every_decision_stale_and_derives_it_again() -> None:

@@ -22,14 +22,18 @@ from models.errors import JudgeRefused, JudgeUnavailable
 from models.evidence import Signal
 from models.judgement import JUDGE_LINE_BYTES_MAX, JudgeReply
 from models.trust.rules import RulesScorer
+from models.trust.shelf import Shelf
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import judge_case
 from proxy.judge.process import CONNECTIONS_MAX, listen
 from tests.models.examples import evidence
+from tests.models.trust.shelved import COLUMNS, put
 from tests.proxy.judge.test_core import request
 
 SCORER = RulesScorer()
 END_S = 20
+JUDGE_KIB_MAX = 200 * 1024
+"""KiB of memory that a judge may have in use at most, with a model loaded."""
 
 
 def start(path: Path, **options: object) -> subprocess.Popen[bytes]:
@@ -312,6 +316,45 @@ def test_process__has_no_network_and_imports_nothing_heavy(path: Path) -> None:
     devices = Path(f"/proc/{pid}/net/dev").read_text(encoding="utf-8")
     if os.geteuid() == 0:
         assert devices.count(":") == 1
+
+
+CONFINED = """
+import sys
+from pathlib import Path
+from proxy.judge.confine import drop_network
+from models.trust.shelf import Shelf
+from tests.models.examples import evidence, facts
+from tests.models.trust.shelved import COLUMNS, NAME
+
+def status(key):
+    line = next(line for line in open("/proc/self/status") if line.startswith(key))
+    return int(line.split()[1])
+
+shelf = Shelf(Path(sys.argv[1]), columns=COLUMNS)
+dropped = drop_network()
+score = shelf.scorer(NAME).score(evidence(), facts())
+again = drop_network()
+print(dropped == again, score.value, status("Threads"), status("VmHWM"))
+"""
+
+
+def test_process__with_a_trained_model_it_has_one_thread_and_stays_small(tmp_path: Path) -> None:
+    """A thread of OpenMP or OpenBLAS would keep a process in its network namespace."""
+    done = subprocess.run(
+        [sys.executable, "-c", CONFINED, str(put(tmp_path))], capture_output=True, check=True
+    )
+    confined, score, threads, kib = done.stdout.split()
+    assert (confined, int(threads)) == (b"True", 1)
+    assert int(score) > 80
+    assert int(kib) < JUDGE_KIB_MAX
+
+
+def test_process__a_model_that_is_broken_judges_nothing(tmp_path: Path) -> None:
+    wanted = request(policy_toml='mode = "enforce"\nscorer = "tiny"')
+    shelf = Shelf(put(tmp_path, text=b"tree"), columns=COLUMNS)
+    refused = judge_case(wanted, shelf=shelf)
+    assert refused.decision is None
+    assert "scorer" in refused.error
 
 
 def test_listen__replaces_a_socket_that_nobody_serves(tmp_path: Path) -> None:

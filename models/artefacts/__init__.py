@@ -1,0 +1,1 @@
+"""Trained models: LightGBM text (`<name>.txt`) and its card (`<name>.json`); never a pickle."""

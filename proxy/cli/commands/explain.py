@@ -1,0 +1,112 @@
+"""`pratique explain`: how a decision's score came about, step by step."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from models.decision import Decision, TrustTier
+from models.errors import StoreError
+from models.trust.explain import Explanation, Step, Unit, explain
+from proxy.cli.options import settings_options
+from proxy.cli.store import with_store
+from proxy.settings import Settings
+from proxy.store.port import Store
+
+BAR_CELLS = 28
+"""Cells of the longest bar."""
+STEPS_SHOWN = 6
+"""Steps of each layer that are shown, unless all are asked for."""
+STYLES = {
+    TrustTier.APPROVE: "green",
+    TrustTier.MONITOR: "cyan",
+    TrustTier.QUARANTINE: "yellow",
+    TrustTier.BLOCK: "red",
+}
+
+
+@click.command("explain")
+@click.argument("decision_id", metavar="DECISION")
+@click.option("--all", "everything", is_flag=True, help="Every step, however small.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@settings_options("data_dir")
+def explain_(settings: Settings, decision_id: str, everything: bool, as_json: bool) -> None:
+    """Show how a score came about: from where every artifact begins, step by step, to the whole.
+
+    DECISION is the id at the end of the link in a refusal, or of `pratique decisions --json`.
+    A learned score is told in log-odds, in which steps add up exactly: what stands right of the
+    base made the artifact riskier. The rules are told in points of the score.
+    """
+
+    async def work(store: Store) -> tuple[Decision, Explanation | None]:
+        decision = await store.decision_by_id(decision_id)
+        if decision is None:
+            raise StoreError(
+                f"There is no decision {decision_id!r}.",
+                next_step="`pratique decisions --json` shows their ids.",
+            )
+        if decision.score is None:
+            return decision, None
+        digest, known = decision.evidence_digest, decision.facts_digest
+        evidence = await store.evidence(digest) if digest else None
+        facts = await store.facts(known) if known else None
+        return decision, explain(decision.score, evidence, facts)
+
+    decision, told = with_store(settings, work)
+    if as_json:
+        click.echo(msgspec.json.encode({"decision": decision.id, "explanation": told}).decode())
+    elif told is None:
+        click.echo(f"{decision.ref.filename} has no score: nothing of it has been measured yet.")
+    else:
+        _print(decision, told, everything=everything)
+
+
+def _print(decision: Decision, told: Explanation, *, everything: bool) -> None:
+    console = Console()
+    style = STYLES[told.tier]
+    console.print(
+        Text.assemble(
+            f"{decision.ref.filename}  ",
+            (f"{told.score} {told.tier.value}", f"bold {style}"),
+            f"  by {told.model}",
+        )
+    )
+    table = Table(box=None, pad_edge=False)
+    for heading, justify in (("step", "left"), (told.unit.value, "right"), ("", "left")):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    table.add_row("where every artifact begins", _number(told, told.base_milli), "")
+    widest = max((abs(s.milli) for part in told.parts for s in part.steps), default=1) or 1
+    for part in told.parts:
+        score = "" if part.score is None else f", {part.score} of 100 by itself"
+        head = f"[bold]{part.layer.value}[/] ({part.status.value}{score})"
+        table.add_row(head, _number(told, part.milli), "")
+        shown = part.steps if everything else part.steps[:STEPS_SHOWN]
+        for step in shown:
+            table.add_row(_words(step), _number(told, step.milli), _bar(told, step, widest))
+        if rest := part.steps[len(shown) :]:
+            left = sum(step.milli for step in rest)
+            table.add_row(f"  {len(rest)} smaller steps", _number(told, left), "")
+    table.add_row("[bold]together[/]", _number(told, told.total_milli), "")
+    console.print(table)
+    edges = ", ".join(_number(told, edge).strip("+") for edge in told.edges_milli)
+    console.print(f"Tiers meet at {edges}: {' · '.join(t.value for t in told.tiers)}", style="dim")
+    for cap in told.caps:
+        console.print(cap.replace("[", r"\["))
+
+
+def _words(step: Step) -> str:
+    value = f" ({step.value})" if step.value else ""
+    return f"  {step.sentence}{value}".replace("[", r"\[")
+
+
+def _number(told: Explanation, milli: int) -> str:
+    return f"{milli / 1000:+.2f}" if told.unit is Unit.RISK else f"{milli / 1000:+.1f}"
+
+
+def _bar(told: Explanation, step: Step, widest: int) -> Text:
+    worse = (step.milli > 0) is (told.unit is Unit.RISK)
+    cells = max(1, round(BAR_CELLS * abs(step.milli) / widest)) if step.milli else 0
+    return Text("█" * cells, style="red" if worse else "green")

@@ -1,0 +1,340 @@
+"""`pratique rescore`, `replay`, `drift` and `verdict`, on a store of files."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from models.artifact import ArtifactRef, Sha256
+from models.clock import utc_now
+from models.decision import Action, Decision, OverrideAction
+from models.evidence import Severity
+from models.trust.features.catalog import FEATURES
+from models.trust.numbers import RULES
+from models.trust.reference import reference_of, write_reference
+from models.trust.rules import RulesScorer
+from proxy.cli.main import main
+from proxy.cli.store import DATABASE
+from proxy.store.sqlite import SqliteStore
+from tests.firewall import scratch_folder
+from tests.models.examples import evidence, facts, finding, override, ref
+from tests.proxy.archive import decide
+from tests.proxy.store.values import make_fetch
+
+Run = Callable[..., Result]
+DATA = b"the bytes of a wheel"
+SERVED = ref("demo-2.0-py3-none-any.whl", Sha256(hashlib.sha256(DATA).hexdigest()))
+HELD = ref("held-1.0-py3-none-any.whl", Sha256("b" * 64))
+DENIED = ref("denied-1.0-py3-none-any.whl", Sha256("d" * 64))
+OTHER_MODEL = RulesScorer(replace(RULES, yanked=-21))
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    folder = scratch_folder() / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(data_dir: Path) -> Run:
+    """In this process, which owns the folder: as another one it would become its owner for good."""
+    assert data_dir.stat().st_uid == os.geteuid()
+    environment = {
+        **{name: None for name in os.environ if name.startswith("PRATIQUE_")},
+        "COLUMNS": "200",
+        "PRATIQUE_DATA_DIR": str(data_dir),
+        "PRATIQUE_PUBLIC_URL": "https://pratique.example.test",
+    }
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments, env=environment, prog_name="pratique")
+
+    return call
+
+
+def filled(data_dir: Path) -> dict[str, Decision]:
+    """A store with a file that is served, one that is held, one that is denied; by project."""
+
+    async def fill() -> dict[str, Decision]:
+        store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
+        now = utc_now() - timedelta(hours=1)
+
+        async def one(
+            of: ArtifactRef, severity: Severity | None = None, **more: object
+        ) -> Decision:
+            found = (finding(severity=severity),) if severity else ()
+            seen = evidence(of, findings=found, observed_at=now)
+            return await decide(store, of, seen=seen, as_of=now, **more)  # type: ignore[arg-type]
+
+        deny = override(
+            OverrideAction.DENY,
+            id="deny1",
+            project=DENIED.project,
+            created_at=now,
+            expires_at=now + timedelta(days=9),
+        )
+        try:
+            made = [
+                await one(SERVED, Severity.LOW),
+                await one(HELD, Severity.HIGH),
+                await one(DENIED, overrides=(deny,)),
+            ]
+            await store.record_fetches([make_fetch(SERVED)] * 3)
+        finally:
+            await store.close()
+        return {str(decision.ref.project): decision for decision in made}
+
+    made = asyncio.run(fill())
+    assert [made[name].action for name in ("demo", "held", "denied")] == [
+        Action.SERVE,
+        Action.HOLD,
+        Action.DENY,
+    ]
+    return made
+
+
+def dump(data_dir: Path) -> list[str]:
+    """All that the database holds."""
+    raw = sqlite3.connect(data_dir / DATABASE)
+    lines = list(raw.iterdump())
+    raw.close()
+    return lines
+
+
+def test_rescore__shows_flips_without_touching_the_store(
+    run: Run, data_dir: Path, tmp_path: Path
+) -> None:
+    filled(data_dir)
+    before = dump(data_dir)
+    same = run("rescore")
+    assert same.exit_code == 0, same.stderr
+    assert "No action would change" in same.stdout
+    assert run("rescore", "--scorer", "rules").exit_code == 0
+    strict = tmp_path / "strict.toml"
+    strict.write_text(
+        'mode = "enforce"\n[[rule]]\nname = "low"\noutcome = "deny"\nseverity = "low"'
+    )
+    done = run("rescore", "--policy", str(strict))
+    assert done.exit_code == 3, done.stderr
+    assert "2 would be stricter" in done.stdout
+    first, second = (line for line in done.stdout.splitlines() if ".whl" in line)
+    assert re.search(r"demo-2\.0\S+ +SERVE +DENY +\d+ → \d+ +3 +It falls under .* rule low", first)
+    assert re.search(r"held-1\.0\S+ +HOLD +DENY +\d+ → \d+ +0 ", second)
+    told = json.loads(run("rescore", "--policy", str(strict), "--json", "--limit", "1").stdout)
+    assert (told["decisions"], told["stricter"], told["more_lenient"]) == (3, 2, 0)
+    (change,) = told["changes"]
+    assert change["project"] == "demo"
+    assert change["action"] == {"now": "SERVE", "then": "DENY"}
+    assert change["fetches"] == 3
+    assert dump(data_dir) == before
+
+
+def test_rescore__of_an_unknown_scorer_or_no_store_is_one_sentence(
+    run: Run, data_dir: Path
+) -> None:
+    assert "There is no store" in run("rescore").stderr
+    filled(data_dir)
+    done = run("rescore", "--scorer", "oracle")
+    assert done.exit_code == 1
+    assert "rules, trust-1" in done.stderr
+
+
+def test_replay__exit_codes_tell_how_it_ended(run: Run, data_dir: Path) -> None:
+    made = filled(data_dir)
+    before = dump(data_dir)
+    for decision in made.values():
+        done = run("replay", decision.id.upper())
+        assert done.exit_code == 0, done.stdout + done.stderr
+        assert "bit for bit" in done.stdout
+    assert dump(data_dir) == before
+
+    async def spoil() -> list[Decision]:
+        store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
+        good = made["demo"]
+        assert good.score is not None
+        layers = (replace(good.score.layers[0], score=1), *good.score.layers[1:])
+        spoilt = [
+            replace(good, score=replace(good.score, layers=layers)),
+            replace(good, action=Action.DENY),
+            replace(good, score=replace(good.score, model_digest=OTHER_MODEL.digest)),
+        ]
+        try:
+            for one in spoilt:
+                await store.put_decision(one)
+        finally:
+            await store.close()
+        return spoilt
+
+    rounded, differs, gone = asyncio.run(spoil())
+    done = run("replay", rounded.id)
+    assert done.exit_code == 3, done.stdout
+    assert "score.layers[0].score" in done.stdout
+    done = run("replay", differs.id)
+    assert done.exit_code == 4
+    assert re.search(r'action +"DENY" +"SERVE"', done.stdout)
+    done = run("replay", gone.id)
+    assert done.exit_code == 5
+    assert OTHER_MODEL.digest in done.stdout
+    assert "without it is the same" in done.stdout
+    told = json.loads(run("replay", "--json", gone.id).stdout)
+    assert (told["outcome"], told["gone"][0]["part"]) == ("not-whole", "model")
+    assert run("replay", "nonsense").exit_code == 1
+
+
+def test_drift__reports_and_writes_gauges(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    filled(data_dir)
+    done = run("drift")
+    assert done.exit_code == 0, done.stderr
+    assert "Too few" in done.stdout
+    scraped = run("drift", "--prometheus").stdout
+    assert "pratique_drift_rows 3\n" in scraped
+    assert 'pratique_layer_missing_ratio{layer="behaviour"} 0\n' in scraped
+    reference = tmp_path / "r.json"
+    write_reference(reference_of({FEATURES[0].name: [5.0] * 100}, model="trust"), reference)
+    told = json.loads(run("drift", "--json", "--reference", str(reference)).stdout)
+    assert (told["model"], told["rows_now"]) == ("trust", 3)
+    assert told["features"][0]["name"] == FEATURES[0].name
+    assert run("drift", "--json", "--prometheus").exit_code == 2
+    reference.write_text("{}")
+    assert run("drift", "--reference", str(reference)).exit_code == 1
+
+
+def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    made = filled(data_dir)
+    before = dump(data_dir)
+    folder = scratch_folder()
+    key, public = folder / "k.pem", folder / "k.pem.pub"
+    assert run("verdict", "key", str(key)).exit_code == 0
+    again = run("verdict", "key", str(key))
+    assert again.exit_code == 1
+    assert "never overwritten" in again.stderr
+    artifact, other = tmp_path / SERVED.filename, tmp_path / "other.whl"
+    artifact.write_bytes(DATA)
+    other.write_bytes(DATA + b"!")
+
+    file = folder / "demo.json"
+    exported = run("verdict", "export", SERVED.sha256, "--key", str(key), "-o", str(file))
+    assert exported.exit_code == 0, exported.stderr
+    by_id = run("verdict", "export", made["demo"].id, "--key", str(key))
+    assert by_id.stdout == file.read_text()
+    checked = run("verdict", "verify", str(file), "--key", str(public), str(artifact))
+    assert checked.exit_code == 0, checked.stderr
+    assert checked.stdout.startswith(f"GENUINE PASSED: {SERVED.filename}\n")
+    assert "the file has these bytes" in checked.stdout
+    assert "decided by https://pratique.example.test on" in checked.stdout
+    assert (
+        "no file was compared" in run("verdict", "verify", str(file), "--key", str(public)).stdout
+    )
+
+    for project in ("held", "denied"):
+        refused = folder / f"{project}.json"
+        run("verdict", "export", made[project].id, "--key", str(key), "-o", str(refused))
+        done = run("verdict", "verify", str(refused), "--key", str(public))
+        assert done.exit_code == 3
+        assert "GENUINE FAILED" in done.stdout
+
+    wrong = run("verdict", "verify", str(file), "--key", str(public), str(other))
+    assert wrong.exit_code == 4
+    assert "about other bytes" in wrong.stderr
+    assert (
+        run(
+            "verdict", "verify", str(file), "--key", str(public), "--verifier", "https://else.test"
+        ).exit_code
+        == 4
+    )
+    run("verdict", "key", str(folder / "k2.pem"))
+    stranger = run("verdict", "verify", str(file), "--key", str(folder / "k2.pem.pub"))
+    assert stranger.exit_code == 4
+    assert "was not signed by this key" in stranger.stderr
+    private = run("verdict", "verify", str(file), "--key", str(key))
+    assert private.exit_code == 1
+    assert "private key" in private.stderr
+    bare = run("verdict", "export", made["demo"].id)
+    assert "not signed" in bare.stderr
+    (folder / "bare.json").write_text(bare.stdout)
+    unsigned = run("verdict", "verify", str(folder / "bare.json"), "--key", str(public))
+    assert unsigned.exit_code == 4
+    assert "no signed envelope" in unsigned.stderr
+    assert dump(data_dir) == before
+
+
+def test_verdict_export__only_of_what_is_in_force(run: Run, data_dir: Path) -> None:
+    made = filled(data_dir)
+    old = made["demo"]
+    ended = replace(made["held"], expires_at=utc_now() - timedelta(minutes=1))
+    again = replace(SERVED, index=made["held"].ref.index, filename="demo-2.0-cp311-none-any.whl")
+
+    async def go_on() -> Decision:
+        store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
+        newer = replace(old, action=Action.DENY)
+        try:
+            await store.put_decision(newer)
+            await store.put_decision(ended)
+        finally:
+            await store.close()
+        return newer
+
+    newer = asyncio.run(go_on())
+    replaced = run("verdict", "export", old.id)
+    assert replaced.exit_code == 1
+    assert f"{newer.id} is in force" in replaced.stderr
+    over = run("verdict", "export", ended.id)
+    assert over.exit_code == 1
+    assert "ended on" in over.stderr
+    assert run("verdict", "export", "0" * 64).exit_code == 1
+    assert run("verdict", "export", "nonsense").exit_code == 1
+
+    async def another_name() -> None:
+        store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
+        try:
+            await decide(store, again, unseen=True, told=facts(again))
+        finally:
+            await store.close()
+
+    asyncio.run(another_name())
+    several = run("verdict", "export", SERVED.sha256)
+    assert several.exit_code == 1
+    assert newer.id in several.stderr
+    assert "2 decisions" in several.stderr
+
+
+# ---- explain -------------------------------------------------------------------------------------
+
+
+def test_explain__tells_a_score_step_by_step(run: Run, data_dir: Path) -> None:
+    decision = filled(data_dir)["held"]
+    result = run("explain", decision.id)
+    assert result.exit_code == 0, result.output
+    assert decision.score is not None
+    assert f"held-1.0-py3-none-any.whl  {decision.score.value} QUARANTINE" in result.output
+    assert "behaviour (measured" in result.output
+    assert "caps the whole score" in result.output
+
+
+def test_explain__steps_add_up_in_json(run: Run, data_dir: Path) -> None:
+    for decision in filled(data_dir).values():
+        told = json.loads(run("explain", decision.id, "--json").output)["explanation"]
+        sums = [part["milli"] for part in told["parts"]]
+        assert told["base_milli"] + sum(sums) == told["total_milli"]
+        assert all(
+            sum(step["milli"] for step in part["steps"]) == part["milli"] for part in told["parts"]
+        )
+
+
+def test_explain__says_when_there_is_no_such_decision(run: Run, data_dir: Path) -> None:
+    filled(data_dir)
+    result = run("explain", "nonsense")
+    assert result.exit_code == 1
+    assert "There is no decision 'nonsense'" in result.output
