@@ -68,9 +68,9 @@ def _opening(audits: Mapping[str, TableAudit]) -> Iterator[str]:
     yield (
         f"- **Two routes.** {_of(route, malicious=True)} malicious rows are named as an archive on disk is, "
         f"and {_of(route, malicious=False)} benign ones. The "
-        "name is no feature, but the features come from those two routes: the package stands among its own "
-        f"dependencies in {_of(itself, malicious=True)} malicious rows and "
-        f"{_of(itself, malicious=False)} benign ones."
+        "name is no feature, but the features come from those two routes: a total of dependencies "
+        "without a single one of its own, which is the package itself, stands in "
+        f"{_of(itself, malicious=True)} malicious rows and {_of(itself, malicious=False)} benign ones."
     )
     yield (
         "- **Other people's processes.** The desktop's file indexer is the busiest reader or writer in "
@@ -81,8 +81,8 @@ def _opening(audits: Mapping[str, TableAudit]) -> Iterator[str]:
     )
     yield (
         f"- **Installs that strace missed.** {_of(missed, malicious=True)} malicious "
-        f"rows and {_of(missed, malicious=False)} benign ones have fewer file calls "
-        f"than the {PIP_FILE_CALLS:,} that `pip --version` needs. That alone is right in "
+        f"rows and {_of(missed, malicious=False)} benign ones have fewer than "
+        f"{PIP_FILE_CALLS:,} file calls, where `pip --version` alone makes 5,603. That alone is right in "
         f"{_alone(numbers, 'failed.less_than_pip')} %."
     )
     yield (

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from models.research import leak_laboratory as laboratory
+from models.research import leak_list as listed
 from models.research import leak_table as whole
+from models.research import leak_tracers as tracers
 from models.research.leak_rows import AuditTable
 from models.research.leaks import Leak, Verdict, labelled
 
@@ -33,28 +35,28 @@ _PLAIN: tuple[Callable[[AuditTable], Leak | None], ...] = (
     laboratory.names_itself,
     laboratory.total_without_direct,
     laboratory.clock_calls,
-    laboratory.foreign_traffic,
-    laboratory.same_traffic,
+    tracers.foreign_traffic,
+    tracers.same_traffic,
     laboratory.no_calls,
     laboratory.less_than_pip,
     whole.patterns_move,
     whole.patterns_fitted,
     whole.copies,
     whole.siblings,
-    whole.high_version,
-    whole.repeated_name,
-    whole.both_sides,
+    listed.high_version,
+    listed.repeated_name,
+    listed.both_sides,
 )
 _LEARNED = (
     laboratory.socket_calls,
-    laboratory.machine_names_alone,
-    laboratory.own_tools_alone,
-    laboratory.traffic_alone,
+    tracers.machine_names_alone,
+    tracers.own_tools_alone,
+    tracers.traffic_alone,
     whole.patterns_alone,
     whole.best_column,
     whole.gaps_alone,
-    whole.version_alone,
-    whole.name_alone,
+    listed.version_alone,
+    listed.name_alone,
 )
 _ORDER = ("route", "machine", "tracers", "failed", "pattern", "copies", "columns", "gaps", "list")
 """Groups in the order of the report, by the first part of the id."""
@@ -102,7 +104,7 @@ def audit(
 
 
 def _run(table: AuditTable, seed: int) -> Iterator[Leak]:
-    yield from laboratory.machine_names(table)
+    yield from tracers.machine_names(table)
     for plain in _PLAIN:
         leak = plain(table)
         if leak is not None:

@@ -10,10 +10,13 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from models.errors import Problem
 from models.research import qut_sample
@@ -112,6 +115,24 @@ def family_of(package: str) -> str:
     bare = _VERSION.sub("", ARCHIVE.sub("", package))
     letters = "".join(char for char in bare.lower() if char.isalpha())
     return letters or bare.lower() or package.lower()
+
+
+def count_of(row: AuditRow, column: str) -> int:
+    """A column of counts; 0 where it holds something else."""
+    value = row.values[column]
+    return value if isinstance(value, int) else 0
+
+
+def matrix(table: AuditTable, columns: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Rows × columns of counts."""
+    rows = [[count_of(row, column) for column in columns] for row in table.rows]
+    return np.array(rows, dtype=np.float64)
+
+
+def count_columns(table: AuditTable) -> tuple[str, ...]:
+    """Columns of counts that the table has, in the dataset's order."""
+    counted = (feature.name for feature in FEATURES if feature.kind is Kind.COUNT)
+    return tuple(name for name in counted if name in table.columns)
 
 
 def read_sample() -> tuple[AuditTable, ...]:

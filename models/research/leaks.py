@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from models.research.leak_figures import Labelled, Share, of_sign
-from models.research.leak_rows import AuditTable
+from models.research.leak_rows import AuditRow, AuditTable
 
 EXAMPLES_MAX = 4
 EXAMPLE_CHARS_MAX = 80
@@ -152,3 +153,18 @@ def _verdict(alone: Share, cause: Cause, *, otherwise: Verdict) -> Verdict:
     if not alone.tells:
         return otherwise
     return Verdict.SEPARATES if cause is Cause.OPEN else Verdict.LEAK
+
+
+def showing(table: AuditTable, shown: Sequence[bool]) -> list[AuditRow]:
+    """The rows that show it."""
+    return [row for row, there in zip(table.rows, shown, strict=True) if there]
+
+
+def named(table: AuditTable, shown: Sequence[bool]) -> list[str]:
+    """The packages that show it."""
+    return [row.package for row in showing(table, shown)]
+
+
+def ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent first, then by text."""
+    return sorted(counter.items(), key=lambda one: (-one[1], one[0]))

@@ -70,7 +70,7 @@ def print_audit(console: Console, one: TableAudit) -> None:
 def _table(one: TableAudit) -> RichTable:
     from models.research.leak_audit import PUBLISHED  # noqa: PLC0415
 
-    table = RichTable(box=None, pad_edge=False, title=one.source, title_justify="left")
+    table = RichTable(box=None, pad_edge=False, title=Text(one.source), title_justify="left")
     for heading in ("tell", "malicious", "benign", "right alone (99 %)", "published", "verdict"):
         side = "left" if heading in ("tell", "verdict") else "right"
         table.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from models.research.leak_audit import SEED, TableAudit, as_json, audit, limits
-from models.research.leak_laboratory import CALLS, PROCESSES, TCP
+from models.research.leak_laboratory import CALLS
 from models.research.leak_rows import AuditRow, AuditTable, parse_table
 from models.research.leak_table import PATTERNS
+from models.research.leak_tracers import PROCESSES, TCP
 from models.research.leaks import EXAMPLE_CHARS_MAX, Verdict
 from models.research.qut import FEATURES
 from models.research.qut_values import Kind, Value
