@@ -18,6 +18,7 @@ from proxy.cli.main import main as root
 from proxy.settings import TABLE
 from tests.features_page import features_page
 from tests.graph_page import graph_page
+from tests.leak_page import leak_page
 from tests.proofs.pages import OWN_PAGES
 from tests.traces_page import traces_page
 
@@ -33,6 +34,7 @@ def pages() -> dict[str, str]:
         "static.md": "\n".join(static_page()) + "\n",
         "features.md": "\n".join(features_page()) + "\n",
         "graph.md": "\n".join(graph_page()) + "\n",
+        "leak-audit.md": "\n".join(leak_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",
     }

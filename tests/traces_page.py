@@ -189,5 +189,5 @@ def _leaks() -> Iterator[str]:
         "the benign side had not. The published models fitted their vectoriser before a random split, and "
         "near copies of one campaign stand on both sides of it. Nothing was ever imported. A wheel's install "
         "here runs no code and no pip, so rows from the two laboratories do not lie in one distribution "
-        "anyway."
+        "anyway. The [leak audit](leak-audit.md) measures what of this the rows themselves show."
     )

@@ -18,12 +18,13 @@ from models.categories import (
     TcpRow,
 )
 from models.phase import Phase
+from models.research import qut_sample
 from models.research.qut import BY_NAME, COLUMNS, DIRECTORIES, FEATURES, row_of
 from models.research.qut_operations import OPERATIONS
 from models.research.qut_values import Value, render
 from models.trace import Category
 
-ROWS = Path(__file__).parent / "qut_rows.csv"
+ROWS = Path(qut_sample.__file__).parent / "rows.csv"
 P1 = Phase.INSTALL
 SCRATCH = "/tmp"  # noqa: S108 - a path in a box
 

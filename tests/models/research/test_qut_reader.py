@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from models.research import qut_sample
 from models.research.qut import COLUMNS, FEATURES, LEVEL, PACKAGE
 from models.research.qut_reader import TableInvalid, read_rows, read_some
 from models.research.qut_writer import write_rows
 
-HERE = Path(__file__).parent
-ROWS = (HERE / "qut_rows.csv").read_text(encoding="utf-8")
-NUMBERS = (HERE / "qut_numbers.csv").read_text(encoding="utf-8")
+HERE = Path(qut_sample.__file__).parent
+ROWS = (HERE / "rows.csv").read_text(encoding="utf-8")
+NUMBERS = (HERE / "numbers.csv").read_text(encoding="utf-8")
 """Both out of QUT-DV25's processed table (CC0); the numbers were renamed when they were taken."""
 NAMES = {
     "name": PACKAGE,
