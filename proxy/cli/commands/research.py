@@ -23,6 +23,7 @@ from models.research.manifest import Item, read_manifest
 from models.research.rows import write_table
 from policies.policy import Policy
 from proxy.cli.analyzing import sandbox_daemon
+from proxy.cli.commands.research_audit import audit_qut
 from proxy.cli.commands.research_model import compare, package, score
 from proxy.cli.options import settings_options
 from proxy.log import configure_log
@@ -264,5 +265,5 @@ def _say_corpus(folder: Path, items: tuple[Item, ...]) -> None:
     click.echo(f"Next: pratique research trace {folder}")
 
 
-for stage in (score, compare, package):
+for stage in (score, compare, package, audit_qut):
     research.add_command(stage)
