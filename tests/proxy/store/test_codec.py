@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.canonical import digest_of
-from models.decision import Decision
+from models.decision import DECISION_SCHEMA_VERSION, Decision
 from models.errors import StoreError, StoreSchemaNewer
 from models.evidence import Evidence
 from proxy.store.codec import decode, digest_of_text, encode, micros, moment
@@ -58,7 +58,7 @@ def test_encode__what_would_not_read_back_is_refused(value: object) -> None:
 
 def test_decode__a_newer_schema_says_so() -> None:
     with pytest.raises(StoreSchemaNewer):
-        decode(Decision, encode(make_decision()), 2)
+        decode(Decision, encode(make_decision()), DECISION_SCHEMA_VERSION + 1)
 
 
 def test_decode__an_older_value_without_newer_fields_reads() -> None:
