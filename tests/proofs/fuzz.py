@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.fuzz import campaign
 from tests.fuzz.targets import TARGETS, corpus_of
@@ -44,7 +45,7 @@ class FuzzProof:
         return Outcome(
             item=item,
             holds=not ran.crashes,
-            detail=f"{ran.executions} inputs; {', '.join(ran.crashes) or 'no crash'}",
+            detail=f"{ran.executions} inputs; {', '.join(Path(c).name for c in ran.crashes) or 'no crash'}",
             measures={
                 f"{target.name}_executions": ran.executions,
                 f"{target.name}_seconds": ran.seconds,
