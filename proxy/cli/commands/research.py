@@ -130,7 +130,6 @@ def trace(
     One route for every class: no facts, no page, the harness marker in every box. What was seen goes
     to FOLDER/evidence and FOLDER/traces; what is there already is not run again.
     """
-    configure_log(format_="json", file=Path(os.devnull), process="research")
     known = read_manifest(folder)
     if not known:
         raise ValueInvalid(
@@ -140,6 +139,7 @@ def trace(
     if not items:
         click.echo("Everything is traced.")
         return
+    configure_log(format_="json", file=Path(os.devnull), process="research")
     policy = PolicyFile(settings.policy).current()
     roles = Roles.from_base(settings.uid_base)
     make_folders(folder, roles.worker if is_root() else None)
