@@ -24,7 +24,7 @@ from models.facts import Facts
 from models.reason import address_word, cause_clause, host_word, sentence
 from models.trust.behind import cause_slots
 from models.trust.declared import BOUND, WATCHED_PROJECT, WATCHED_RELEASE
-from models.trust.findings import own_findings
+from models.trust.findings import SEVERITY_RANK, own_findings
 from models.trust.learned import NOTHING_MEASURED, REST, UNMEASURED
 from models.trust.scale import Scale
 from models.trust.shares import apportioned
@@ -62,7 +62,7 @@ class Step:
     sentence: str
     milli: int
     value: str = ""
-    """What was measured, such as `count 3`; empty where it is no feature."""
+    """What was measured, such as `3` or `medium`; empty where the sentence says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,7 @@ def _learned(score: TrustScore, evidence: Evidence | None) -> _Told:
                     code=line.code,
                     sentence=_of_risk(line, layer.layer, evidence),
                     milli=line.risk_milli,
-                    value=line.detail if "." in line.code else "",
+                    value=_value(line.detail) if "." in line.code else "",
                 )
                 for line in layer.contributions
                 if line.risk_milli
@@ -162,6 +162,16 @@ def _learned(score: TrustScore, evidence: Evidence | None) -> _Told:
         first, middle, last = score.edges_milli
         uncapped = Scale(edges=(first, middle, last)).score(risk)
     return base, parts, score.edges_milli, uncapped
+
+
+def _value(detail: str) -> str:
+    """What was measured, as people say it; nothing where the sentence says it all."""
+    unit, _, number = detail.rpartition(" ")
+    if number == "0" or unit == "flag":
+        return ""
+    if unit == "severity":
+        return next((one.value for one, rank in SEVERITY_RANK.items() if str(rank) == number), "")
+    return number if unit == "count" else f"{number} {unit}"
 
 
 def _of_risk(line: Contribution, layer: Layer, evidence: Evidence | None) -> str:

@@ -94,7 +94,7 @@ def _print(decision: Decision, told: Explanation, *, everything: bool) -> None:
             table.add_row(_words(step), _number(told, step.milli), _bar(told, step, widest))
         if rest := part.steps[len(shown) :]:
             left = sum(step.milli for step in rest)
-            table.add_row(f"  {len(rest)} smaller steps", _number(told, left), "")
+            table.add_row("  smaller steps together (--all shows them)", _number(told, left), "")
     table.add_row("[bold]together[/]", _number(told, told.total_milli), "")
     console.print(table)
     edges = ", ".join(_number(told, edge).strip("+") for edge in told.edges_milli)
