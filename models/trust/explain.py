@@ -22,8 +22,9 @@ from models.decision import (
 from models.evidence import Evidence, Finding, Layer
 from models.facts import Facts
 from models.reason import address_word, cause_clause, host_word, sentence
-from models.trust.behind import cause_slots
+from models.trust.behind import cause_slots, was_seen
 from models.trust.declared import BOUND, WATCHED_PROJECT, WATCHED_RELEASE
+from models.trust.features.subject import Subject
 from models.trust.findings import SEVERITY_RANK, own_findings
 from models.trust.learned import NOTHING_MEASURED, REST, UNMEASURED
 from models.trust.scale import Scale
@@ -137,6 +138,7 @@ _Told = tuple[int, tuple[Part, ...], tuple[int, ...], int]
 
 
 def _learned(score: TrustScore, evidence: Evidence | None) -> _Told:
+    subject = None if evidence is None else Subject.of(evidence)
     parts = tuple(
         Part(
             layer=layer.layer,
@@ -146,7 +148,7 @@ def _learned(score: TrustScore, evidence: Evidence | None) -> _Told:
             steps=tuple(
                 Step(
                     code=line.code,
-                    sentence=_of_risk(line, layer.layer, evidence),
+                    sentence=_of_risk(line, layer.layer, subject),
                     milli=line.risk_milli,
                     value=_value(line.detail) if "." in line.code else "",
                 )
@@ -174,15 +176,15 @@ def _value(detail: str) -> str:
     return number if unit == "count" else f"{number} {unit}"
 
 
-def _of_risk(line: Contribution, layer: Layer, evidence: Evidence | None) -> str:
+def _of_risk(line: Contribution, layer: Layer, subject: Subject | None) -> str:
     if line.code in _FIXED:
         return _FIXED[line.code]
     if line.code == REST:
         return f"{line.detail[:1].upper()}{line.detail[1:]}." if line.detail else "Smaller ones."
     if "." not in line.code:
         return line.detail
-    seen = not line.detail.endswith(" 0")
-    slots = cause_slots(line.code, layer, evidence if seen else None)
+    seen = was_seen(line)
+    slots = cause_slots(line.code, layer, subject if seen else None)
     if not seen:
         slots.pop("new", None)
     clause = cause_clause(reason(ReasonCode.SCORE, **slots))
