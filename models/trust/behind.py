@@ -8,7 +8,7 @@ from models.behaviour import ActKind
 from models.decision import Contribution, Reason, ReasonCode, TrustScore, TrustTier, reason
 from models.evidence import Evidence, Finding, Layer, Severity
 from models.phase import Phase
-from models.reason import address_word, host_word
+from models.reason import address_word, cause_clause, host_word
 from models.riskwords import acts_of, finding_id_of, phases_of
 from models.trust.declared import BOUND, WATCHED_PROJECT, WATCHED_RELEASE
 from models.trust.features import archive, behaviour, static
@@ -40,14 +40,17 @@ _SUMS = frozenset({BOUND, "rest", "unmeasured"})
 
 def score_reason(score: TrustScore, evidence: Evidence | None) -> Reason:
     """The reason that a score is; where it was learned, with what raised the risk most."""
-    said = str(score.value)
-    layer, line = _strongest(score)
-    if line is None:
-        return reason(ReasonCode.SCORE, score=said)
-    return reason(ReasonCode.SCORE, score=said, **cause_slots(line.code, layer, evidence))
+    slots: dict[str, str] = {}
+    if score.learned and score.tier is not TrustTier.APPROVE:
+        watch = _watch(score)
+        subject = None if evidence is None else Subject.of(evidence)
+        slots = (
+            cause_slots(watch[1].code, watch[0], subject) if watch else _strongest(score, subject)
+        )
+    return reason(ReasonCode.SCORE, score=str(score.value), **slots)
 
 
-def cause_slots(code: str, layer: Layer, evidence: Evidence | None) -> dict[str, str]:
+def cause_slots(code: str, layer: Layer, subject: Subject | None) -> dict[str, str]:
     """The words of a reason about one feature: what it is called, and the particulars behind it.
 
     Host and address are vetted here; everything else is of a closed set. `finding` is there where
@@ -59,16 +62,15 @@ def cause_slots(code: str, layer: Layer, evidence: Evidence | None) -> dict[str,
         slots["phase"] = phases[0].value
     if code.startswith("change.new_"):
         slots["new"] = "yes"
-    if evidence is None:
+    if subject is None:
         return slots
-    subject = Subject.of(evidence)
     found = finding_behind(code, subject)
     if found is None:
         return slots | _place_of_act(code, subject)
     place = {"host": host_word(found.place.host), "address": address_word(found.place.address)}
     if not (place["host"] or place["address"]):
         place |= _place_of_act(code, subject)
-    new = _is_new(place, evidence)
+    new = _is_new(place, subject.evidence)
     return (
         slots
         | place
@@ -166,22 +168,36 @@ def _is_new(place: dict[str, str], evidence: Evidence) -> bool:
     return not ends.isdisjoint(values)
 
 
-def _strongest(score: TrustScore) -> tuple[Layer, Contribution | None]:
-    """What keeps a learned score out of APPROVE: its watch where nothing else does, else the largest rise.
+def was_seen(line: Contribution) -> bool:
+    """Whether a feature's value is other than 0: what was not seen is never told as done."""
+    return not line.detail.endswith(" 0")
 
-    Sums and bounds of ours are no cause.
-    """
-    clean = score.edges_milli and (score.risk_milli or 0) <= score.edges_milli[0]
-    for layer in score.layers:
-        for line in layer.contributions:
-            if clean and line.code in {WATCHED_PROJECT, WATCHED_RELEASE}:
-                return layer.layer, line
-    raising = [
+
+def _watch(score: TrustScore) -> tuple[Layer, Contribution] | None:
+    """What keeps a clean file out of APPROVE where its steps do not."""
+    if not score.edges_milli or (score.risk_milli or 0) > score.edges_milli[0]:
+        return None
+    watches = (
         (layer.layer, line)
         for layer in score.layers
         for line in layer.contributions
-        if line.risk_milli > 0 and line.code not in _SUMS
-    ]
-    if not score.learned or score.tier is TrustTier.APPROVE or not raising:
-        return Layer.METADATA, None
-    return max(raising, key=lambda told: told[1].risk_milli)
+        if line.code in {WATCHED_PROJECT, WATCHED_RELEASE}
+    )
+    return next(watches, None)
+
+
+def _strongest(score: TrustScore, subject: Subject | None) -> dict[str, str]:
+    """The words of what raised the risk most. Several features may speak of one act: they count as one.
+
+    Sums and bounds of ours are no cause.
+    """
+    told: dict[str, dict[str, str]] = {}
+    risks: dict[str, int] = {}
+    for layer in score.layers:
+        for line in layer.contributions:
+            if line.risk_milli > 0 and line.code not in _SUMS and was_seen(line):
+                slots = cause_slots(line.code, layer.layer, subject)
+                clause = cause_clause(reason(ReasonCode.SCORE, **slots))
+                told.setdefault(clause, slots)
+                risks[clause] = risks.get(clause, 0) + line.risk_milli
+    return told[max(risks, key=risks.__getitem__)] if risks else {}

@@ -22,9 +22,10 @@ from models.decision import (
 from models.evidence import Evidence, Finding, Layer
 from models.facts import Facts
 from models.reason import address_word, cause_clause, host_word, sentence
-from models.trust.behind import cause_slots
+from models.trust.behind import cause_slots, was_seen
 from models.trust.declared import BOUND, WATCHED_PROJECT, WATCHED_RELEASE
-from models.trust.findings import own_findings
+from models.trust.features.subject import Subject
+from models.trust.findings import SEVERITY_RANK, own_findings
 from models.trust.learned import NOTHING_MEASURED, REST, UNMEASURED
 from models.trust.scale import Scale
 from models.trust.shares import apportioned
@@ -62,7 +63,7 @@ class Step:
     sentence: str
     milli: int
     value: str = ""
-    """What was measured, such as `count 3`; empty where it is no feature."""
+    """What was measured, such as `3` or `medium`; empty where the sentence says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,7 @@ _Told = tuple[int, tuple[Part, ...], tuple[int, ...], int]
 
 
 def _learned(score: TrustScore, evidence: Evidence | None) -> _Told:
+    subject = None if evidence is None else Subject.of(evidence)
     parts = tuple(
         Part(
             layer=layer.layer,
@@ -146,9 +148,9 @@ def _learned(score: TrustScore, evidence: Evidence | None) -> _Told:
             steps=tuple(
                 Step(
                     code=line.code,
-                    sentence=_of_risk(line, layer.layer, evidence),
+                    sentence=_of_risk(line, layer.layer, subject),
                     milli=line.risk_milli,
-                    value=line.detail if "." in line.code else "",
+                    value=_value(line.detail) if "." in line.code else "",
                 )
                 for line in layer.contributions
                 if line.risk_milli
@@ -164,15 +166,25 @@ def _learned(score: TrustScore, evidence: Evidence | None) -> _Told:
     return base, parts, score.edges_milli, uncapped
 
 
-def _of_risk(line: Contribution, layer: Layer, evidence: Evidence | None) -> str:
+def _value(detail: str) -> str:
+    """What was measured, as people say it; nothing where the sentence says it all."""
+    unit, _, number = detail.rpartition(" ")
+    if number == "0" or unit == "flag":
+        return ""
+    if unit == "severity":
+        return next((one.value for one, rank in SEVERITY_RANK.items() if str(rank) == number), "")
+    return number if unit == "count" else f"{number} {unit}"
+
+
+def _of_risk(line: Contribution, layer: Layer, subject: Subject | None) -> str:
     if line.code in _FIXED:
         return _FIXED[line.code]
     if line.code == REST:
         return f"{line.detail[:1].upper()}{line.detail[1:]}." if line.detail else "Smaller ones."
     if "." not in line.code:
         return line.detail
-    seen = not line.detail.endswith(" 0")
-    slots = cause_slots(line.code, layer, evidence if seen else None)
+    seen = was_seen(line)
+    slots = cause_slots(line.code, layer, subject if seen else None)
     if not seen:
         slots.pop("new", None)
     clause = cause_clause(reason(ReasonCode.SCORE, **slots))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from models.decision import TrustTier
 from models.trust.explain import Explanation, Part, Step, Unit
+from models.trust.learned import REST
 
 AXIS = 1000
 """Units of the axis."""
@@ -73,7 +74,7 @@ def waterfall(told: Explanation) -> Waterfall:
         for step in _shown(part):
             bars.append(_bar(told, axis, step, at))
             at += step.milli
-    bars.append(_mark(told, axis, "Together", told.total_milli))
+    bars.append(_mark(told, axis, _whole(told), told.total_milli))
     return Waterfall(unit=told.unit.value, bands=axis.bands(told), bars=tuple(bars), caps=told.caps)
 
 
@@ -110,13 +111,22 @@ class _Axis:
 
 def _shown(part: Part) -> tuple[Step, ...]:
     """The steps with a bar of their own, and the rest as one. What reads alike is one step."""
-    ordered = sorted(_alike(part.steps), key=lambda step: -abs(step.milli))
-    shown, rest = ordered[:STEPS_SHOWN_MAX], ordered[STEPS_SHOWN_MAX:]
-    if not rest:
-        return tuple(step for step in shown if step.milli)
-    words = f"{len(rest)} smaller steps."
-    whole = Step(code="rest", sentence=words, milli=sum(step.milli for step in rest))
-    return (*(step for step in shown if step.milli), *((whole,) if whole.milli else ()))
+    named = [step for step in _alike(part.steps) if step.code != REST and step.milli]
+    ordered = sorted(named, key=lambda step: -abs(step.milli))
+    summed = [step for step in part.steps if step.code == REST]
+    # One small step takes the same room as the words that there is one.
+    most = STEPS_SHOWN_MAX + (len(ordered) == STEPS_SHOWN_MAX + 1 and not summed)
+    shown, rest = ordered[:most], [*ordered[most:], *summed]
+    milli = sum(step.milli for step in rest)
+    if not milli:
+        return tuple(shown)
+    return (*shown, Step(code=REST, sentence="Smaller steps together.", milli=milli))
+
+
+def _whole(told: Explanation) -> str:
+    """The last row: what the steps come to, and what a cap makes of it."""
+    capped = f", capped at {told.score}" if told.capped else ""
+    return f"Together: {told.uncapped} of 100{capped}"
 
 
 def _alike(steps: Iterable[Step]) -> Iterator[Step]:

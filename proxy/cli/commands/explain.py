@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from analyzer.clean import printable
 from models.decision import Decision, TrustTier
-from models.errors import StoreError
 from models.trust.explain import Explanation, Step, Unit, explain
+from proxy.cli.meant import Judged, judged_in, judged_of
 from proxy.cli.options import settings_options
-from proxy.cli.store import with_store
+from proxy.cli.store import with_store_to_read
 from proxy.settings import Settings
-from proxy.store.port import Store
 
 BAR_CELLS = 28
 """Cells of the longest bar."""
@@ -29,39 +32,42 @@ STYLES = {
 
 
 @click.command("explain")
-@click.argument("decision_id", metavar="DECISION")
+@click.argument("target", metavar="DECISION|FILE|RELEASE|SCAN.json")
 @click.option("--all", "everything", is_flag=True, help="Every step, however small.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @settings_options("data_dir")
-def explain_(settings: Settings, decision_id: str, everything: bool, as_json: bool) -> None:
+def explain_(settings: Settings, target: str, everything: bool, as_json: bool) -> None:
     """Show how a score came about: from where every artifact begins, step by step, to the whole.
 
-    DECISION is the id at the end of the link in a refusal, or of `pratique decisions --json`.
+    DECISION is the id at the end of the link in a refusal, or of `pratique decisions --json`. A
+    file is named by its filename or sha256, a release as `demo==2.0`, a scan by what `pratique scan
+    --json` wrote; for that no firewall need run.
+
+    \b
+    pratique explain 7fk2m9qa3c
+    pratique explain demo==2.0
+    pratique scan demo-2.0-py3-none-any.whl --json > demo.json; pratique explain demo.json
+
     A learned score is told in log-odds, in which steps add up exactly: what stands right of the
     base made the artifact riskier. The rules are told in points of the score.
     """
-
-    async def work(store: Store) -> tuple[Decision, Explanation | None]:
-        decision = await store.decision_by_id(decision_id)
-        if decision is None:
-            raise StoreError(
-                f"There is no decision {decision_id!r}.",
-                next_step="`pratique decisions --json` shows their ids.",
-            )
-        if decision.score is None:
-            return decision, None
-        digest, known = decision.evidence_digest, decision.facts_digest
-        evidence = await store.evidence(digest) if digest else None
-        facts = await store.facts(known) if known else None
-        return decision, explain(decision.score, evidence, facts)
-
-    decision, told = with_store(settings, work)
+    judged = _judged(settings, target)
+    decision = judged.decision
+    told = explain(decision.score, judged.evidence, judged.facts) if decision.score else None
     if as_json:
         click.echo(msgspec.json.encode({"decision": decision.id, "explanation": told}).decode())
     elif told is None:
-        click.echo(f"{decision.ref.filename} has no score: nothing of it has been measured yet.")
+        named = printable(decision.ref.filename)
+        click.echo(f"{named} has no score: nothing of it has been measured yet.")
     else:
         _print(decision, told, everything=everything)
+
+
+def _judged(settings: Settings, target: str) -> Judged:
+    path = Path(target)
+    if path.suffix == ".json":
+        return judged_in(path)
+    return with_store_to_read(settings, lambda store: judged_of(store, target))
 
 
 def _print(decision: Decision, told: Explanation, *, everything: bool) -> None:
@@ -69,9 +75,9 @@ def _print(decision: Decision, told: Explanation, *, everything: bool) -> None:
     style = STYLES[told.tier]
     console.print(
         Text.assemble(
-            f"{decision.ref.filename}  ",
+            f"{printable(decision.ref.filename)}  ",
             (f"{told.score} {told.tier.value}", f"bold {style}"),
-            f"  by {told.model}",
+            f"  by {printable(told.model, 60)}",
         )
     )
     table = Table(box=None, pad_edge=False)
@@ -88,18 +94,21 @@ def _print(decision: Decision, told: Explanation, *, everything: bool) -> None:
             table.add_row(_words(step), _number(told, step.milli), _bar(told, step, widest))
         if rest := part.steps[len(shown) :]:
             left = sum(step.milli for step in rest)
-            table.add_row(f"  {len(rest)} smaller steps", _number(told, left), "")
+            table.add_row("  smaller steps together (--all shows them)", _number(told, left), "")
     table.add_row("[bold]together[/]", _number(told, told.total_milli), "")
     console.print(table)
     edges = ", ".join(_number(told, edge).strip("+") for edge in told.edges_milli)
     console.print(f"Tiers meet at {edges}: {' · '.join(t.value for t in told.tiers)}", style="dim")
+    if told.capped:
+        console.print(f"It comes to {told.uncapped}, and is capped at {told.score}:")
     for cap in told.caps:
-        console.print(cap.replace("[", r"\["))
+        console.print(Text(printable(cap)))
 
 
 def _words(step: Step) -> str:
-    value = f" ({step.value})" if step.value else ""
-    return f"  {step.sentence}{value}".replace("[", r"\[")
+    """Of a scan's JSON nothing was vetted, so every text is made harmless here."""
+    value = f" ({printable(step.value, 40)})" if step.value else ""
+    return escape(f"  {printable(step.sentence)}{value}")
 
 
 def _number(told: Explanation, milli: int) -> str:

@@ -44,7 +44,8 @@ def changed(*hosts: str) -> Changes:
 
 
 def told(code: str, seen: Evidence | None, layer: Layer = Layer.BEHAVIOUR) -> str:
-    return cause_clause(reason(ReasonCode.SCORE, **cause_slots(code, layer, seen)))
+    subject = None if seen is None else Subject.of(seen)
+    return cause_clause(reason(ReasonCode.SCORE, **cause_slots(code, layer, subject)))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,25 @@ def test_score_reason__names_what_raised_the_risk_most() -> None:
     )
     said = clause(score_reason(score, evidence(findings=(connect(),))))
     assert said == f"has a trust score of 45: it opened connections to {ADDRESS} on import"
+
+
+def test_score_reason__features_that_speak_of_one_act_count_together() -> None:
+    read = evidence(findings=(finding("decoy-read"),))
+    score = learned(
+        45,
+        line("release-age", 1000),
+        line("found.decoy_read", 600),
+        line("run.import_worst", 600),
+    )
+    said = clause(score_reason(score, read))
+    assert said == "has a trust score of 45: it read a planted AWS key on import"
+
+
+def test_score_reason__what_was_not_seen_is_no_cause() -> None:
+    unseen = replace(line("run.import_connects", 500), detail="count 0")
+    score = learned(45, unseen, line("run.import_execs", 100))
+    said = clause(score_reason(score, evidence()))
+    assert said == "has a trust score of 45: it ran programs on import"
 
 
 def test_score_reason__a_clean_file_that_is_watched_says_so() -> None:

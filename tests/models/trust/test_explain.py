@@ -92,6 +92,20 @@ def test_explain__what_was_not_seen_says_so(scorers: dict[str, Scorer]) -> None:
     assert "What could not be measured, or was not asked for." in sentences
 
 
+def test_explain__a_value_is_told_as_people_say_it(scorers: dict[str, Scorer]) -> None:
+    seen = evidence(
+        findings=(
+            finding("network-connect", Severity.LOW, what=""),
+            finding("static-decode-exec", Severity.LOW, layer=Layer.METADATA, what="", phase=None),
+        )
+    )
+    told = explained(scorers[NAME], seen, facts())
+    values = {step.code: step.value for part in told.parts for step in part.steps}
+    assert values["static.decode_exec"] == "low"
+    assert values["run.import_connects"] == "1"
+    assert values["names.module_taken"] == ""  # its sentence says that it was not seen
+
+
 def test_explain__a_layer_below_nothing_ends_at_0(scorers: dict[str, Scorer]) -> None:
     many = tuple(
         finding("decoy-read", Severity.CRITICAL, what=what, phase=Phase.IMPORT)

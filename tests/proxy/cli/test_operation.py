@@ -13,24 +13,33 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from models.artifact import ArtifactRef, Sha256
 from models.clock import utc_now
-from models.decision import Action, Decision, OverrideAction
-from models.evidence import Severity
+from models.decision import (
+    Action,
+    Contribution,
+    Decision,
+    LayerScore,
+    LayerStatus,
+    OverrideAction,
+)
+from models.evidence import Layer, Place, Severity
 from models.trust.features.catalog import FEATURES
 from models.trust.numbers import RULES
 from models.trust.reference import reference_of, write_reference
 from models.trust.rules import RulesScorer
 from proxy.cli.main import main
 from proxy.cli.store import DATABASE
+from proxy.scanning import Scanned
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
 from tests.models.examples import evidence, facts, finding, override, ref
 from tests.proxy.archive import decide
-from tests.proxy.store.values import make_fetch
+from tests.proxy.store.values import make_decision, make_fetch
 
 Run = Callable[..., Result]
 DATA = b"the bytes of a wheel"
@@ -331,6 +340,90 @@ def test_explain__steps_add_up_in_json(run: Run, data_dir: Path) -> None:
         assert all(
             sum(step["milli"] for step in part["steps"]) == part["milli"] for part in told["parts"]
         )
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["held==1.0", "Held", "held-1.0-py3-none-any.whl", HELD.sha256, HELD.sha256.upper()],
+)
+def test_explain__takes_a_release_a_file_or_its_digest(
+    run: Run, data_dir: Path, target: str
+) -> None:
+    filled(data_dir)
+    result = run("explain", target)
+    assert result.exit_code == 0, result.output
+    assert "held-1.0-py3-none-any.whl" in result.output
+
+
+def test_explain__takes_what_a_scan_wrote_and_needs_no_store(run: Run, tmp_path: Path) -> None:
+    seen = evidence(HELD, findings=(finding(place=Place(address="203.0.113.7")),))
+    score = RulesScorer().score(seen, facts(HELD))
+    decision = make_decision(HELD, score=score.value)
+    scanned = Scanned(decision=replace(decision, score=score), evidence=seen, facts=facts(HELD))
+    file = tmp_path / "scan.json"
+    file.write_bytes(msgspec.json.encode(scanned))
+    result = run("explain", str(file))
+    assert result.exit_code == 0, result.output
+    assert "It read a planted AWS key on import." in result.output
+
+
+def test_explain__what_a_file_says_reaches_the_terminal_printable(run: Run, tmp_path: Path) -> None:
+    evil = Contribution(code="cap", points=0, detail="\x1b]0;gone\x07[red]")
+    layer = LayerScore(
+        layer=Layer.METADATA,
+        status=LayerStatus.MEASURED,
+        score=1,
+        weight_percent=100,
+        contributions=(evil, replace(evil, code="x", points=1)),
+    )
+    score = replace(RulesScorer().score(evidence(), facts()), layers=(layer,))
+    decision = replace(make_decision(HELD), score=score)
+    wild = replace(decision, ref=replace(HELD, filename="a\x1b[31m.whl"))
+    file = tmp_path / "scan.json"
+    file.write_bytes(msgspec.json.encode({"decision": wild}))
+    result = run("explain", str(file))
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.output
+    assert "[red]" in result.output
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"decision": 1}', "[" * 10_000])
+def test_explain__what_is_no_scan_is_refused(run: Run, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "scan.json"
+    file.write_text(text)
+    result = run("explain", str(file))
+    assert result.exit_code == 1
+    assert "does not hold one scan" in result.output
+    assert run("explain", str(tmp_path / "none.json")).exit_code == 1
+
+
+def test_explain__several_files_of_a_release_are_named(run: Run, data_dir: Path) -> None:
+    filled(data_dir)
+    sdist = ref("held-1.0.tar.gz", Sha256("e" * 64))
+
+    async def another() -> Decision:
+        store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
+        try:
+            return await decide(store, sdist, seen=evidence(sdist), as_of=utc_now())
+        finally:
+            await store.close()
+
+    second = asyncio.run(another())
+    result = run("explain", "held==1.0")
+    assert result.exit_code == 1
+    assert "2 decisions" in result.output
+    assert second.id in result.output
+    assert run("explain", "held-1.0.tar.gz").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "target", ["held==one", "../x", "demo==9.9", "absent-1.0.tar.gz", "f" * 64]
+)
+def test_explain__what_means_nothing_is_refused(run: Run, data_dir: Path, target: str) -> None:
+    filled(data_dir)
+    result = run("explain", target)
+    assert result.exit_code == 1
+    assert "Next:" in result.output
 
 
 def test_explain__says_when_there_is_no_such_decision(run: Run, data_dir: Path) -> None:

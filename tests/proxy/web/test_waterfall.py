@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.decision import LayerStatus, TrustTier
 from models.evidence import Layer, Severity
 from models.trust.explain import Explanation, Part, Step, Unit, explain
+from models.trust.learned import REST
 from models.trust.rules import RulesScorer
 from proxy.web.waterfall import AXIS, BAR_MIN, STEPS_SHOWN_MAX, waterfall
 from tests.models.examples import evidence, facts, finding
@@ -73,7 +76,35 @@ def test_waterfall__small_steps_share_a_bar_and_nothing_is_lost() -> None:
     picture = waterfall(told(many))
     steps = [bar for bar in picture.bars if bar.look == "worse"]
     assert len(steps) == STEPS_SHOWN_MAX + 1
-    assert steps[-1].sentence == "3 smaller steps."
+    assert steps[-1].sentence == "Smaller steps together."
+    assert steps[-1].amount == "+0.30"
+
+
+def test_waterfall__one_small_step_needs_no_bar_of_a_rest() -> None:
+    picture = waterfall(told(part(Layer.METADATA, *range(100, 100 + STEPS_SHOWN_MAX + 1))))
+    sentences = [bar.sentence for bar in picture.bars if bar.look == "worse"]
+    assert len(sentences) == STEPS_SHOWN_MAX + 1
+    assert all(sentence.startswith("Step ") for sentence in sentences)
+
+
+def test_waterfall__what_the_scorer_summed_up_joins_the_small_steps() -> None:
+    steps = (
+        Step(code=REST, sentence="9 smaller contributions.", milli=900),
+        Step(code="c", sentence="Step.", milli=100),
+    )
+    both = Part(layer=Layer.METADATA, status=LayerStatus.MEASURED, score=5, milli=1000, steps=steps)
+    bars = [one for one in waterfall(told(both)).bars if one.look == "worse"]
+    assert [(bar.sentence, bar.amount) for bar in bars] == [
+        ("Step.", "+0.10"),
+        ("Smaller steps together.", "+0.90"),
+    ]
+
+
+def test_waterfall__the_last_row_says_the_score_and_what_a_cap_made_of_it() -> None:
+    plain = told(part(Layer.METADATA, 100))
+    assert waterfall(plain).bars[-1].sentence == "Together: 50 of 100"
+    capped = replace(plain, uncapped=72)
+    assert waterfall(capped).bars[-1].sentence == "Together: 72 of 100, capped at 50"
 
 
 def test_waterfall__steps_that_read_alike_are_one() -> None:
