@@ -50,6 +50,7 @@ def render_report(evaluation: Evaluation, *, title: str = "Learned trust, measur
         "small": _small,
     }
     template = environment.get_template("report.html")
+    better = _better(evaluation)
     figures = {name: Markup(svg) for name, svg in draw(evaluation).items()}  # noqa: S704 - ours
     return template.render(
         title=title,
@@ -75,7 +76,8 @@ def render_report(evaluation: Evaluation, *, title: str = "Learned trust, measur
         inflation=_inflation(evaluation),
         unseen=evaluation.find(MODEL, UNSEEN, View.BEHAVIOUR),
         missed=tuple(one for one in evaluation.families if not one.caught),
-        better=_better(evaluation),
+        better=better,
+        level=tuple(one for one in better if one.lead.low <= 0),
         benign=sum(one.rows for one in evaluation.counts if not one.malicious),
     )
 
