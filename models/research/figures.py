@@ -110,7 +110,7 @@ def _style(name: str) -> Iterator[None]:
 _SPLITS = {
     "learned, random": ("random split", GREY, (0, (4, 2))),
     "learned, grouped": ("groups kept together", BLUE, "-"),
-    "learned, time": ("later, unseen templates", BAD, "-"),
+    "learned, time": ("later, unseen groups", BAD, "-"),
     "learned, leave-one-technique-out": ("unseen technique", ORANGE, "-"),
     "learned, leave-one-recipe-out": ("unseen recipe", GREEN, "-"),
 }

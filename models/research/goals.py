@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from models.research.controls import broken
-from models.research.evaluation import FAMILY_RATE, MODEL
+from models.research.evaluation import FAMILY_RATE, LEARNERS, MODEL
 from models.research.metrics import Interval
-from models.research.results import Alarms, Evaluation, View
+from models.research.results import Alarms, Evaluation, Lead, View
 from models.research.rows import Population
 
+UNSEEN = "leave-one-technique-out"
 BEHAVIOUR_RECALL = 0.95
 APPROVED_SHARE = 0.90
 QUARANTINED_SHARE = 0.005
@@ -46,11 +47,13 @@ def goals(evaluation: Evaluation) -> tuple[Goal, ...]:
 
 
 def _behaviour(evaluation: Evaluation) -> Iterable[Goal]:
-    found = evaluation.find(MODEL, "leave-one-recipe-out", View.BEHAVIOUR)
+    # The stricter of the two: where each recipe is one of a kind, leaving one out leaves its
+    # relatives of the same technique in training.
+    found = evaluation.find(MODEL, UNSEEN, View.BEHAVIOUR)
     if found:
         recall = found.recall(FAMILY_RATE)
         yield Goal(
-            name="Behaviour of unseen recipes: 95 % caught at 0.5 % of honest runs flagged",
+            name="Behaviour of unseen techniques: 95 % caught at 0.5 % of honest runs flagged",
             met=_at_least(recall, BEHAVIOUR_RECALL),
             found=f"{in_percent(recall)} caught",
         )
@@ -67,13 +70,37 @@ def _controls(evaluation: Evaluation) -> Goal:
 
 
 def _static(evaluation: Evaluation) -> Iterable[Goal]:
-    for lead in evaluation.leads:
-        if (lead.split, lead.view, lead.rate) == ("time", View.STATIC, STATIC_RATE):
-            yield Goal(
-                name=f"Static, out of time: above {lead.scorer} at 1 % of honest artifacts flagged",
-                met=_at_least(lead.lead, 0.0),
-                found=f"{in_points(lead.lead)} on {lead.items:,} items",
-            )
+    leads = [one for one in evaluation.leads if (one.split, one.view) == ("time", View.STATIC)]
+    own = {one.scorer for one in leads if one.own_threshold}
+    learners = [one for one in leads if one.rate == STATIC_RATE and one.scorer in LEARNERS]
+    best = max(learners, key=lambda one: (one.theirs, one.scorer), default=None)
+    for lead in leads:
+        if lead.scorer in LEARNERS:
+            if lead is not best:
+                continue
+            name = f"our best baseline ({lead.scorer})"
+        elif lead.scorer in own:
+            # A scorer of few steps may have none at 1 %; at its own rate it is at its best.
+            if not lead.own_threshold:
+                continue
+            name = f"{lead.scorer} at its own threshold"
+        elif lead.rate == STATIC_RATE:
+            name = lead.scorer
+        else:
+            continue
+        yield Goal(
+            name=f"Static, out of time: above {name}, {100 * lead.rate:.1f} % of honest flagged",
+            met=_at_least(lead.lead, 0.0),
+            found=f"{in_points(lead.lead)} on {_items(evaluation, lead)}",
+        )
+
+
+def _items(evaluation: Evaluation, lead: Lead) -> str:
+    """How many malicious and honest items a lead rests on."""
+    found = evaluation.find(lead.scorer, lead.split, lead.view)
+    if found is None:
+        return f"{lead.items:,} items"
+    return f"{found.malicious:,} malicious and {found.benign:,} honest items"
 
 
 def _wheels(evaluation: Evaluation) -> Iterable[Goal]:

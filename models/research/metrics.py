@@ -293,7 +293,14 @@ def difference(
         _recall(*ours.sums(one), rate) - _recall(*theirs.sums(one), rate)
         for one in _draws(sample, seed=seed, resamples=resamples)
     ]
-    return _interval(float(value[0]), np.concatenate(drawn))
+    found = _interval(float(value[0]), np.concatenate(drawn))
+    if abs(found.value) < 1 - _SLACK:
+        return found
+    # One catches all and the other none, in every resample: see `_share`.
+    reach = TAIL ** (1 / len(np.unique(sample.group[sample.malicious])))
+    if found.value > 0:
+        return Interval(value=found.value, low=min(found.low, reach), high=found.high)
+    return Interval(value=found.value, low=found.low, high=max(found.high, -reach))
 
 
 def share_at_or_above(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -9,11 +10,11 @@ from markupsafe import Markup
 
 from models.research.ablation import EQUAL_RATE
 from models.research.controls import CHANCE_TOLERANCE, broken
-from models.research.evaluation import DYSEC_FOREST, FAMILY_RATE, MODEL
+from models.research.evaluation import DYSEC_FOREST, FAMILY_RATE, LEARNERS, MODEL
 from models.research.figures import draw
-from models.research.goals import Met, goals, in_percent, in_points
+from models.research.goals import UNSEEN, Met, goals, in_percent, in_points
 from models.research.metrics import PRIORS, RATES, AtRate, Interval
-from models.research.results import Evaluation, Scored, View
+from models.research.results import Evaluation, Lead, Scored, View
 
 TEMPLATES = Path(__file__).parent / "templates"
 VIEW_WORDS = {
@@ -23,10 +24,10 @@ VIEW_WORDS = {
 }
 SPLIT_WORDS = {
     "random": "at random: siblings on both sides",
-    "grouped": "campaigns, recipes and projects kept together",
-    "time": "out of time, unseen templates",
+    "grouped": "groups kept together",
+    "time": "out of time, unseen groups",
     "leave-one-technique-out": "technique unseen in training",
-    "leave-one-recipe-out": "recipe unseen in training",
+    "leave-one-recipe-out": "recipe unseen, its technique not",
 }
 HEADLINE_RATE = 0.01
 
@@ -49,6 +50,7 @@ def render_report(evaluation: Evaluation, *, title: str = "Learned trust, measur
         "small": _small,
     }
     template = environment.get_template("report.html")
+    better = _better(evaluation)
     figures = {name: Markup(svg) for name, svg in draw(evaluation).items()}  # noqa: S704 - ours
     return template.render(
         title=title,
@@ -72,6 +74,10 @@ def render_report(evaluation: Evaluation, *, title: str = "Learned trust, measur
         rivals={view: _rivals(evaluation, view) for view in View},
         leads=tuple(one for one in evaluation.leads if _told(one.rate, own=one.own_threshold)),
         inflation=_inflation(evaluation),
+        unseen=evaluation.find(MODEL, UNSEEN, View.BEHAVIOUR),
+        missed=tuple(one for one in evaluation.families if not one.caught),
+        better=better,
+        level=tuple(one for one in better if one.lead.low <= 0),
         benign=sum(one.rows for one in evaluation.counts if not one.malicious),
     )
 
@@ -113,13 +119,46 @@ def _told(rate: float, *, own: bool) -> bool:
     return own or rate == HEADLINE_RATE
 
 
-def _inflation(evaluation: Evaluation) -> tuple[Interval, Interval] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inflation:
     """Static recall under a random split and out of time, at the headline rate."""
+
+    random: Interval
+    later: Interval
+    later_items: int
+    """Malicious ones."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether the random split's figure lies above what the other's interval holds."""
+        return self.random.low > self.later.high
+
+
+def _inflation(evaluation: Evaluation) -> Inflation | None:
     random = evaluation.find(MODEL, "random", View.STATIC)
     later = evaluation.find(MODEL, "time", View.STATIC)
     if random is None or later is None:
         return None
-    return random.recall(HEADLINE_RATE), later.recall(HEADLINE_RATE)
+    return Inflation(
+        random=random.recall(HEADLINE_RATE),
+        later=later.recall(HEADLINE_RATE),
+        later_items=later.malicious,
+    )
+
+
+def _better(evaluation: Evaluation) -> tuple[Lead, ...]:
+    """The strongest learned baseline of each view on grouped folds, and how the model stands to it."""
+    found = []
+    for view in View:
+        leads = [
+            one
+            for one in evaluation.leads
+            if (one.split, one.view, one.rate) == ("grouped", view, HEADLINE_RATE)
+            and one.scorer in LEARNERS
+        ]
+        if leads:
+            found.append(max(leads, key=lambda one: (one.theirs, one.scorer)))
+    return tuple(found)
 
 
 def _percent(share: float, digits: int = 1) -> str:

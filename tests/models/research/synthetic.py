@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from models.evidence import Layer
+from models.research.evaluation import Other, Scope, evaluate
+from models.research.lightgbm_training import TREES
 from models.research.matrix import Columns, Matrix
+from models.research.results import Evaluation
 from models.research.rows import Population, Row, Table
 
 HONEST = {
@@ -16,6 +20,10 @@ HONEST = {
     Population.SIMILAR: 20,
     Population.HARD: 15,
 }
+
+
+QUICK = Scope(numbers=replace(TREES, trees=25), resamples=60, families_max=3, bound="2024-01-01")
+"""An evaluation of seconds."""
 
 
 def features_of(each: int) -> tuple[str, ...]:
@@ -86,6 +94,29 @@ def table(
 def matrix(made: Table) -> Matrix:
     """A table as arrays under its own columns."""
     return Matrix.of(made, columns_of(made.features))
+
+
+@cache
+def evaluation() -> Evaluation:
+    """A whole evaluation, quick and small, with another scorer beside the model."""
+    made = table(scale=2, strength=1.0)
+    columns = columns_of(made.features)
+    random = np.random.default_rng(5)
+    return evaluate(
+        made,
+        layers=columns.layers,
+        directions=columns.directions,
+        seed=3,
+        dysec=made,
+        others=(
+            Other(
+                name="other",
+                scores={row.id: 2 * row.malicious + random.normal() for row in made.rows[::2]},
+                threshold=2.0,
+            ),
+        ),
+        scope=QUICK,
+    )
 
 
 def _row(

@@ -129,6 +129,18 @@ def test_difference__sees_the_better_of_two() -> None:
     assert turned.value == -found.value
 
 
+def test_difference__all_against_nothing_is_no_proof_of_certainty() -> None:
+    sample = _sample(3, gap=50, items=40)
+    blind = np.zeros(40)
+    found = difference(sample, blind, rate=0.05, seed=1, resamples=50)
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(0.025 ** (1 / 20))
+    turned = difference(
+        replace(sample, scores=blind), sample.scores, rate=0.05, seed=1, resamples=50
+    )
+    assert (turned.value, turned.low, turned.high) == (-1, -1, -found.low)
+
+
 def test_precision_at__base_rates_of_the_world() -> None:
     """FACTS section 3: at 1 in 10,000, 1 % FPR with 95 % recall is 0.9 % precision."""
     assert precision_at(0.95, 0.01, 0.0001) == pytest.approx(0.0094, abs=1e-4)

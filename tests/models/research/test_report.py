@@ -1,0 +1,85 @@
+"""The report is one page that fetches nothing and says first what a sceptic would ask."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from models.research.metrics import Interval
+from models.research.report import headline, render_report, write_report
+from models.research.results import Evaluation, View
+from tests.models.research import synthetic
+
+FOUND = synthetic.evaluation()
+PAGE = render_report(FOUND)
+
+
+def _abstract(page: str) -> str:
+    start = page.index('<div class="abstract">')
+    return " ".join(page[start : page.index("</div>", start)].split())
+
+
+def _static(split: str, recall: Interval) -> Evaluation:
+    scored = tuple(
+        replace(
+            one,
+            measures=replace(
+                one.measures, at=tuple(replace(at, recall=recall) for at in one.measures.at)
+            ),
+        )
+        if (one.scorer, one.split, one.view) == ("learned", split, View.STATIC)
+        else one
+        for one in FOUND.scored
+    )
+    return replace(FOUND, scored=scored)
+
+
+def test_render_report__fetches_nothing_and_is_the_same_again(tmp_path: Path) -> None:
+    assert re.findall(r'(?:src|href)="(?!#)[^"]*"', PAGE) == []
+    assert "@import" not in PAGE
+    assert "<script" not in PAGE
+    write_report(FOUND, tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_text() == PAGE
+
+
+def test_render_report__holds_every_control_and_what_was_left_out() -> None:
+    for one in FOUND.controls:
+        assert one.name in PAGE
+    assert "Cooldown" in PAGE
+    assert FOUND.data_digest in PAGE
+
+
+def test_render_report__a_broken_control_is_the_first_thing_said() -> None:
+    risen = tuple(replace(one, rises=one.name == "tells only") for one in FOUND.controls)
+    assert "Do not rest anything" not in PAGE
+    assert "Do not rest anything" in _abstract(render_report(replace(FOUND, controls=risen)))
+
+
+def test_render_report__claims_inflation_only_where_the_intervals_are_apart() -> None:
+    low = _static("time", Interval(value=0.01, low=0.0, high=0.02))
+    same = _static("time", Interval(value=0.5, low=0.0, high=1.0))
+    assert "Only the second says" in _abstract(render_report(low))
+    assert "cannot tell the two apart" in _abstract(render_report(same))
+
+
+def test_render_report__says_where_a_simpler_learner_is_as_good() -> None:
+    none = Interval(value=0.0, low=-0.1, high=0.1)
+    sure = Interval(value=0.2, low=0.1, high=0.3)
+    level = replace(FOUND, leads=tuple(replace(one, lead=none) for one in FOUND.leads))
+    ahead = replace(FOUND, leads=tuple(replace(one, lead=sure) for one in FOUND.leads))
+    assert "No advantage over" in _abstract(render_report(level))
+    assert "No advantage over" not in render_report(ahead)
+
+
+def test_render_report__names_the_techniques_of_which_none_is_caught() -> None:
+    first, *rest = FOUND.families
+    missed = replace(FOUND, families=(replace(first, caught=0), *rest))
+    assert re.search(rf"Of [^.]*{first.name}[^.]* not one", render_report(missed))
+
+
+def test_headline__is_flat_and_finite() -> None:
+    found = headline(FOUND)
+    assert found["controls.broken"] == 0
+    assert all(0 <= number <= 1 for number in found.values())
+    assert "static.time.recall_at_fpr_0.01" in found
