@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ from proxy.sources.composition import Means, sources_of
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Store
 
+SCRATCH_BYTES_MAX = 8 << 30
+"""Bytes of fetched files that a long row of scans keeps."""
+SCRATCH_AGE_S = 900
+"""Seconds after which a fetched file is in nobody's hands: an analysis takes 120, a queue a few."""
 LEASE = timedelta(hours=1)
 """Time the lease of a scan lives; nobody else could take it."""
 
@@ -194,6 +199,13 @@ class Scanner:
         """Analyse a file and judge nothing; no source of facts is asked."""
         unknown = Facts(ref=found.ref, as_of=self._clock(), missing=("page",))
         return await self._run(found, unknown)
+
+    async def forget_old(self) -> int:
+        """Remove fetched files that no scan under way can need, where there are too many."""
+        moment = time.time() - SCRATCH_AGE_S
+        return await asyncio.to_thread(
+            self._artifacts.remove_older, moment, bytes_max=SCRATCH_BYTES_MAX
+        )
 
     async def _fetch(self, page: ProjectPage, file: IndexFile) -> Found:
         ref = ArtifactRef(

@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -86,6 +87,21 @@ class FolderArtifacts:
             self._used -= size
         return True
 
+    def remove_older(self, moment: float, *, bytes_max: int) -> int:
+        """Where more than `bytes_max` are kept, remove all files that came before `moment`.
+
+        For scratch folders only: nothing here knows who still needs a file. `moment` is in seconds
+        since 1970. How many went.
+        """
+        if self._used <= bytes_max:
+            return 0
+        old = []
+        for entry in self._entries():
+            with suppress(FileNotFoundError):  # another thread may have been quicker
+                if entry.stat().st_mtime < moment:
+                    old.append(Sha256(entry.parent.name + entry.name))
+        return sum(self.remove(sha256) for sha256 in old)
+
     def used_bytes(self) -> int:
         """Bytes of whole files; counted at the start, then kept up by this process."""
         return self._used
@@ -95,12 +111,13 @@ class FolderArtifacts:
         return self._root / checked[:2] / checked[2:]
 
     def _count(self) -> int:
-        return sum(
-            entry.stat().st_size
-            for folder in self._root.iterdir()
-            if folder.is_dir() and folder.name != _TEMP
-            for entry in folder.iterdir()
-        )
+        return sum(entry.stat().st_size for entry in self._entries())
+
+    def _entries(self) -> Iterator[Path]:
+        """Every whole file."""
+        for folder in self._root.iterdir():
+            if folder.is_dir() and folder.name != _TEMP:
+                yield from folder.iterdir()
 
     def _promise(self, size: int) -> None:
         """Set `size` bytes aside (or, negative, let go of them). Raises Overloaded, StoreError."""

@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +29,6 @@ from proxy.scanning import Found, Scanner
 
 INDEX = IndexName("corpus")
 """The index that every artifact is said to be from."""
-SCRATCH_BYTES_MAX = 8 << 30
-"""Bytes of fetched requirements kept; beyond, old ones go that no analysis under way can need."""
-SCRATCH_AGE_S = 900
-"""Seconds after which a fetched file is in nobody's hands: an analysis takes 120, a queue a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +70,7 @@ async def trace_all(
             if deadline is not None and time.monotonic() > deadline:
                 return
             tell(await _traced(folder, item, scanner))
+            await scanner.forget_old()
 
     async with scanner, asyncio.TaskGroup() as group:
         for _ in range(boxes):
@@ -155,17 +151,6 @@ def make_folders(folder: Path, owner: int | None) -> None:
         (folder / name).mkdir(exist_ok=True)
         if owner is not None:
             os.chown(folder / name, owner, owner)
-
-
-def forget_old(scratch: Path, now: float) -> None:
-    """Remove fetched requirements that nobody can need any more, where there are too many."""
-    with suppress(FileNotFoundError):  # a download that ends meanwhile
-        files = [(path, path.stat()) for path in scratch.rglob("*") if path.is_file()]
-        if sum(status.st_size for _, status in files) < SCRATCH_BYTES_MAX:
-            return
-        for path, status in files:
-            if status.st_mtime < now - SCRATCH_AGE_S:
-                path.unlink(missing_ok=True)
 
 
 def _head(path: Path) -> bytes:

@@ -117,7 +117,7 @@ class BenignExperiment:
         except (PratiqueError, aiohttp.ClientError, OSError) as error:
             said = f"not analysed: {type(error).__name__}: {error}"[:300]
             return Outcome(item=item, holds=False, detail=said, facts={"tier": "not analysed"})
-        self._scanner.forget_old()
+        self._on_loop(self._scanner.forget_old())
         if scanned is None:
             return Outcome(item=item, holds=True, detail="no such file", facts={"tier": "none"})
         return _outcome(item, group, scanned, time.monotonic() - begun)

@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from analyzer.interpreter import describe_interpreter
 from analyzer.job import ProxyPort
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX
 from models.artifact import ArtifactKind, ArtifactRef, Sha256
-from proxy.candidates import Interpreter, Need, candidates_of, matching
+from proxy.research.corpus import newest_of
 from proxy.scanning import Found, Scanned, Scanner, _Capability
-from proxy.simple.page import IndexFile, ProjectPage
-
-SHA256_CHARS = 64
-SCRATCH_BYTES_MAX = 15 << 30
-"""Bytes of fetched files kept; beyond, those that no analysis under way can need are removed."""
-
-SCRATCH_AGE_S = 900
-"""Seconds after which a fetched file is in nobody's hands: an analysis takes 120, a queue a few."""
+from proxy.simple.page import ProjectPage
 
 
 class Chooser(Scanner):
     """A scanner that can be told which kind of file to take."""
-
-    def __init__(self, *, scratch: Path, **more: Any) -> None:
-        super().__init__(scratch=scratch, **more)
-        self._scratch = scratch
 
     async def scan_newest(self, project: str, kind: ArtifactKind) -> Scanned | None:
         """Analyse the newest file of that kind; None where the project has none for us."""
@@ -69,20 +53,6 @@ class Chooser(Scanner):
         """What an analysis may ask of this scanner."""
         return _Capability(self._resolver, self._fetcher)
 
-    def forget_old(self) -> None:
-        """Remove fetched files that nobody can need any more, where there are too many."""
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # a download that ends meanwhile, or another thread
-            files = [(path, path.stat()) for path in self._scratch.rglob("*") if path.is_file()]
-            if sum(status.st_size for _, status in files) < SCRATCH_BYTES_MAX:
-                return
-            oldest = time.time() - SCRATCH_AGE_S
-            for path, status in files:
-                digest = path.parent.name + path.name
-                if status.st_mtime < oldest and len(digest) == SHA256_CHARS:
-                    self._artifacts.remove(Sha256(digest))
-
 
 @contextmanager
 def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
@@ -101,13 +71,3 @@ def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
 def _read(path: Path) -> bytes:
     with path.open("rb") as opened:
         return opened.read(INPUT_BYTES_MAX)
-
-
-async def newest_of(page: ProjectPage, kind: ArtifactKind) -> IndexFile | None:
-    """Of the newest release that has one: the file of that kind that this interpreter would take."""
-    interpreter = Interpreter((await describe_interpreter()).target)
-    only = ProjectPage(name=page.name, files=tuple(f for f in page.files if f.kind is kind))
-    need = Need(name=page.name, specifier=SpecifierSet())
-    fitting = matching(candidates_of(only, interpreter), (need,))
-    best = max(fitting, key=lambda candidate: candidate.version, default=None)
-    return best.file if best else None

@@ -25,10 +25,10 @@ from proxy.artifacts.folder import FolderArtifacts
 from proxy.index.cached import CachedIndex
 from proxy.index.default import default_upstream
 from proxy.index.upstream import UpstreamIndex
+from proxy.research.corpus import newest_of
 from proxy.simple.page import IndexFile
 from proxy.store.memory import MemoryStore
 from tests.proofs.benign import BenignProof
-from tests.proofs.choosing import newest_of
 from tests.proofs.manifest import MANIFEST
 
 FILE_BYTES_MAX = 100 * 1024 * 1024

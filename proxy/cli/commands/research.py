@@ -34,7 +34,6 @@ from proxy.research.corpus import FAILED, Collector, join
 from proxy.research.tabling import read_guarddog, tables_of
 from proxy.research.tracing import (
     Traced,
-    forget_old,
     left,
     make_folders,
     read_all,
@@ -45,8 +44,6 @@ from proxy.scanning import Scanner
 from proxy.settings import Settings
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
-TIDIED_EVERY = 20
-"""Runs between two looks at the fetched requirements."""
 
 
 @click.group()
@@ -212,15 +209,10 @@ def _trace(
     advance: Callable[[str], None],
 ) -> None:
     scratch = folder / "scratch"
-    told = 0
 
     def tell(traced: Traced) -> None:
-        nonlocal told
-        told += 1
         if traced.error:
             click.echo(f"{traced.item.filename}: {traced.error}", err=True)
-        if told % TIDIED_EVERY == 0:
-            forget_old(scratch, time.time())
         advance(traced.item.filename)
 
     if any(not runs(item) for item in items):

@@ -152,3 +152,15 @@ def test_start__a_root_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> N
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError):
         FolderArtifacts(tmp_path / "file" / "artifacts")
+
+
+def test_remove_older__takes_the_old_where_there_is_too_much_and_counts_on(tmp_path: Path) -> None:
+    artifacts = FolderArtifacts(tmp_path)
+    old, new = (put(artifacts, data) for data in (b"old" * 10, b"new" * 10))
+    moment = new.stat().st_mtime
+    os.utime(old, (moment - 100, moment - 100))
+    assert artifacts.remove_older(moment - 50, bytes_max=60) == 0
+    assert artifacts.remove_older(moment - 200, bytes_max=59) == 0
+    assert artifacts.remove_older(moment - 50, bytes_max=59) == 1
+    assert (old.exists(), new.exists()) == (False, True)
+    assert artifacts.used_bytes() == 30

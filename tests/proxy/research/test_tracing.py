@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import msgspec
-import pytest
 
 from analyzer.readers.confinement import Confinement
 from analyzer.readers.pool import ReaderPool
@@ -20,11 +19,8 @@ from models.evidence import Evidence, Layer
 from models.research.manifest import Item
 from models.research.rows import Population
 from models.work import EvidencePost
-from proxy.research import tracing
 from proxy.research.tracing import (
-    SCRATCH_AGE_S,
     Traced,
-    forget_old,
     left,
     make_folders,
     read_all,
@@ -62,6 +58,9 @@ class FakeScanner:
 
     async def __aexit__(self, *_: object) -> None:
         pass
+
+    async def forget_old(self) -> int:
+        return 0
 
     async def observe(self, found: Found) -> EvidencePost:
         self.seen.append(found)
@@ -128,19 +127,3 @@ def test_read_all__reads_malware_alone_and_runs_nothing(tmp_path: Path) -> None:
     assert one.evidence is not None
     assert one.evidence.layers == (Layer.METADATA,)
     assert left(tmp_path, [honest, malware]) == (honest,)
-
-
-def test_forget_old__removes_only_what_is_old_and_only_when_there_is_much(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    old.write_bytes(b"12345")
-    new.write_bytes(b"12345")
-    later = old.stat().st_mtime + SCRATCH_AGE_S + 1
-    forget_old(tmp_path, later)
-    assert old.exists()
-    monkeypatch.setattr(tracing, "SCRATCH_BYTES_MAX", 9)
-    forget_old(tmp_path, later - 2)
-    assert old.exists()
-    forget_old(tmp_path, later)
-    assert not old.exists()
