@@ -21,10 +21,13 @@ from proxy.judge.stored import StoredCase, as_decided
 from proxy.store.port import Store
 
 DETAILS = re.compile(
-    r"score\.(risk_milli|base_milli)\Z|score\.layers\[\d+\]\.(score|risk_milli|contributions)\b"
+    r"score\.(risk_milli|base_milli)\Z"
+    r"|score\.layers\[\d+\]\.(score|risk_milli|contributions\[\d+\]\.(points|risk_milli))\Z"
 )
-"""Fields that another platform's arithmetic may round otherwise: the parts of a score. The score
-itself is rounded down to an integer, and must be the same everywhere (DESIGN.md, invariant 4)."""
+"""Numbers that another platform's arithmetic may round otherwise: the parts of a learned score. The
+score itself is rounded down to an integer, and must be the same everywhere (DESIGN.md, invariant 4);
+the rules count in integers all along."""
+ABSENT = "absent"
 
 Scorers = Callable[[Digest], Scorer | None]
 """The scorer with a digest; None: it is not here."""
@@ -101,7 +104,7 @@ async def replay(
     return Replay(
         decision=decision,
         derived=derived,
-        outcome=Outcome.NOT_WHOLE if gone else _outcome(differences),
+        outcome=Outcome.NOT_WHOLE if gone else _outcome(decision, differences),
         gone=tuple(gone),
         differences=differences,
     )
@@ -115,7 +118,7 @@ def differences_of(decision: Decision, derived: Decision) -> Iterator[Difference
     again = replace(derived, schema_version=decision.schema_version)
     old, new = _flat(decision), _flat(again)
     for path in dict.fromkeys((*old, *new)):
-        before, after = old.get(path, "absent"), new.get(path, "absent")
+        before, after = old.get(path, ABSENT), new.get(path, ABSENT)
         if before != after:
             yield Difference(field=path, stored=before, derived=after)
 
@@ -165,11 +168,16 @@ def _score(
     return stored.score(scorer)
 
 
-def _outcome(differences: tuple[Difference, ...]) -> Outcome:
+def _outcome(decision: Decision, differences: tuple[Difference, ...]) -> Outcome:
     if not differences:
         return Outcome.SAME
-    details = all(DETAILS.match(one.field) for one in differences)
-    return Outcome.ROUNDED if details else Outcome.DIFFERS
+    learned = decision.score is not None and decision.score.learned
+    return Outcome.ROUNDED if learned and all(map(_rounded, differences)) else Outcome.DIFFERS
+
+
+def _rounded(one: Difference) -> bool:
+    """Whether both sides have a number there: a step that is gone is no rounding."""
+    return bool(DETAILS.match(one.field)) and ABSENT not in (one.stored, one.derived)
 
 
 def _flat(decision: Decision) -> dict[str, str]:

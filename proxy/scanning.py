@@ -216,7 +216,7 @@ class Scanner:
         )
         self._on_progress(file.filename, "fetching")
         path = await self._fetcher.ensure(ref)
-        data = await asyncio.to_thread(_head, path)
+        data = await asyncio.to_thread(head_of, path)
         return Found(ref=ref, data=data, page=page)
 
     async def _analyse(
@@ -289,7 +289,8 @@ def _contents(older: Evidence) -> ContentsBaseline | None:
     )
 
 
-def _head(path: Path) -> bytes:
+def head_of(path: Path) -> bytes:
+    """As much of a file as an analysis takes."""
     with path.open("rb") as opened:
         return opened.read(INPUT_BYTES_MAX)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from analyzer.boxpaths import in_dependencies, in_site
@@ -20,8 +21,8 @@ DEFINITION = Definition(
         "read their own settings do so when they are used. No SDK's trade are browsers, wallets, chats "
         "and histories. "
         "A client that some make on import, of a service whose own library is loaded, weighs less where "
-        "that is all that is read and nothing is sent. So does ~/.netrc alone where `requests` is loaded, "
-        "which looks there for a login before every request."
+        "that is all that is read and nothing is sent. So does ~/.netrc alone where `requests`, as "
+        "something it requires, looks there for a login before a GET."
     ),
     severity=Severity.HIGH,
     in_use=Severity.MEDIUM,
@@ -45,6 +46,8 @@ BUILD_TOOLS = frozenset({"netrc-password"})
 """Decoys that build tools read on their own: meson looks for logins in ~/.netrc before each build."""
 LOGIN_LOOKERS = ("requests", "mesonbuild")
 """Packages that look into ~/.netrc before each request or download that they make, whoever asked."""
+_BODILESS = re.compile(r"(?:^| )(?:GET|HEAD) ")
+"""In what the sinkhole says of a conversation: a request without a body (RFC 9110)."""
 PERSONAL = frozenset({"browser-store", "wallet", "chat-session", "shell-history"})
 """Decoys that only a person's own programs read, in use too (T31)."""
 
@@ -81,13 +84,18 @@ def kinds_unasked(read: Iterable[tuple[Event, str]]) -> frozenset[str]:
 
 
 def is_login_look_up(run: RunView, read: Event, kind: str, kinds: frozenset[str]) -> bool:
-    """Whether an HTTP client asked ~/.netrc for a login, and no other secret was touched.
+    """Whether an HTTP client asked ~/.netrc for a login.
 
-    Nothing of it is sent but to the host that the file names, so what a request carries is no sign.
+    No other secret was touched then, and all that was sent unasked were requests without a body. A
+    login that left in a header, or in a path of its own making, would still be missed; connecting
+    unasked weighs by itself.
     """
     if kind not in BUILD_TOOLS or kinds != {kind} or read.phase is Phase.USE:
         return False
-    return _loaded(run, read, LOGIN_LOOKERS)
+    sent = [event for event in run.events(EventKind.NET, phases=UNASKED) if event.size_bytes > 0]
+    return all(_BODILESS.search(event.detail) for event in sent) and _loaded(
+        run, read, LOGIN_LOOKERS, own=False
+    )
 
 
 def _severity(event: Event, kind: str, *, own: bool) -> Severity | None:
@@ -100,17 +108,20 @@ def _by_client(run: RunView, read: Event, kind: str) -> bool:
     """Whether an import read its service's key, with that service's library loaded before."""
     if read.phase not in (Phase.IMPORT, Phase.WAIT) or kind not in CLIENTS:
         return False
-    return _loaded(run, read, CLIENTS[kind])
+    return _loaded(run, read, CLIENTS[kind], own=True)
 
 
-def _loaded(run: RunView, read: Event, packages: Iterable[str]) -> bool:
-    """Whether a file of one of these packages had been opened in that phase before."""
+def _loaded(run: RunView, read: Event, packages: Iterable[str], *, own: bool) -> bool:
+    """Whether a file of one of these packages had been opened in that phase before.
+
+    `own`: the artifact may be that package; else it must be something that it requires.
+    """
     names = tuple(f"/site-packages/{name}/" for name in packages)
     opened = run.events(EventKind.OPEN, phases=(read.phase,))
     return any(
         event.result >= 0
         and event.at_us <= read.at_us
-        and (in_site(event.path) or in_dependencies(event.path))
+        and (in_dependencies(event.path) or (own and in_site(event.path)))
         and any(name in event.path for name in names)
         for event in opened
     )

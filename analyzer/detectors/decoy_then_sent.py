@@ -23,7 +23,8 @@ DEFINITION = Definition(
     rationale=(
         "A canary is not recognised once it is encrypted or compressed (SANDBOX.md, 6.5). That a secret "
         "was read and a conversation carried bytes out still shows. An SDK in use does both by trade, "
-        "and `requests` looks into ~/.netrc before every request, whoever asked for it."
+        "and `requests` looks into ~/.netrc before every request, whoever asked for it: alone, before a "
+        "GET, that weighs less."
     ),
     severity=Severity.CRITICAL,
     in_use=Severity.MEDIUM,

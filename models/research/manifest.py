@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from models.artifact import ArtifactKind, Sha256, parse_sha256
+from models.artifact import ArtifactKind, parse_sha256
 from models.errors import ValueInvalid
 from models.research.rows import Population
 
@@ -23,6 +23,11 @@ EVIDENCE = "evidence"
 TRACES = "traces"
 ITEMS_MAX = 100_000
 """Artifacts of one corpus."""
+LABEL = "label"
+HONEST = frozenset({Population.POPULAR, Population.LONG_TAIL, Population.SIMILAR, Population.HARD})
+MALICIOUS = frozenset({Population.GRAFT, Population.MALWARE})
+RUN = HONEST | {Population.GRAFT, Population.TWIN}
+"""What may be run: honest artifacts, and our own inert fixtures. Real malware is not, anywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +40,6 @@ class Item:
     """Empty where there is no file."""
     project: str
     population: Population
-    malicious: bool = False
     group: str = ""
     """What must not be parted by a split; empty: the project."""
     template: str = ""
@@ -47,9 +51,16 @@ class Item:
     note: str = ""
 
     @property
+    def malicious(self) -> bool:
+        """By its population, so that no list can say one thing twice and differently."""
+        return self.population in MALICIOUS
+
+    @property
     def key(self) -> tuple[str, str]:
-        """What it was asked for by: project and kind for honest ones, else its digest."""
-        return (self.sha256, "") if self.template else (self.project, self.kind.value)
+        """What it is one of: project and kind for honest ones that were asked for, else its digest."""
+        if self.population in HONEST:
+            return (self.project, self.kind.value)
+        return (self.sha256, "")
 
     def path(self, folder: Path) -> Path:
         """Where its bytes lie."""
@@ -72,12 +83,17 @@ def read_manifest(folder: Path) -> tuple[Item, ...]:
     path = folder / MANIFEST
     if not path.exists():
         return ()
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.DictReader(file)
-        items = tuple(_item(line, f"{path}, line {lines.line_num}") for line in lines)
-    if len(items) > ITEMS_MAX:
-        raise ValueInvalid(f"{path} has more than {ITEMS_MAX} lines.")
-    return items
+    items: list[Item] = []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = csv.DictReader(file)
+            for line in lines:
+                if len(items) == ITEMS_MAX:
+                    raise ValueInvalid(f"{path} has more than {ITEMS_MAX} lines.")
+                items.append(_item(line, f"{path}, line {lines.line_num}"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueInvalid(f"{path} cannot be read: {error}.") from error
+    return tuple(items)
 
 
 def write_manifest(folder: Path, items: Iterable[Item]) -> None:
@@ -87,38 +103,29 @@ def write_manifest(folder: Path, items: Iterable[Item]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for item in items:
-            writer.writerow(_text(getattr(item, name)) for name in COLUMNS)
+            writer.writerow(str(getattr(item, name)) for name in COLUMNS)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(folder / MANIFEST)
 
 
-def _text(value: object) -> str:
-    return str(int(value)) if isinstance(value, bool) else str(value)
-
-
 def _item(line: dict[str, str | None], where: str) -> Item:
-    told = {name: value or "" for name, value in line.items() if name in COLUMNS}
+    told = {name: line.get(name) or "" for name in COLUMNS}
     try:
-        digest = told.get("sha256", "")
-        named = told.get("filename", "")
-        if digest:
-            parse_sha256(digest)
-        if "/" in named or named.startswith("."):
-            raise ValueInvalid(f"{named!r} is no filename")
-        label = told.get("malicious") or told.get("label") or (line.get("label") or "0")
-        return Item(
-            **{
-                **told,
-                "kind": ArtifactKind(told.get("kind", "")),
-                "population": Population(told.get("population", "")),
-                "malicious": {"0": False, "1": True}[label],
-            }  # type: ignore[arg-type]
-        )
-    except (ValueError, KeyError, TypeError, ValueInvalid) as error:
+        population = Population(told["population"])
+        if told["sha256"]:
+            parse_sha256(told["sha256"])
+        if "/" in told["filename"] or told["filename"].startswith("."):
+            raise ValueInvalid(f"{told['filename']!r} is no filename")
+        _check_label(line.get(LABEL), population)
+        kind = ArtifactKind(told["kind"])
+        return Item(**{**told, "kind": kind, "population": population})  # type: ignore[arg-type]
+    except (ValueError, ValueInvalid) as error:
         raise ValueInvalid(f"{where}: {error}.") from error
 
 
-def digest_named(item: Item) -> Sha256:
-    """Its digest, checked. Raises ValueInvalid where it has no file."""
-    return parse_sha256(item.sha256)
+def _check_label(label: str | None, population: Population) -> None:
+    """A list may have a column `label`; one that contradicts the population is not to be trusted."""
+    expected = "1" if population in MALICIOUS else "0"
+    if label not in (None, expected):
+        raise ValueInvalid(f"its label is {label!r}, and {population.value} stands for {expected}")

@@ -60,7 +60,7 @@ async def judged_of(store: Store, target: str) -> Judged:
 
     Raises StoreError where it means none or several, and ValueInvalid where it is of no form.
     """
-    decision = await _decision(store, target)
+    decision = await decision_meant(store, target)
     evidence, facts = decision.evidence_digest, decision.facts_digest
     return Judged(
         decision=decision,
@@ -69,7 +69,8 @@ async def judged_of(store: Store, target: str) -> Judged:
     )
 
 
-async def _decision(store: Store, target: str) -> Decision:
+async def decision_meant(store: Store, target: str) -> Decision:
+    """The one decision that `target` means. Raises StoreError and ValueInvalid."""
     asked = target.strip()
     if _ID.match(asked.lower()):
         found = await store.decision_by_id(asked.lower())

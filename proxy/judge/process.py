@@ -54,7 +54,8 @@ def main(argv: Sequence[str]) -> int:
     shelf = Shelf(told.artefacts)
     try:
         # Behind the namespace, which a process with threads could not leave; before `ready`, so
-        # that no request waits for LightGBM to be loaded.
+        # that a broken default ends here. A model that only a policy names is loaded when it is
+        # asked for first.
         shelf.scorer(DEFAULT_NAME)
     except ArtefactInvalid as error:
         sys.stderr.write(f"The judge has no scorer: {error}\n")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +18,13 @@ from analyzer.interpreter import describe_interpreter
 from models.artifact import ArtifactKind, Sha256, parse_index_name
 from models.clock import Clock, utc_now
 from models.errors import UpstreamError, UpstreamNotFound, ValueInvalid
-from models.research.manifest import Item, read_manifest, write_manifest
+from models.research.choosing import Wanted
+from models.research.manifest import HONEST, Item, read_manifest, write_manifest
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.candidates import Interpreter, Need, candidates_of, matching
 from proxy.index.cached import CachedIndex
 from proxy.index.upstream import UpstreamIndex
-from proxy.research.choosing import Wanted
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
 
@@ -61,7 +63,7 @@ class Collector:
         """Everything asked for, in that order; what the manifest has already is not fetched again."""
         known = read_manifest(self._folder)
         had = {item.key: item for item in known if not item.note.startswith(FAILED)}
-        others = [item for item in known if item.template]
+        others = [item for item in known if item.population not in HONEST]
         done: list[Item] = []
         for number, want in enumerate(wanted, start=1):
             item = had.get((want.project, want.kind.value)) or await self._item(want)
@@ -100,7 +102,7 @@ class Collector:
             path = await self._fetcher.ensure_url(Sha256(item.sha256), file.url, file.size)
         except UpstreamError as error:
             return replace(item, sha256="", note=f"{FAILED}: {type(error).__name__}")
-        _place(path, item.path(self._folder))
+        _place(path, item.path(self._folder), item.sha256)
         self._artifacts.remove(Sha256(item.sha256))
         return item
 
@@ -115,35 +117,60 @@ async def newest_of(page: ProjectPage, kind: ArtifactKind) -> IndexFile | None:
     return best.file if best else None
 
 
-def join(folder: Path, other: Path) -> int:
+def join(folder: Path, other: Path, tell: Callable[[str], None] = lambda _name: None) -> int:
     """Add another folder's items (grafts, twins, malware) behind ours; how many came.
 
-    Files are linked where both folders lie on one disk. Raises ValueInvalid for a folder without a
-    manifest, or an item without its file.
+    Files are copied, and are the bytes that the manifest names. Raises ValueInvalid for a folder
+    without a manifest, for an item whose file is missing, no plain file or other bytes, and where
+    the two folders call the same bytes by different populations: one of them is wrong, and on that
+    hangs whether they are run.
     """
     theirs = read_manifest(other)
     if not theirs:
         raise ValueInvalid(f"{other} has no manifest, or an empty one.")
     ours = read_manifest(folder)
-    known = {item.sha256 for item in ours}
-    new = [item for item in theirs if item.sha256 and item.sha256 not in known]
-    for item in new:
-        source = item.path(other)
-        if not source.is_file():
-            raise ValueInvalid(f"{source} is not there, though the manifest names it.")
-        _place(source, item.path(folder))
+    known = {item.sha256: item for item in ours if item.sha256}
+    new = []
+    for item in theirs:
+        mine = known.get(item.sha256)
+        if mine is not None and mine.population is not item.population:
+            raise ValueInvalid(
+                f"{item.filename} is {item.population.value} in {other}, and "
+                f"{mine.population.value} in {folder}.",
+                next_step="Correct the manifest that is wrong.",
+            )
+        if item.sha256 and mine is None:
+            _place(item.path(other), item.path(folder), item.sha256)
+            known[item.sha256] = item
+            new.append(item)
+            tell(item.filename)
     write_manifest(folder, (*ours, *new))
     return len(new)
 
 
-def _place(source: Path, target: Path) -> None:
+def _place(source: Path, target: Path, sha256: str) -> None:
+    """Copy a plain file whose bytes are those named. Raises ValueInvalid; nothing is left then."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
+    draft = target.with_name(f"{target.name}.new")
     try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-    target.chmod(0o444)
+        opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise ValueInvalid(f"{source} cannot be read: {error.strerror}.") from error
+    with os.fdopen(opened, "rb") as file, draft.open("wb") as copy:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise ValueInvalid(f"{source} is no plain file.")
+        shutil.copyfileobj(file, copy)
+    found = _digest(draft)
+    if found != sha256:
+        draft.unlink()
+        raise ValueInvalid(f"{source} has other bytes than the manifest says ({found}).")
+    draft.chmod(0o444)
+    draft.replace(target)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _once(items: Iterable[Item]) -> tuple[Item, ...]:

@@ -17,16 +17,16 @@ from pathlib import Path
 from analyzer.inspection import evidence_of_reading
 from analyzer.memfd import sealed_copy
 from analyzer.readers.pool import SEALED_BYTES_MAX, ReaderPool
-from analyzer.sandbox.protocol import INPUT_BYTES_MAX
 from models.artifact import ArtifactRef, IndexName, parse_ref
 from models.canonical import canonical_json
 from models.clock import Clock, utc_now
-from models.errors import PratiqueError
+from models.errors import PratiqueError, ValueInvalid
 from models.evidence import Evidence
-from models.research.manifest import EVIDENCE, TRACES, Item
-from models.research.rows import Population
-from proxy.scanning import Found, Scanner
+from models.research.manifest import EVIDENCE, RUN, TRACES, Item
+from proxy.scanning import Found, Scanner, head_of
 
+SCRATCH = "scratch"
+"""Requirements that were fetched."""
 INDEX = IndexName("corpus")
 """The index that every artifact is said to be from."""
 
@@ -41,6 +41,8 @@ class Traced:
 
 
 Tell = Callable[[Traced], None]
+TRACED = "behaviour.traced"
+"""The signal that says whether the sandbox could trace at all."""
 
 
 def left(folder: Path, items: Iterable[Item]) -> tuple[Item, ...]:
@@ -50,7 +52,7 @@ def left(folder: Path, items: Iterable[Item]) -> tuple[Item, ...]:
 
 def runs(item: Item) -> bool:
     """Whether an item may be run at all: real malware is not, anywhere."""
-    return item.population is not Population.MALWARE
+    return item.population in RUN
 
 
 async def trace_all(
@@ -78,23 +80,40 @@ async def trace_all(
 
 
 async def _traced(folder: Path, item: Item, scanner: Scanner) -> Traced:
+    if not runs(item):
+        raise ValueInvalid(f"{item.filename} is {item.population.value}, and is never run.")
     try:
-        data = await asyncio.to_thread(_head, item.path(folder))
+        data = await asyncio.to_thread(head_of, item.path(folder))
         post = await scanner.observe(Found(ref=ref_of(item), data=data, page=None))
     except (PratiqueError, OSError) as error:
         return Traced(item=item, error=f"{type(error).__name__}: {error}"[:300])
+    if post.evidence.signal(TRACED) is not True:
+        # Kept, it would count as done, and reading alone would stand for a run.
+        return Traced(item=item, error="the sandbox here traces nothing; run this as root")
     await asyncio.to_thread(_keep, folder, item, post.evidence, post.trace)
     return Traced(item=item, evidence=post.evidence)
 
 
 def read_all(
-    folder: Path, items: Sequence[Item], pool: ReaderPool, *, tell: Tell, clock: Clock = utc_now
+    folder: Path,
+    items: Sequence[Item],
+    pool: ReaderPool,
+    *,
+    deadline: float | None = None,
+    tell: Tell,
+    clock: Clock = utc_now,
 ) -> None:
     """Read what may not be run, in confined readers, as many at once as the pool has."""
     unrun = [item for item in items if not runs(item)]
+
+    def one(item: Item) -> Traced | None:
+        late = deadline is not None and time.monotonic() > deadline
+        return None if late else _read_one(folder, item, pool, clock)
+
     with ThreadPoolExecutor(pool.size) as threads:
-        for traced in threads.map(lambda item: _read_one(folder, item, pool, clock), unrun):
-            tell(traced)
+        for traced in threads.map(one, unrun):
+            if traced is not None:
+                tell(traced)
 
 
 def _read_one(folder: Path, item: Item, pool: ReaderPool, clock: Clock) -> Traced:
@@ -109,10 +128,12 @@ def _read_one(folder: Path, item: Item, pool: ReaderPool, clock: Clock) -> Trace
 def _read(folder: Path, item: Item, pool: ReaderPool, clock: Clock) -> Evidence:
     descriptor = os.open(item.path(folder), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        copy, _, size = sealed_copy(descriptor, bytes_max=SEALED_BYTES_MAX)
+        copy, found, size = sealed_copy(descriptor, bytes_max=SEALED_BYTES_MAX)
     finally:
         os.close(descriptor)
     try:
+        if found != item.sha256:
+            raise ValueInvalid(f"{item.filename} has other bytes than the manifest says.")
         reading = pool.read(copy, filename=item.filename, kind=item.kind.value, size_bytes=size)
     finally:
         os.close(copy)
@@ -146,13 +167,13 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def make_folders(folder: Path, owner: int | None) -> None:
-    """Where results go, owned by whoever writes them."""
-    for name in (EVIDENCE, TRACES, "scratch"):
-        (folder / name).mkdir(exist_ok=True)
+    """Where results go, owned by whoever writes them. Raises ValueInvalid where one is a link."""
+    for name in (EVIDENCE, TRACES, SCRATCH):
+        place = folder / name
+        place.mkdir(exist_ok=True)
+        if place.is_symlink():
+            raise ValueInvalid(
+                f"{place} is a link, and would be written through.", next_step="Remove it."
+            )
         if owner is not None:
-            os.chown(folder / name, owner, owner)
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as opened:
-        return opened.read(INPUT_BYTES_MAX)
+            os.chown(place, owner, owner, follow_symlinks=False)

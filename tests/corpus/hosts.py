@@ -14,6 +14,7 @@ from configparser import Error as ConfigError
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.research.manifest import HONEST
 from tests.corpus.recipe import Kind
 from tests.corpus.setup_file import setup_call
 from tests.proofs.manifest import read_entries
@@ -32,6 +33,8 @@ OWN_NAME = re.compile(rb"importlib[._]metadata|pkg_resources|get_distribution")
 NOT_TOPS = frozenset(
     {"tests", "test", "docs", "doc", "examples", "example", "scripts", "benchmarks"}
 )
+HONEST_WORDS = frozenset({*(one.value for one in HONEST), "popular", "obscure"})
+"""Populations of a corpus, and groups of the older lists, whose archives may be run."""
 BUILD_TOOLS = frozenset({"setuptools", "wheel"})
 """What a host may need to be built with."""
 
@@ -63,12 +66,17 @@ class Host:
 def read_hosts(
     folder: Path, say: Callable[[str], None] = lambda _: None
 ) -> tuple[tuple[Host, ...], dict[str, int]]:
-    """The hosts among a folder's archives, in the manifest's order, and reason → how many are none."""
+    """The hosts among a folder's archives, in the manifest's order, and reason → how many are none.
+
+    What the manifest does not call honest is never opened: a graft is run, its host with it.
+    """
     hosts: list[Host] = []
     unfit: dict[str, int] = {}
     entries = read_entries(folder)
     for number, entry in enumerate(entries, 1):
         try:
+            if (entry.population or entry.group) not in HONEST_WORDS:
+                raise UnfitError("not called honest")
             hosts.append(read_host(entry.path, entry.project, Kind(entry.kind)))
         except UnfitError as error:
             unfit[str(error)] = unfit.get(str(error), 0) + 1

@@ -292,14 +292,14 @@ def test_merged_points__groups_meet() -> None:
 
 def test_main__writes_what_a_manifest_reader_finds_again(tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
-    lines = ["project,kind,filename,sha256"]
+    lines = ["project,kind,filename,sha256,population"]
     for kind, name, data in (
         ("wheel", "boats-2.1-py3-none-any.whl", _wheel()),
         ("sdist", "boats-2.1.tar.gz", _sdist()),
     ):
         (hosts / kind).mkdir(parents=True)
         (hosts / kind / name).write_bytes(data)
-        lines.append(f"boats,{kind},{name},{hashlib.sha256(data).hexdigest()}")
+        lines.append(f"boats,{kind},{name},{hashlib.sha256(data).hexdigest()},popular")
     (hosts / "manifest.csv").write_text("\n".join(lines) + "\n")
     out = tmp_path / "out"
     result = CliRunner().invoke(main, [str(out), "--hosts", str(hosts)], catch_exceptions=False)
@@ -322,3 +322,16 @@ def test_graft__an_odd_archive_without_room_is_left_out(hosts: dict[Kind, Host])
     )
     with pytest.raises(LeftOutError, match="no room"):
         graft(_named("reenact-t32-archive-in-comment"), large, twin=False, seed=1)
+
+
+@pytest.mark.parametrize("population", ["malware", "graft", "twin", ""])
+def test_read_hosts__opens_only_what_is_called_honest(tmp_path: Path, population: str) -> None:
+    """A graft is run, and its host with it."""
+    (tmp_path / "wheel").mkdir()
+    data = _wheel()
+    (tmp_path / "wheel" / "boats-2.1-py3-none-any.whl").write_bytes(data)
+    (tmp_path / "manifest.csv").write_text(
+        "project,kind,filename,sha256,population\n"
+        f"boats,wheel,boats-2.1-py3-none-any.whl,{hashlib.sha256(data).hexdigest()},{population}\n"
+    )
+    assert read_hosts(tmp_path) == ((), {"not called honest": 1})

@@ -76,7 +76,35 @@ def run(target: Target, seconds: int) -> Campaign:
         folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(atheris_path())))}
     begun = time.monotonic()
-    ended = subprocess.run(
+    try:
+        ended = _fuzzed(target, seconds, grown, crashes, environment)
+    except subprocess.TimeoutExpired:
+        return Campaign(
+            target=target.name,
+            seconds=time.monotonic() - begun,
+            executions=0,
+            covered=0,
+            crashes=("did not end in time",),
+            said="",
+        )
+    output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
+    found = tuple(_ARTIFACT.findall(output))
+    if ended.returncode and not found:
+        found = (f"exit code {ended.returncode}",)
+    return Campaign(
+        target=target.name,
+        seconds=time.monotonic() - begun,
+        executions=executions_in(output),
+        covered=max((int(text) for text in _COVERED.findall(output)), default=0),
+        crashes=found,
+        said=output[-4000:],
+    )
+
+
+def _fuzzed(
+    target: Target, seconds: int, grown: Path, crashes: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
         [
             *(sys.executable, "-m", "tests.fuzz.child", target.name, str(grown)),
             str(CORPUS / target.name),
@@ -92,18 +120,6 @@ def run(target: Target, seconds: int) -> Campaign:
         check=False,
         timeout=seconds + STARTUP_S,
         preexec_fn=lambda: os.nice(19),
-    )
-    output = (ended.stdout + ended.stderr).decode("utf-8", "replace")
-    found = tuple(_ARTIFACT.findall(output))
-    if ended.returncode and not found:
-        found = (f"exit code {ended.returncode}",)
-    return Campaign(
-        target=target.name,
-        seconds=time.monotonic() - begun,
-        executions=executions_in(output),
-        covered=max((int(text) for text in _COVERED.findall(output)), default=0),
-        crashes=found,
-        said=output[-4000:],
     )
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from analyzer.job import ProxyPort
-from analyzer.sandbox.protocol import INPUT_BYTES_MAX
 from models.artifact import ArtifactKind, ArtifactRef, Sha256
 from proxy.research.corpus import newest_of
-from proxy.scanning import Found, Scanned, Scanner, _Capability
+from proxy.scanning import Found, Scanned, Scanner, _Capability, head_of
 from proxy.simple.page import ProjectPage
 
 
@@ -26,7 +25,7 @@ class Chooser(Scanner):
         page, ref = await self.newest(project, kind)
         if ref is None:
             return None
-        data = await asyncio.to_thread(_read, await self.ensure(ref))
+        data = await asyncio.to_thread(head_of, await self.ensure(ref))
         return await self.scan(Found(ref=ref, data=data, page=page))
 
     async def newest(
@@ -66,8 +65,3 @@ def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as opened:
-        return opened.read(INPUT_BYTES_MAX)

@@ -33,6 +33,7 @@ class Entry:
     """`wheel` or `sdist`."""
     project: str = ""
     group: str = ""
+    population: str = ""
     template: str = ""
     cluster: str = ""
     """Archives of one cluster are not independent; its own sha256 where nothing else is known."""
@@ -55,6 +56,7 @@ def _entry(folder: Path, row: dict[str, str]) -> Entry:
         kind=row["kind"],
         project=row.get("project", ""),
         group=row.get("group", ""),
+        population=row.get("population", ""),
         template=row.get("template", ""),
         cluster=row.get("cluster") or row["sha256"],
     )

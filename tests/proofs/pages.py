@@ -221,15 +221,26 @@ def fuzz_page(record: dict[str, Any]) -> Iterator[str]:
         f"{record['items']} slices done so far. `make fuzz NAME=archive BUDGET=40m` runs one target "
         "by itself; what was found is kept in `tests/fuzz/corpus` and replayed by every test run.\n"
     )
-    yield "| Target | Slices | Inputs a slice (median) | Seconds a slice | Branches | Crashes |"
-    yield "|---|---:|---:|---:|---:|---:|"
+    yield "| Target | Slices | Inputs a slice (median) | Seconds a slice | Branches | Crashes | Not begun |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    unbegun = [
+        one["item"]
+        for one in record["failures"]
+        if not one["measures"].get(f"{one['item'].split()[0]}_executions")
+    ]
     told = record["quantiles"]
     for name in sorted(key.removesuffix("_executions") for key in told if "_executions" in key):
         executions, seconds = told[f"{name}_executions"], told[f"{name}_seconds"]
         yield (
             f"| {name} | {executions['n']} | {executions['median']:,.0f} | {seconds['median']:.0f} | "
             f"{told[f'{name}_branches']['max']:.0f} | "
-            f"{sum(i.startswith(f'{name} ') for i in record['grave'])} |"
+            f"{sum(i.startswith(f'{name} ') and i not in unbegun for i in record['grave'])} | "
+            f"{sum(i.startswith(f'{name} ') for i in unbegun)} |"
+        )
+    if unbegun:
+        yield (
+            "\n*Not begun*: what the target builds once took longer than one input may, on a busy "
+            "machine, so that not one input was tried. We failed there, and not the target."
         )
 
 

@@ -33,10 +33,11 @@ from proxy.index.cached import CachedIndex
 from proxy.index.default import default_upstream
 from proxy.index.upstream import UpstreamIndex
 from proxy.privileges import is_root
+from proxy.research.corpus import newest_of
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
 from tests.proofs.benign import BenignProof
-from tests.proofs.choosing import newest_of, running_loop
+from tests.proofs.choosing import running_loop
 from tests.proofs.proof import Outcome
 
 Answered = TypeVar("Answered")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,6 @@ import pytest_asyncio
 from models.canonical import Digest, digest_of_bytes
 from models.decision import (
     Action,
-    Contribution,
     Decision,
     LayerScore,
     OverrideAction,
@@ -23,8 +22,10 @@ from models.evidence import Severity
 from models.trust.numbers import RULES
 from models.trust.rules import RulesScorer
 from models.trust.scorer import Scorer
+from models.trust.shelf import SHIPPED
 from policies.policy import Policy
 from proxy.replay import Outcome, Part, Replay, differences_of, replay
+from proxy.scorers import scorer_by_digest
 from proxy.store.port import Store
 from tests.models.examples import NOW, evidence, finding, override, proof, ref
 from tests.policies.examples import policy
@@ -132,22 +133,43 @@ def rounded(trust: TrustScore, **changes: object) -> TrustScore:
     return replace(trust, layers=(layer, *rest))
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"score": 99}, Outcome.ROUNDED),
-        ({"contributions": (Contribution(code="base", points=99),)}, Outcome.ROUNDED),
-        ({"contributions": ()}, Outcome.ROUNDED),
-        ({"weight_percent": 21}, Outcome.DIFFERS),
-    ],
+def first_rounded(trust: TrustScore, **changes: object) -> TrustScore:
+    """The score with its first layer's first contribution changed."""
+    first = trust.layers[0].contributions[0]
+    changed = replace(first, **changes)  # type: ignore[arg-type]
+    return rounded(trust, contributions=(changed, *trust.layers[0].contributions[1:]))
+
+
+CHANGES: tuple[tuple[Callable[[TrustScore], TrustScore], Outcome], ...] = (
+    (lambda trust: rounded(trust, score=99), Outcome.ROUNDED),
+    (lambda trust: rounded(trust, risk_milli=1), Outcome.ROUNDED),
+    (lambda trust: first_rounded(trust, risk_milli=1), Outcome.ROUNDED),
+    (lambda trust: first_rounded(trust, code="another"), Outcome.DIFFERS),
+    (lambda trust: rounded(trust, contributions=()), Outcome.DIFFERS),
+    (lambda trust: rounded(trust, weight_percent=21), Outcome.DIFFERS),
+    (lambda trust: replace(trust, value=trust.value - 1), Outcome.DIFFERS),
 )
-async def test_replay__tells_parts_of_the_score_from_what_matters(
-    store: Store, changes: dict[str, object], expected: Outcome
+
+
+@pytest.mark.parametrize(("change", "expected"), CHANGES)
+async def test_replay__a_learned_scores_numbers_may_be_rounded_and_nothing_else(
+    store: Store, change: Callable[[TrustScore], TrustScore], expected: Outcome
+) -> None:
+    decision = await decide(store, ref(), scorer=SHIPPED.scorer("trust-1"))
+    assert decision.score is not None
+    other = replace(decision, score=change(decision.score))
+    outcome = await replay(store, other, scorers=scorer_by_digest)
+    assert outcome.outcome is expected
+
+
+@pytest.mark.parametrize(("change", "_"), CHANGES)
+async def test_replay__the_rules_count_in_integers_so_that_any_change_differs(
+    store: Store, change: Callable[[TrustScore], TrustScore], _: Outcome
 ) -> None:
     decision = await decide(store, ref())
     assert decision.score is not None
-    other = replace(decision, score=rounded(decision.score, **changes))
-    assert (await replayed(store, other)).outcome is expected
+    other = replace(decision, score=change(decision.score))
+    assert (await replayed(store, other)).outcome is Outcome.DIFFERS
 
 
 async def test_replay__without_the_model_checks_the_rest_with_the_stored_score(

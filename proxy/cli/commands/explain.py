@@ -13,6 +13,7 @@ from rich.text import Text
 
 from analyzer.clean import printable
 from models.decision import Decision, TrustTier
+from models.errors import ValueInvalid
 from models.trust.explain import Explanation, Step, Unit, explain
 from proxy.cli.meant import Judged, judged_in, judged_of
 from proxy.cli.options import settings_options
@@ -23,6 +24,8 @@ BAR_CELLS = 28
 """Cells of the longest bar."""
 STEPS_SHOWN = 6
 """Steps of each layer that are shown, unless all are asked for."""
+MILLI_MAX = 10**9
+"""Thousandths of the largest step; a real one is below 10^5."""
 STYLES = {
     TrustTier.APPROVE: "green",
     TrustTier.MONITOR: "cyan",
@@ -53,7 +56,7 @@ def explain_(settings: Settings, target: str, everything: bool, as_json: bool) -
     """
     judged = _judged(settings, target)
     decision = judged.decision
-    told = explain(decision.score, judged.evidence, judged.facts) if decision.score else None
+    told = _told(judged, target)
     if as_json:
         click.echo(msgspec.json.encode({"decision": decision.id, "explanation": told}).decode())
     elif told is None:
@@ -61,6 +64,24 @@ def explain_(settings: Settings, target: str, everything: bool, as_json: bool) -
         click.echo(f"{named} has no score: nothing of it has been measured yet.")
     else:
         _print(decision, told, everything=everything)
+
+
+def _told(judged: Judged, target: str) -> Explanation | None:
+    """The explanation; None without a score. Raises ValueInvalid for a score that cannot be."""
+    score = judged.decision.score
+    if score is None:
+        return None
+    try:
+        told = explain(score, judged.evidence, judged.facts)
+        sums = [told.total_milli, *(step.milli for part in told.parts for step in part.steps)]
+        if max(map(abs, sums)) > MILLI_MAX:
+            raise ValueError("its steps are too large")
+        TrustTier.of(told.score)
+    except (ValueError, ArithmeticError) as error:
+        raise ValueInvalid(
+            f"{printable(target, 200)} holds a score that cannot be: {printable(str(error), 100)}."
+        ) from error
+    return told
 
 
 def _judged(settings: Settings, target: str) -> Judged:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +18,9 @@ from analyzer.readers.pool import ReaderPool
 from analyzer.readers.porter import Porter
 from analyzer.sandbox.client import SandboxClient
 from models.errors import ValueInvalid
+from models.research.choosing import Sizes, choose
 from models.research.manifest import Item, read_manifest
-from models.research.rows import write_table
+from models.research.rows import Population, write_table
 from policies.policy import Policy
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.cli.commands.research_audit import audit_qut
@@ -28,11 +28,11 @@ from proxy.cli.commands.research_model import compare, package, score
 from proxy.cli.options import settings_options
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
-from proxy.privileges import Roles, is_root
-from proxy.research.choosing import Sizes, choose
+from proxy.privileges import Roles, become_owner_of, is_root, own_folder
 from proxy.research.corpus import FAILED, Collector, join
 from proxy.research.tabling import read_guarddog, tables_of
 from proxy.research.tracing import (
+    SCRATCH,
     Traced,
     left,
     make_folders,
@@ -65,7 +65,7 @@ def research() -> None:
 
 @research.command()
 @click.argument("folder", type=FOLDER)
-@settings_options("upstream")
+@settings_options("upstream", "uid_base")
 @click.option("--popular", default=500, show_default=True, help="Most downloaded projects.")
 @click.option("--long-tail", default=150, show_default=True, help="Drawn from the list's rest.")
 @click.option("--hard", default=100, show_default=True, help="Installers, builds, security tools.")
@@ -96,9 +96,13 @@ def corpus(
 ) -> None:
     """Fetch the newest wheel and sdist of honest projects into FOLDER, and list them.
 
-    Nothing is opened or run. Called again it fetches what is missing.
+    Nothing is opened or run. Called again it fetches what is missing. Started as root it gives root
+    up: a new FOLDER belongs to the worker's uid, and an older one is worked on as its owner.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        uid = Roles.from_base(settings.uid_base).worker
+        own_folder(folder, uid=uid, mode=0o755)
+    become_owner_of(folder)
     sizes = Sizes(popular=popular, long_tail=long_tail, similar=similar, hard=hard)
     wanted = choose(sizes, seed=seed, similar=similar_list)
     with _progress("fetching", len(wanted)) as advance:
@@ -118,7 +122,11 @@ def corpus(
 @settings_options("upstream", "policy", "uid_base", "interpreters")
 @click.option("--boxes", default=2, show_default=True, help="Artifacts that run at once.")
 @click.option("--minutes", type=float, help="Stop after so long; the next call goes on.")
-@click.option("--only", help="Of one population only, such as graft.")
+@click.option(
+    "--only",
+    type=click.Choice([one.value for one in Population]),
+    help="Of one population only.",
+)
 def trace(
     settings: Settings, folder: Path, boxes: int, minutes: float | None, only: str | None
 ) -> None:
@@ -126,6 +134,8 @@ def trace(
 
     One route for every class: no facts, no page, the harness marker in every box. What was seen goes
     to FOLDER/evidence and FOLDER/traces; what is there already is not run again.
+
+    Exit code 1: some could not be traced, for a reason of ours; the next call tries them again.
     """
     known = read_manifest(folder)
     if not known:
@@ -149,9 +159,8 @@ def trace(
     with sandbox_daemon(
         uid_base=settings.uid_base, boxes=boxes, harness=True, interpreters=settings.interpreters
     ) as socket:
-        tempfile.tempdir = str(folder / "scratch")
         with _progress("tracing", len(items)) as advance:
-            _trace(
+            failed = _trace(
                 settings,
                 folder,
                 items,
@@ -162,7 +171,12 @@ def trace(
                 deadline=deadline,
                 advance=advance,
             )
-    porter.close()
+        porter.close()
+        if failed:
+            raise ValueInvalid(
+                f"{failed} could not be traced; why stands above.",
+                next_step="Call again to try them once more.",
+            )
 
 
 @research.command()
@@ -178,6 +192,7 @@ def graph(folder: Path, guarddog: Path | None, out: Path | None) -> None:
 
     Nothing is run. The same evidence gives the same bytes.
     """
+    become_owner_of(folder)
     known = read_manifest(folder)
     said = read_guarddog(guarddog) if guarddog else {}
     with _progress("features", len(known)) as advance:
@@ -207,25 +222,29 @@ def _trace(
     boxes: int,
     deadline: float | None,
     advance: Callable[[str], None],
-) -> None:
-    scratch = folder / "scratch"
+) -> int:
+    """How many could not be traced for a reason of ours."""
+    failed = 0
 
     def tell(traced: Traced) -> None:
+        nonlocal failed
         if traced.error:
+            failed += 1
             click.echo(f"{traced.item.filename}: {traced.error}", err=True)
         advance(traced.item.filename)
 
     if any(not runs(item) for item in items):
         with ReaderPool(porter, size=boxes) as pool:
-            read_all(folder, items, pool, tell=tell)
+            read_all(folder, items, pool, deadline=deadline, tell=tell)
     scanner = Scanner(
         index_name="corpus",
         upstream=settings.upstream,
         policy=policy,
-        scratch=scratch,
+        scratch=folder / SCRATCH,
         sandbox=sandbox,
     )
     asyncio.run(trace_all(folder, items, scanner, boxes=boxes, deadline=deadline, tell=tell))
+    return failed
 
 
 @contextmanager

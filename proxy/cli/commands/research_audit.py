@@ -39,7 +39,7 @@ def audit_qut(tables: tuple[Path, ...], as_json_: bool, seed: int) -> None:
     as a web browser's threads in a row about a package. Beside it stands what the models that were
     trained on the same columns are published to reach. docs/leak-audit.md says how to read it.
     """
-    # numpy takes a tenth of a second to load, and no other command needs it
+    # What the audit needs takes a while to load, and no other command asks for it.
     from models.research.leak_audit import as_json, audit  # noqa: PLC0415
     from models.research.leak_rows import read_audited, read_sample  # noqa: PLC0415
 

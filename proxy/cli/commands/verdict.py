@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
@@ -13,12 +15,16 @@ from typing import BinaryIO
 import click
 
 from analyzer.clean import printable
-from models.artifact import Sha256
 from models.clock import utc_now
 from models.decision import Decision
 from models.errors import StoreError, ValueInvalid
+from models.reason import reason_line
+from policies.policy import Policy
+from proxy.cli.meant import decision_meant
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store_to_read
+from proxy.gate import Gate
+from proxy.policyfile import PolicyFile
 from proxy.settings import Settings
 from proxy.store.port import Store
 from proxy.verdicts.envelope import ENVELOPE_BYTES_MAX, EnvelopeRefused, seal, unseal
@@ -36,11 +42,10 @@ FAILED_VERDICT = 3
 """Exit code: genuine, and the file was not let in, or no longer is."""
 NOT_GENUINE = 4
 """Exit code: not signed by that key, changed, or about other bytes."""
+CLOCKS_APART = timedelta(minutes=5)
+"""How far ahead another machine's clock may be."""
 MOMENT = "%Y-%m-%d %H:%M UTC"
-NAMES_MAX = 10
-"""Decisions of the same bytes that are named."""
 CHUNK_BYTES = 1024 * 1024
-_SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
 
 
 @click.group()
@@ -82,7 +87,7 @@ def key(file: Path) -> None:
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
 @click.option("--verifier", metavar="URI", help="Who decided. Default: this server's public URL.")
-@settings_options("data_dir", "listen", "public_url")
+@settings_options("data_dir", "policy", "listen", "public_url")
 def export(
     settings: Settings,
     *,
@@ -98,22 +103,22 @@ def export(
     decision and key give the same bytes.
     """
     signing = read_private(key_file) if key_file else None
-    out = None if output is None else _opened(output)
+    policy = PolicyFile(settings.policy).current()
 
     async def work(store: Store) -> Decision:
-        return await in_force(store, subject)
+        return await in_force(store, subject, policy)
 
-    decision = with_store_to_read(settings, work)
-    statement = statement_of(
-        decision, verifier=verifier or settings.origin, version=version("pratique")
-    )
-    if signing is None:
-        click.echo("Without --key it is not signed, and nobody can check it.", err=True)
-    data = statement + b"\n" if signing is None else seal(statement, PAYLOAD_TYPE, signing)
-    if out is None:
-        click.echo(data, nl=False)
-        return
-    with out:
+    with nullcontext() if output is None else _opened(output) as out:
+        decision = with_store_to_read(settings, work)
+        statement = statement_of(
+            decision, verifier=verifier or settings.origin, version=version("pratique")
+        )
+        if signing is None:
+            click.echo("Without --key it is not signed, and nobody can check it.", err=True)
+        data = statement + b"\n" if signing is None else seal(statement, PAYLOAD_TYPE, signing)
+        if out is None:
+            click.echo(data, nl=False)
+            return
         out.truncate()
         out.write(data)
     result = "PASSED" if decision.served else "FAILED"
@@ -133,11 +138,24 @@ def export(
     help="The public key of whoever made the verdict.",
 )
 @click.option("--verifier", metavar="URI", help="Accept only what this one decided.")
-def verify(file: Path, artifact: Path | None, key_file: Path, verifier: str | None) -> None:
+@click.option(
+    "--max-age",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="DAYS",
+    help="Accept only what was decided within so many days.",
+)
+def verify(
+    file: Path,
+    artifact: Path | None,
+    key_file: Path,
+    verifier: str | None,
+    max_age: float | None,
+) -> None:
     """Check a verdict: its signature, its type, and whether it is about ARTIFACT.
 
     Without ARTIFACT only the verdict is checked, not a file. A key may sign for several verifiers:
-    name the one that you trust with --verifier.
+    name the one that you trust with --verifier. A verdict cannot be called back: with --max-age an
+    old one counts as ended.
 
     Exit code 0: genuine, and the file passed; 3: genuine, and it did not, or the verdict has ended;
     4: not genuine, or about other bytes; 1: something could not be read.
@@ -147,6 +165,10 @@ def verify(file: Path, artifact: Path | None, key_file: Path, verifier: str | No
         told = read_statement(unseal(_read(file), PAYLOAD_TYPE, public).payload)
         if verifier is not None and told.verifier != verifier:
             raise StatementRefused(f"It was decided by {printable(told.verifier, 200)}.")
+        if told.time_verified > utc_now() + CLOCKS_APART:
+            raise StatementRefused(
+                f"It was decided on {told.time_verified:{MOMENT}}, later than now."
+            )
         if artifact is not None:
             check_subject(told, _sha256_of(artifact))
     except (EnvelopeRefused, StatementRefused) as error:
@@ -156,16 +178,21 @@ def verify(file: Path, artifact: Path | None, key_file: Path, verifier: str | No
         sys.exit(NOT_GENUINE)
     for line in lines_of(told, checked=artifact is not None):
         click.echo(line)
-    ended = told.expires is not None and told.expires <= utc_now()
+    old = max_age is not None and told.time_verified <= utc_now() - timedelta(days=max_age)
+    ended = old or (told.expires is not None and told.expires <= utc_now())
     if ended:
         click.echo("It has ended: ask for a new one.", err=True)
     if ended or not told.passed:
         sys.exit(FAILED_VERDICT)
 
 
-async def in_force(store: Store, subject: str) -> Decision:
-    """The decision that is meant, if it is in force. Raises StoreError."""
-    found = await _meant(store, subject)
+async def in_force(store: Store, subject: str, policy: Policy) -> Decision:
+    """The decision that is meant, if the door would act on it now. Raises StoreError.
+
+    What a sibling's proof, a revoked override or worker holds back is asked of the gate, as every
+    request for the file would be.
+    """
+    found = await decision_meant(store, subject)
     current = await store.decision_of(found.ref)
     if current is None or current.digest != found.digest:
         now = f" {current.id} is in force." if current else ""
@@ -173,35 +200,22 @@ async def in_force(store: Store, subject: str) -> Decision:
             f"The decision {found.id} was replaced.{now}",
             next_step="Export that one; `pratique replay` looks at old ones.",
         )
-    if found.expires_at is not None and found.expires_at <= utc_now():
+    moment = utc_now()
+    if found.expires_at is not None and found.expires_at <= moment:
         raise StoreError(
             f"The decision {found.id} ended on {found.expires_at:%Y-%m-%d %H:%M} UTC.",
             next_step="It is derived again while `pratique serve` runs.",
         )
+    gate = Gate(store=store, policy=lambda: policy, clock=utc_now)
+    await gate.load(found.ref.index, found.ref.project)
+    answered = gate.decide(found.ref, requester="", as_of=moment)
+    if answered.action is not found.action:
+        raise StoreError(
+            f"The decision {found.id} says {found.action.value}, and the door now says "
+            f"{answered.action.value}: {reason_line(answered)}",
+            next_step="It is derived again while `pratique serve` runs.",
+        )
     return found
-
-
-async def _meant(store: Store, subject: str) -> Decision:
-    if not _SHA256.match(subject):
-        found = await store.decision_by_id(subject.lower())
-        if found is None:
-            raise StoreError(
-                f"There is no decision {printable(subject, 80)} in this store.",
-                next_step="`pratique decisions --json` lists ids.",
-            )
-        return found
-    alike = await store.decisions_with(Sha256(subject.lower()))
-    if not alike:
-        raise StoreError(
-            "Nothing has been decided about these bytes.",
-            next_step="Install the file through the index first.",
-        )
-    if len(alike) > 1:
-        names = ", ".join(f"{one.id} ({one.ref.filename})" for one in alike[:NAMES_MAX])
-        raise StoreError(
-            f"These bytes have {len(alike)} decisions: {names}.", next_step="Name one by its id."
-        )
-    return alike[0]
 
 
 def lines_of(told: Verdict, *, checked: bool) -> tuple[str, ...]:
@@ -222,12 +236,25 @@ def lines_of(told: Verdict, *, checked: bool) -> tuple[str, ...]:
     )
 
 
-def _opened(output: Path) -> BinaryIO:
-    """The file to write, opened before root's privileges are given up; what is in it stays so far."""
+@contextmanager
+def _opened(output: Path) -> Iterator[BinaryIO]:
+    """The file to write, opened before root's privileges are given up; what is in it stays so far.
+
+    One that was made here goes again where nothing could be written into it.
+    """
+    new = not output.exists()
     try:
-        return os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644), "wb")
+        file = os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644), "wb")
     except OSError as error:
         raise ValueInvalid(f"{output} cannot be written: {error.strerror}.") from error
+    with file:
+        try:
+            yield file
+        except BaseException:
+            if new:
+                with suppress(OSError):  # the folder may be root's, which we are no more
+                    output.unlink()
+            raise
 
 
 def _read(file: Path) -> bytes:

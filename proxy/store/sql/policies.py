@@ -11,6 +11,7 @@ PUT = """
 INSERT INTO policies (digest, first_seen, text) VALUES (:digest, :first_seen, :text)
 ON CONFLICT (digest) DO NOTHING
 """
+KNOWN = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'policies'"
 BY_DIGEST = "SELECT text FROM policies WHERE digest = :digest"
 
 
@@ -21,6 +22,8 @@ def put(session: Session, digest: Digest, text: str) -> None:
 
 
 def text(session: Session, digest: Digest) -> str | None:
-    """The text of a policy."""
+    """The text of a policy; None too where the store is older than the table, and only looked at."""
+    if session.row(KNOWN, {}) is None:
+        return None
     row = session.row(BY_DIGEST, {"digest": digest})
     return str(row["text"]) if row else None

@@ -44,6 +44,9 @@ from tests.analyzer.detectors.runs import (
 
 BOTOCORE = "/deps/site-packages/botocore/session.py"
 REQUESTS = "/deps/site-packages/requests/session.py"
+OWN_REQUESTS = f"{SITE}/requests/session.py"
+GETS = talks(detail="tcp GET /simple/")
+POSTS = talks(detail="tcp POST /in")
 MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("canary-left", [talks(canaries=("aws",))], Severity.CRITICAL),
     ("canary-left", [asks("x.sink.test", canaries=("token",), phase=P1)], Severity.CRITICAL),
@@ -200,17 +203,20 @@ MATCHES: list[tuple[str, list[Event], Severity]] = [
     ("decoy-read", [touches("netrc", phase=P1), touches("aws", phase=P1)], Severity.HIGH),
     ("decoy-read", [touches("netrc")], Severity.HIGH),
     # requests looks for a login before each request; alone that is no theft
-    ("decoy-read", [reads(REQUESTS), touches("netrc"), talks()], Severity.MEDIUM),
-    ("decoy-read-then-sent", [reads(REQUESTS), touches("netrc"), talks()], Severity.MEDIUM),
-    ("decoy-read-then-sent", [touches("netrc"), talks()], Severity.CRITICAL),
-    ("decoy-read-then-sent", [touches("netrc"), reads(REQUESTS), talks()], Severity.CRITICAL),
+    ("decoy-read", [reads(REQUESTS), touches("netrc"), GETS], Severity.MEDIUM),
+    ("decoy-read-then-sent", [reads(REQUESTS), touches("netrc"), GETS], Severity.MEDIUM),
+    ("decoy-read-then-sent", [touches("netrc"), GETS], Severity.CRITICAL),
+    ("decoy-read-then-sent", [reads(REQUESTS), touches("netrc"), talks()], Severity.CRITICAL),
+    ("decoy-read-then-sent", [reads(REQUESTS), touches("netrc"), GETS, POSTS], Severity.CRITICAL),
+    ("decoy-read-then-sent", [reads(OWN_REQUESTS), touches("netrc"), GETS], Severity.CRITICAL),
+    ("decoy-read-then-sent", [touches("netrc"), reads(REQUESTS), GETS], Severity.CRITICAL),
     (
         "decoy-read-then-sent",
-        [reads(REQUESTS), touches("netrc"), touches("aws"), talks()],
+        [reads(REQUESTS), touches("netrc"), touches("aws"), GETS],
         Severity.CRITICAL,
     ),
     ("decoy-read-then-sent", [reads(REQUESTS), touches("aws"), talks()], Severity.CRITICAL),
-    ("decoy-read", [reads(REQUESTS), touches("netrc"), touches("ssh"), talks()], Severity.HIGH),
+    ("decoy-read", [reads(REQUESTS), touches("netrc"), touches("ssh"), GETS], Severity.HIGH),
     (
         "canary-argument-left",
         [talks(canaries=("argument",), phase=P4, detail="tcp POST /")],

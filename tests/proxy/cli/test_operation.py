@@ -35,9 +35,11 @@ from models.trust.rules import RulesScorer
 from proxy.cli.main import main
 from proxy.cli.store import DATABASE
 from proxy.scanning import Scanned
+from proxy.scorers import scorer_named
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
-from tests.models.examples import evidence, facts, finding, override, ref
+from tests.models.examples import evidence, facts, finding, override, proof, ref
+from tests.policies.examples import judged
 from tests.proxy.archive import decide
 from tests.proxy.store.values import make_decision, make_fetch
 
@@ -172,10 +174,12 @@ def test_replay__exit_codes_tell_how_it_ended(run: Run, data_dir: Path) -> None:
     async def spoil() -> list[Decision]:
         store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
         good = made["demo"]
+        learned = await decide(store, SERVED, scorer=scorer_named("trust-1"))
         assert good.score is not None
-        layers = (replace(good.score.layers[0], score=1), *good.score.layers[1:])
+        assert learned.score is not None
+        layers = (replace(learned.score.layers[0], score=1), *learned.score.layers[1:])
         spoilt = [
-            replace(good, score=replace(good.score, layers=layers)),
+            replace(learned, score=replace(learned.score, layers=layers)),
             replace(good, action=Action.DENY),
             replace(good, score=replace(good.score, model_digest=OTHER_MODEL.digest)),
         ]
@@ -431,3 +435,127 @@ def test_explain__says_when_there_is_no_such_decision(run: Run, data_dir: Path) 
     result = run("explain", "nonsense")
     assert result.exit_code == 1
     assert "There is no decision 'nonsense'" in result.output
+
+
+LAYER = {"layer": "metadata", "status": "measured", "score": 50, "weight_percent": 20}
+
+
+def scanned(folder: Path, **score: object) -> Path:
+    """What `scan --json` would have written of a decision with such a score."""
+    decision = judged(of=SERVED, seen=evidence(SERVED), facts=facts(SERVED))
+    told = msgspec.to_builtins({"decision": decision})
+    told["decision"]["score"].update(score)
+    path = folder / "scan.json"
+    path.write_text(json.dumps(told, default=str))
+    return path
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        {"value": 500},
+        {"value": -1},
+        {"risk_milli": 1, "base_milli": 0, "edges_milli": [3, 2, 1]},
+        {"layers": [LAYER | {"contributions": [{"code": "base", "points": 10**400}]}]},
+        {"layers": [LAYER | {"contributions": [{"code": "base", "points": 10**12}]}]},
+    ],
+)
+def test_explain__a_file_with_a_score_that_cannot_be_is_one_sentence(
+    run: Run, tmp_path: Path, score: dict[str, object]
+) -> None:
+    result = run("explain", str(scanned(tmp_path, **score)))
+    assert result.exit_code == 1
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "a score that cannot be" in result.stderr
+
+
+def test_explain__of_a_scans_file_asks_no_store(run: Run, tmp_path: Path) -> None:
+    result = run("explain", str(scanned(tmp_path)))
+    assert result.exit_code == 0, result.stderr
+    assert SERVED.filename in result.stdout
+
+
+# ---- a verdict, and what the door says -----------------------------------------------------------
+
+
+def test_verdict_export__asks_the_door_and_not_the_stored_word_alone(
+    run: Run, data_dir: Path
+) -> None:
+    """A sibling of the same release with a proof holds this file back, whatever was decided of it."""
+    made = filled(data_dir)
+    assert run("verdict", "export", made["demo"].id).exit_code == 0
+    sibling = replace(SERVED, filename="demo-2.0.tar.gz", sha256=Sha256("e" * 64))
+
+    async def prove() -> None:
+        store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
+        try:
+            await decide(store, sibling, seen=evidence(sibling, findings=(proof(),)))
+        finally:
+            await store.close()
+
+    asyncio.run(prove())
+    result = run("verdict", "export", made["demo"].id)
+    assert result.exit_code == 1
+    assert "the door now says HOLD" in result.stderr
+
+
+def test_verdict_export__an_allow_that_was_taken_back_hands_nothing_out(
+    run: Run, data_dir: Path
+) -> None:
+    filled(data_dir)
+    allow = override(
+        OverrideAction.ALLOW,
+        id="allow1",
+        project=HELD.project,
+        bound=(HELD.sha256,),
+        created_at=utc_now() - timedelta(hours=1),
+        expires_at=utc_now() + timedelta(days=9),
+    )
+
+    async def allowed(*, revoked: bool) -> Decision:
+        store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
+        seen = evidence(HELD, findings=(finding(severity=Severity.HIGH),))
+        try:
+            if not revoked:
+                return await decide(store, HELD, seen=seen, overrides=(allow,), as_of=utc_now())
+            await store.revoke_override(allow.id, actor="ops", at=utc_now())
+            found = await store.decision_of(HELD)
+            assert found is not None
+            return found
+        finally:
+            await store.close()
+
+    decision = asyncio.run(allowed(revoked=False))
+    assert decision.action is Action.SERVE
+    assert run("verdict", "export", decision.id).exit_code == 0
+    asyncio.run(allowed(revoked=True))
+    result = run("verdict", "export", decision.id)
+    assert result.exit_code == 1
+    assert "the door now says" in result.stderr
+
+
+def test_verdict_export__leaves_no_empty_file_where_there_is_nothing_to_write(
+    run: Run, data_dir: Path, tmp_path: Path
+) -> None:
+    filled(data_dir)
+    out = tmp_path / "out.json"
+    assert run("verdict", "export", "aaaaaaaaaa", "-o", str(out)).exit_code == 1
+    assert not out.exists()
+    out.write_text("kept")
+    assert run("verdict", "export", "aaaaaaaaaa", "-o", str(out)).exit_code == 1
+    assert out.read_text() == "kept"
+
+
+def test_verdict_verify__minds_its_age(run: Run, data_dir: Path) -> None:
+    made = filled(data_dir)
+    key, out = data_dir.parent / "v.pem", data_dir.parent / "v.json"
+    assert run("verdict", "key", str(key)).exit_code == 0
+    assert (
+        run("verdict", "export", made["demo"].id, "--key", str(key), "-o", str(out)).exit_code == 0
+    )
+    check = ("verdict", "verify", str(out), "--key", f"{key}.pub")
+    assert run(*check).exit_code == 0
+    assert run(*check, "--max-age", "1").exit_code == 0
+    old = run(*check, "--max-age", "0.01")
+    assert old.exit_code == 3
+    assert "ended" in old.stderr

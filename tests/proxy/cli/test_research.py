@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from models.research.rows import Table, read_table, write_table
+from models.artifact import ArtifactKind
+from models.canonical import canonical_json
+from models.research.manifest import Item, write_manifest
+from models.research.rows import Population, Table, read_table, write_table
 from models.trust.card import read_artefact
 from proxy.cli.commands.research_model import BASELINES, DYSEC, REPORT, ROWS, SHIPPED
 from proxy.cli.main import main
+from proxy.research.tracing import make_folders, ref_of
+from tests.models.examples import evidence
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +68,30 @@ def test_trace__asks_for_a_corpus_first(tmp_path: Path) -> None:
     result = run("trace", tmp_path)
     assert result.exit_code == 1
     assert "pratique research corpus" in result.output
+
+
+def test_graph__writes_tables_of_what_was_traced_the_same_twice(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    item = Item(
+        kind=ArtifactKind.WHEEL,
+        filename="demo-1.0-py3-none-any.whl",
+        sha256="ab" * 32,
+        project="demo",
+        population=Population.POPULAR,
+    )
+    write_manifest(corpus, (item,))
+    make_folders(corpus, None)
+    item.evidence_path(corpus).write_bytes(canonical_json(evidence(ref_of(item))))
+    for out in ("one", "two"):
+        result = run("graph", corpus, "-o", tmp_path / out)
+        assert result.exit_code == 0, result.output
+        assert "rows: 1 rows of" in result.output
+    for name in (ROWS, DYSEC, BASELINES):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_trace__takes_only_populations_that_there_are(tmp_path: Path) -> None:
+    result = run("trace", tmp_path, "--only", "malwre")
+    assert result.exit_code == 2
+    assert "malwre" in result.output

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from models.artifact import ArtifactKind
 from models.errors import ValueInvalid
+from models.research.choosing import Wanted
 from models.research.manifest import Item, read_manifest, write_manifest
 from models.research.rows import Population
-from proxy.research.choosing import Wanted
 from proxy.research.corpus import FAILED, Collector, join
 from tests.proxy.index.local import LocalUpstream, answer, local_upstream
 
@@ -75,22 +76,26 @@ async def test_collect__tries_again_what_failed(tmp_path: Path) -> None:
     assert item.sha256
 
 
-def a_graft(number: int) -> Item:
+def a_graft(number: int, population: Population = Population.GRAFT) -> Item:
     return Item(
         kind=ArtifactKind.WHEEL,
         filename="reenact_x-1.0-py3-none-any.whl",
-        sha256=f"{number:064x}",
+        sha256=hashlib.sha256(str(number).encode()).hexdigest(),
         project="reenact-x",
-        population=Population.GRAFT,
-        malicious=True,
+        population=population,
         template="reenact-x",
     )
+
+
+def data_of(item: Item) -> bytes:
+    """The number whose digest it has."""
+    return next(d for d in (b"1", b"2") if hashlib.sha256(d).hexdigest() == item.sha256)
 
 
 def folder_of(path: Path, *items: Item) -> Path:
     for item in items:
         item.path(path).parent.mkdir(parents=True)
-        item.path(path).write_bytes(item.sha256.encode())
+        item.path(path).write_bytes(data_of(item))
     write_manifest(path, items)
     return path
 
@@ -106,15 +111,58 @@ async def test_join__adds_what_is_new_and_keeps_it_when_collecting_goes_on(tmp_p
         assert join(mine, other) == 0
         await collected(upstream, mine, want("demo"))
     assert read_manifest(mine) == (item, a_graft(1), a_graft(2))
-    assert a_graft(1).path(mine).read_bytes() == a_graft(1).sha256.encode()
+    assert a_graft(1).path(mine).read_bytes() == b"1"
 
 
-def test_join__refuses_a_folder_that_lacks_a_file(tmp_path: Path) -> None:
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    return folder
+
+
+def test_join__refuses_a_folder_that_lacks_a_file(tmp_path: Path, mine: Path) -> None:
     other = folder_of(tmp_path / "other", a_graft(1))
     a_graft(1).path(other).unlink()
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    with pytest.raises(ValueInvalid, match="is not there"):
+    with pytest.raises(ValueInvalid, match="cannot be read"):
         join(mine, other)
     with pytest.raises(ValueInvalid, match="no manifest"):
         join(mine, tmp_path)
+
+
+def test_join__refuses_other_bytes_than_the_manifest_says(tmp_path: Path, mine: Path) -> None:
+    other = folder_of(tmp_path / "other", a_graft(1))
+    a_graft(1).path(other).write_bytes(b"something else")
+    with pytest.raises(ValueInvalid, match="other bytes"):
+        join(mine, other)
+    assert not a_graft(1).path(mine).exists()
+    assert read_manifest(mine) == ()
+
+
+def test_join__follows_no_link_and_leaves_what_it_points_to(tmp_path: Path, mine: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"1")
+    secret.chmod(0o600)
+    other = folder_of(tmp_path / "other", a_graft(1))
+    a_graft(1).path(other).unlink()
+    a_graft(1).path(other).symlink_to(secret)
+    with pytest.raises(ValueInvalid, match="cannot be read"):
+        join(mine, other)
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+def test_join__leaves_the_files_of_others_as_they_were(tmp_path: Path, mine: Path) -> None:
+    other = folder_of(tmp_path / "other", a_graft(1))
+    a_graft(1).path(other).chmod(0o640)
+    join(mine, other)
+    assert a_graft(1).path(other).stat().st_mode & 0o777 == 0o640
+    assert a_graft(1).path(other).stat().st_nlink == 1
+
+
+def test_join__bytes_that_one_calls_malware_and_the_other_honest_are_refused(
+    tmp_path: Path, mine: Path
+) -> None:
+    """On what they are called hangs whether they are run."""
+    assert join(mine, folder_of(tmp_path / "a", a_graft(1, Population.POPULAR))) == 1
+    with pytest.raises(ValueInvalid, match="is malware in"):
+        join(mine, folder_of(tmp_path / "b", a_graft(1, Population.MALWARE)))

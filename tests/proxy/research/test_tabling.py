@@ -29,7 +29,6 @@ def item_of(number: int, population: Population = Population.POPULAR, **more: st
         sha256=f"{number:064x}",
         project="demo",
         population=population,
-        malicious=population in (Population.GRAFT, Population.MALWARE),
         **more,
     )
 

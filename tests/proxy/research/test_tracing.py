@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import Any, Self, cast
 
 import msgspec
+import pytest
 
 from analyzer.readers.confinement import Confinement
 from analyzer.readers.pool import ReaderPool
 from analyzer.readers.porter import Porter
 from models.artifact import ArtifactKind
 from models.clock import utc_now
-from models.errors import SandboxFailed
-from models.evidence import Evidence, Layer
+from models.errors import SandboxFailed, ValueInvalid
+from models.evidence import Evidence, Layer, Signal
 from models.research.manifest import Item
 from models.research.rows import Population
 from models.work import EvidencePost
@@ -49,9 +51,10 @@ def item_of(folder: Path, population: Population, name: str) -> Item:
 class FakeScanner:
     """Stands in for the sandbox: remembers what it was given."""
 
-    def __init__(self, failing: str = "") -> None:
+    def __init__(self, failing: str = "", *, traces: bool = True) -> None:
         self.seen: list[Found] = []
         self._failing = failing
+        self._traces = traces
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,7 +69,10 @@ class FakeScanner:
         self.seen.append(found)
         if found.ref.project == self._failing:
             raise SandboxFailed("it fell")
-        seen = evidence(found.ref)
+        seen = evidence(
+            found.ref,
+            signals=(Signal(name="behaviour.traced", layer=Layer.BEHAVIOUR, value=self._traces),),
+        )
         return EvidencePost(
             lease_id="x", sha256=found.ref.sha256, evidence=seen, trace=b"trace", metadata=b""
         )
@@ -127,3 +133,39 @@ def test_read_all__reads_malware_alone_and_runs_nothing(tmp_path: Path) -> None:
     assert one.evidence is not None
     assert one.evidence.layers == (Layer.METADATA,)
     assert left(tmp_path, [honest, malware]) == (honest,)
+
+
+async def test_trace_all__what_was_only_read_is_not_kept_as_if_it_had_run(tmp_path: Path) -> None:
+    items = [item_of(tmp_path, Population.POPULAR, "one")]
+    (told,) = await traced(tmp_path, items, FakeScanner(traces=False))
+    assert "traces nothing" in told.error
+    assert left(tmp_path, items) == tuple(items)
+
+
+def test_read_all__other_bytes_than_the_manifest_says_are_no_evidence(tmp_path: Path) -> None:
+    malware = item_of(tmp_path, Population.MALWARE, "other")
+    malware.path(tmp_path).write_bytes(b"PK changed")
+    make_folders(tmp_path, None)
+    told: list[Traced] = []
+    porter = Porter([], confinement=Confinement.NONE)
+    try:
+        with ReaderPool(porter, size=1) as pool:
+            read_all(tmp_path, [malware], pool, tell=told.append)
+            read_all(tmp_path, [malware], pool, deadline=time.monotonic() - 1, tell=told.append)
+    finally:
+        porter.close()
+    (one,) = told
+    assert "other bytes" in one.error
+    assert left(tmp_path, [malware]) == (malware,)
+
+
+def test_make_folders__writes_through_no_link(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "evidence").symlink_to(victim)
+    owner = victim.stat().st_uid
+    with pytest.raises(ValueInvalid, match="is a link"):
+        make_folders(folder, os.geteuid() + 5)
+    assert victim.stat().st_uid == owner

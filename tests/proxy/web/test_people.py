@@ -117,8 +117,11 @@ async def test_verdict__shows_what_the_decision_rests_on(house: House) -> None:
         decision.policy_digest,
         NEW_REF.sha256,
         "2026-01-02 12:00 UTC",
+        '<table class="waterfall">',
+        "Where every artifact begins",
     ):
         assert piece in page, piece
+    assert page.count('<rect class="step"') == page.count('<svg viewBox="0 0 1000 20"') > 2
     assert page.index(">proof<") < page.index(">low<")
     assert_strict(answer.headers, page)
 

@@ -10,8 +10,8 @@ import pytest
 from models.artifact import ArtifactKind
 from models.errors import ValueInvalid
 from models.popularity import ranks
+from models.research.choosing import LONG_TAIL_RANKS, Sizes, choose, hard_cases
 from models.research.rows import Population
-from proxy.research.choosing import LONG_TAIL_RANKS, Sizes, choose, hard_cases
 
 SMALL = Sizes(popular=20, long_tail=10, similar=3, hard=5)
 
