@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from pathlib import Path
 
 from models.evidence import Layer
 from models.research.dysec import KIND_WORDS, NAMES
 from models.research.qut import FEATURES as QUT
+from models.research.rows import read_table
 from models.trust.features.catalog import FEATURES, LEARNED, SCHEMA
 from models.trust.features.feature import Direction
 
+ROWS = Path(__file__).parents[1] / "models" / "corpus" / "rows.csv.gz"
 DIRECTIONS = {
     Direction.RISES: "rises",
     Direction.FALLS: "falls",
@@ -62,6 +66,12 @@ def features_page() -> Iterator[str]:
     yield from _dysec()
 
 
+def _never_measured() -> tuple[str, ...]:
+    """Learned features that are NaN in every row of the shipped table."""
+    table = read_table(ROWS)
+    return tuple(f.name for f in LEARNED if all(map(math.isnan, table.column(f.name))))
+
+
 def _introduction() -> Iterator[str]:
     counts = {layer: sum(f.layer is layer for f in LEARNED) for layer in Layer}
     told = ", ".join(f"{count} of {layer.value}" for layer, count in counts.items() if count)
@@ -88,9 +98,14 @@ def _introduction() -> Iterator[str]:
     )
     yield (
         "- **Facts** that only the living have are not in it, nor findings that rest on them: every "
-        "malicious project answers 404 today. Three features are made of facts that hang on the name "
-        "or the requirements alone; rows of training carry no facts, so that a model trained on them "
-        "never splits there. Reputation has no feature at all: what it counts is declared.\n"
+        "malicious project answers 404 today. Reputation has no feature at all: what it counts is declared."
+    )
+    unseen = _never_measured()
+    yield (
+        f"- **Never measured in training** are {len(unseen)} of the learned ones, so that the shipped "
+        "model does not know them: rows of the corpus carry no facts, and no release before theirs to be "
+        "compared with. Detectors speak of both all the same, and their severity caps the score. They "
+        f"are: {', '.join(f'`{name}`' for name in unseen)}.\n"
     )
 
 

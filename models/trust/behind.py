@@ -9,19 +9,20 @@ from models.decision import Contribution, Reason, ReasonCode, TrustScore, TrustT
 from models.evidence import Evidence, Finding, Layer, Severity
 from models.phase import Phase
 from models.reason import address_word, cause_clause, host_word
-from models.riskwords import acts_of, finding_id_of, phases_of
+from models.riskwords import acts_of, finding_id_of, phases_of, risk_words
 from models.trust.declared import BOUND, WATCHED_PROJECT, WATCHED_RELEASE
 from models.trust.features import archive, behaviour, static
 from models.trust.features.subject import Subject
 from models.trust.findings import worst_first
-from models.vocabulary import WHAT
+from models.vocabulary import WHAT, finding_words
 
 _NETWORK = frozenset(
     (*behaviour.FAMILIES["network"], "reverse-shell", "decoy-read-then-sent", "canary-left")
 )
 """Detectors whose findings name the other end."""
 _LEFT = frozenset({"canary-left"})
-_READ = frozenset({"decoy-read", "decoy-read-then-sent", "canary-left"})
+_READ = frozenset({"decoy-read"})
+_WRITTEN = frozenset({"decoy-written"})
 _OF_FEATURE = {
     "canary.kinds_left_unasked": _LEFT,
     "canary.kinds_left_use": _LEFT,
@@ -70,7 +71,8 @@ def cause_slots(code: str, layer: Layer, subject: Subject | None) -> dict[str, s
     place = {"host": host_word(found.place.host), "address": address_word(found.place.address)}
     if not (place["host"] or place["address"]):
         place |= _place_of_act(code, subject)
-    new = _is_new(place, subject.evidence)
+    # "Never before" is known of hosts, and may stand only where the clause says which.
+    new = "{to}" in _template(code, layer, found) and _is_new(place, subject.evidence)
     return (
         slots
         | place
@@ -89,22 +91,22 @@ def finding_behind(code: str, subject: Subject) -> Finding | None:
     found = [
         one
         for one in worst_first(subject.findings)
-        if _is_of(one, code, ids) and (not phases or one.phase is None or one.phase in phases)
+        if one.id in ids
+        and one.severity is not Severity.INFO
+        and (not phases or one.phase in phases)
     ]
     if ids == _NETWORK:
         found.sort(key=lambda one: not (one.place.host or one.place.address))
     return found[0] if found else None
 
 
-def _is_of(found: Finding, code: str, ids: frozenset[str] | None) -> bool:
-    if ids is not None:
-        return found.id in ids
-    layer = Layer.METADATA if code.startswith("static.") else Layer.BEHAVIOUR
-    return found.layer is layer and found.severity is not Severity.INFO
+def _template(code: str, layer: Layer, found: Finding) -> str:
+    """The clause that will be told, before its particulars are put in."""
+    return finding_words(found.id, layer.value) if _speaks(code) else risk_words(code, layer.value)
 
 
-def _ids_of(code: str) -> frozenset[str] | None:
-    """The detectors that a feature is about; None: whatever its layer found."""
+def _ids_of(code: str) -> frozenset[str]:
+    """The detectors that a feature is about; none where it is about no finding."""
     family, _, name = code.partition(".")
     own = finding_id_of(code)
     if own:
@@ -117,11 +119,13 @@ def _ids_of(code: str) -> frozenset[str] | None:
     if family == "archive":
         return frozenset(archive.GROUPS[name][0]) if name in archive.GROUPS else frozenset()
     if family == "canary":
-        return _READ
+        return _WRITTEN if name.startswith("kinds_changed") else _READ
     if family == "pattern" or acts_of(code) is ActKind.HOST:
         return _NETWORK
-    if family in {"static", "found"} or (family == "run" and name.endswith(("_worst", "_ids"))):
-        return None
+    if family == "static":
+        return frozenset(static.DETECTORS)
+    if family == "found" or (family == "run" and name.endswith(("_worst", "_ids"))):
+        return frozenset(behaviour.DETECTORS)
     return frozenset()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from models.errors import ArtefactInvalid
@@ -55,11 +54,6 @@ class Booster:
         """
         told = self._booster.predict(_matrix(row), pred_contrib=True, **_ONE_THREAD)[0]
         return tuple(float(value) for value in told)
-
-
-def read_booster(path: Path) -> Booster:
-    """The model in a file. Raises ArtefactInvalid, OSError."""
-    return Booster(path.read_bytes(), name=path.stem)
 
 
 def _matrix(row: Sequence[float]) -> Any:

@@ -112,12 +112,12 @@ def watched(facts: Facts | None, numbers: Declared) -> tuple[str, str]:
     if facts is None:
         return "", ""
     project, release = facts.project_age_days, facts.age_days
-    if project is not None and project < numbers.watched_project_days:
+    if project is None or project < numbers.watched_project_days:
         days = numbers.watched_project_days
-        return WATCHED_PROJECT, f"A project younger than {days} days is watched."
-    if release is not None and release < numbers.watched_release_days:
+        return WATCHED_PROJECT, f"A project that is not known to be {days} days old is watched."
+    if release is None or release < numbers.watched_release_days:
         days = numbers.watched_release_days
-        return WATCHED_RELEASE, f"A release younger than {days} days is watched."
+        return WATCHED_RELEASE, f"A release that is not known to be {days} days old is watched."
     return "", ""
 
 

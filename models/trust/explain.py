@@ -40,7 +40,7 @@ LOWEST = {TrustTier.QUARANTINE: 31, TrustTier.MONITOR: 61, TrustTier.APPROVE: 81
 """The lowest score of each tier above BLOCK."""
 
 _FIXED = {
-    UNMEASURED: "What could not be measured, or was not asked for.",
+    UNMEASURED: "What was not measured, beside the average of what the model was trained on.",
     BOUND: "Facts about a project weigh no more than this together.",
     FLOOR: "A layer ends at 0.",
 }

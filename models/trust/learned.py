@@ -93,7 +93,7 @@ class LearnedScorer:
         own = tuple(f for f in own_findings(evidence, facts) if f.layer not in off)
         findings = distinct(own, objects_max=self.numbers.objects_counted)
         statuses = self._statuses(evidence, facts, off)
-        base, moved = self._learned(evidence, facts, off)
+        base, moved, told = self._learned(evidence, facts, off)
         scale = self.card.scale_milli
         known = frozenset(layer for layer, status in statuses.items() if has_score(status))
         declared = declared_contributions(
@@ -104,7 +104,7 @@ class LearnedScorer:
             for layer in Layer
         )
         risk = base + sum(layer.risk_milli for layer in layers)
-        value, capped = self._capped(scale.score(risk), layers, findings, facts)
+        value, capped = self._capped(scale.score(risk), layers, told, findings, facts)
         return TrustScore(
             value=value,
             layers=capped,
@@ -128,8 +128,12 @@ class LearnedScorer:
 
     def _learned(
         self, evidence: Evidence, facts: Facts | None, off: frozenset[Layer]
-    ) -> tuple[int, dict[Layer, tuple[Contribution, ...]]]:
-        """The base, and every layer's contributions that the model makes, in thousandths of log-odds."""
+    ) -> tuple[int, dict[Layer, tuple[Contribution, ...]], frozenset[Layer]]:
+        """The base, and every layer's contributions that the model makes, in thousandths of log-odds.
+
+        Last come the layers of which anything was measured: evidence that names a layer and holds
+        nothing of it is no knowledge.
+        """
         row = self.columns.row(self.card.features, evidence, facts, off)
         margin = self.booster.margin(row)
         platt = self.card.platt
@@ -142,12 +146,18 @@ class LearnedScorer:
         lines: dict[Layer, list[tuple[Feature, float, int]]] = {layer: [] for layer in Layer}
         for feature, value, milli in zip(features, row, moved, strict=True):
             lines[feature.layer].append((feature, value, milli))
-        return base, {layer: _contributions(told) for layer, told in lines.items()}
+        told = frozenset(
+            feature.layer
+            for feature, value in zip(features, row, strict=True)
+            if not math.isnan(value)
+        )
+        return base, {layer: _contributions(some) for layer, some in lines.items()}, told
 
     def _capped(
         self,
         value: int,
         layers: tuple[LayerScore, ...],
+        told: frozenset[Layer],
         findings: tuple[Finding, ...],
         facts: Facts | None,
     ) -> tuple[int, tuple[LayerScore, ...]]:
@@ -159,7 +169,7 @@ class LearnedScorer:
         if code and by_layer[Layer.REPUTATION].score is not None:
             cap = min(cap, WATCHED_SCORE_MAX)
             capped = _with_line(capped, Layer.REPUTATION, code, sentence)
-        if all(by_layer[layer].score is None for layer in _SEEN):
+        if all(by_layer[layer].score is None or layer not in told for layer in _SEEN):
             cap = min(cap, self.numbers.nothing_measured)
             sentence = "Nothing of the file itself is known, and ignorance proves nothing."
             capped = _with_line(capped, Layer.METADATA, NOTHING_MEASURED, sentence)

@@ -11,8 +11,8 @@ from itertools import pairwise
 class Scale:
     """`edges` are the highest risks of the scores 81, 61 and 31, ascending, in any one unit.
 
-    Which risks these are is chosen on held-out benign artifacts (FACTS.md section 3): the last one at
-    a false positive rate of 0.1 %, the middle at 1 %, the first at 5 to 10 %.
+    Which risks these are is chosen on held-out benign artifacts (FACTS.md section 3), at false positive
+    rates that `models.research.calibration` names; beyond what those can show they are extrapolated.
     """
 
     edges: tuple[float, float, float]

@@ -17,7 +17,7 @@ RULES_NAME = "rules"
 DEFAULT_NAME = "default"
 """What a policy that names no scorer asks for."""
 DEFAULT_SCORER = RULES_NAME
-"""What `default` means in this version: the scorer that did best in the evaluation."""
+"""What `default` means in this version: the rules, until another is shown to decide better."""
 ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 """The models that ship with Pratique."""
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from pathlib import Path
+
+import lightgbm
+import numpy as np
 
 from models.evidence import Layer
 from models.research.artefacts import catalogue_columns
@@ -14,11 +18,14 @@ from models.research.lightgbm_training import TreeNumbers
 from models.research.matrix import Matrix
 from models.research.rows import Population, read_table
 from models.research.splits import grouped_split
-from models.trust.features.catalog import FEATURES, LEARNED
+from models.trust.features.catalog import FEATURES, LEARNED, learned_of
 from models.trust.learned import LearnedScorer
+from models.trust.numbers import RULES
 from models.trust.reference import read_reference
 from models.trust.shelf import ARTEFACTS
-from tests.models.examples import evidence, finding
+from tests.models.examples import evidence
+from tests.models.trust.features.subjects import loud as whole_run
+from tests.models.trust.features.subjects import run
 
 CORPUS = Path(__file__).parents[2] / "models" / "corpus"
 REFERENCES = CORPUS.parent / "references"
@@ -89,7 +96,35 @@ def test_reference__is_of_honest_rows_as_they_were_measured() -> None:
 
 def test_model__scores_a_quiet_artifact_above_a_loud_one() -> None:
     scorer = LearnedScorer.load(ARTEFACTS, NAME)
-    quiet = scorer.score(evidence(), None)
-    loud = scorer.score(evidence(findings=(finding("canary-left"),)), None)
+    quiet, loud = scorer.score(run(), None), scorer.score(whole_run(), None)
     assert quiet.value > 80
-    assert loud.value <= 60
+    assert loud.value <= 30
+
+
+def test_model__nothing_measured_is_no_trust() -> None:
+    """Evidence that names its layers and holds nothing of them."""
+    score = LearnedScorer.load(ARTEFACTS, NAME).score(evidence(), None)
+    assert all(math.isnan(value) for value in learned_of(evidence()))
+    assert score.value <= RULES.nothing_measured
+
+
+def test_model__what_was_not_measured_never_looks_better_than_what_was_and_is_clean() -> None:
+    """A gap in place of a 0 must not lower the risk; LightGBM promises no such thing by itself."""
+    rows = [row for row in read_table(CORPUS / "rows.csv.gz").rows if "behaviour" in row.measured]
+    learned = np.array([row.values[: len(LEARNED)] for row in rows[::4]])
+    booster = lightgbm.Booster(model_file=str(ARTEFACTS / f"{NAME}.txt"))
+
+    def risks(values: np.ndarray) -> np.ndarray:
+        return np.asarray(booster.predict(values, raw_score=True, num_threads=1))
+
+    whole = risks(learned)
+    for layer in Layer:
+        of_layer = np.array([feature.layer is layer for feature in LEARNED])
+        gaps = np.where(of_layer & (learned == 0), np.nan, learned)
+        assert (risks(gaps) >= whole - 1e-9).all(), layer
+
+
+def test_rows__no_fact_of_the_living_is_in_them() -> None:
+    table = read_table(CORPUS / "rows.csv.gz")
+    for name in ("names.lookalikes", "names.near", "hangs.tree_direct_urls"):
+        assert all(map(math.isnan, table.column(name))), name

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
 from models.evidence import Layer
 from models.phase import Phase
-from models.trust.features.feature import Direction, Feature, Measure
+from models.trust.features.feature import Feature, rising
 from models.trust.features.measures import (
     HIGH,
     MEDIUM,
@@ -91,15 +92,7 @@ _PATTERNS = (
 )
 
 
-def _feature(name: str, unit: str, meaning: str, measure: Measure) -> Feature:
-    return Feature(
-        name=name,
-        layer=Layer.BEHAVIOUR,
-        unit=unit,
-        direction=Direction.RISES,
-        meaning=meaning,
-        measure=measure,
-    )
+_feature = partial(rising, Layer.BEHAVIOUR)
 
 
 PHASES: tuple[Feature, ...] = (

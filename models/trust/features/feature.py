@@ -37,3 +37,15 @@ class Feature:
     meaning: str
     """What it counts, in one line that the documentation prints."""
     measure: Measure
+
+
+def rising(layer: Layer, name: str, unit: str, meaning: str, measure: Measure) -> Feature:
+    """A feature of which more never lowers the risk, which all that are learned are."""
+    return Feature(
+        name=name,
+        layer=layer,
+        unit=unit,
+        direction=Direction.RISES,
+        meaning=meaning,
+        measure=measure,
+    )

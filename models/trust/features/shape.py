@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from models.artifact import version_of
 from models.evidence import Layer
-from models.trust.features.feature import Direction, Feature, Measure
+from models.trust.features.feature import Feature, Measure, rising
 from models.trust.features.measures import NOT_MEASURED, number, read_rank, read_signal
 from models.trust.features.subject import Subject
 
@@ -70,15 +72,7 @@ _DIFFERS = read_rank("sdist-wheel-differ")
 _FILES_BESIDE = read_signal("wheel_files_not_in_sdist")
 
 
-def _feature(name: str, unit: str, meaning: str, measure: Measure) -> Feature:
-    return Feature(
-        name=name,
-        layer=Layer.METADATA,
-        unit=unit,
-        direction=Direction.RISES,
-        meaning=meaning,
-        measure=measure,
-    )
+_feature = partial(rising, Layer.METADATA)
 
 
 HIDDEN: tuple[Feature, ...] = (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from models.behaviour import ActKind
 from models.evidence import Layer, ProofKind
 from models.phase import Phase
-from models.trust.features.feature import Direction, Feature, Measure
+from models.trust.features.feature import Feature, Measure, rising
 from models.trust.features.measures import NOT_MEASURED, UNASKED, acts_in
 from models.trust.features.subject import Subject
 
@@ -31,15 +32,7 @@ _HELD_BACK = (
 )
 
 
-def _feature(name: str, unit: str, meaning: str, measure: Measure) -> Feature:
-    return Feature(
-        name=name,
-        layer=Layer.BEHAVIOUR,
-        unit=unit,
-        direction=Direction.RISES,
-        meaning=meaning,
-        measure=measure,
-    )
+_feature = partial(rising, Layer.BEHAVIOUR)
 
 
 def _profiled(subject: Subject, phases: Iterable[Phase]) -> bool:

@@ -86,6 +86,16 @@ def told(code: str, seen: Evidence | None, layer: Layer = Layer.BEHAVIOUR) -> st
             evidence(findings=(finding("decoy-read"), connect())),
             "read a planted AWS key on import",
         ),
+        (  # what a detector of the run did not find is not what this counts
+            "run.import_worst",
+            evidence(findings=(finding("behaviour-changed", phase=None),)),
+            "acted suspiciously on import",
+        ),
+        (  # the host is new; whether programs ran from memory before, nobody knows
+            "pattern.memfd_then_exec",
+            evidence(findings=(connect(),), changes=changed(ADDRESS)),
+            "ran programs from memory",
+        ),
         (
             "found.exec_shell",
             evidence(findings=(finding("exec-shell", what=""),)),
@@ -214,3 +224,27 @@ def test_score_reason__a_clean_file_that_is_watched_says_so() -> None:
 )
 def test_score_reason__says_the_score_alone_where_nothing_raised_it(score: TrustScore) -> None:
     assert clause(score_reason(score, evidence())) == f"has a trust score of {score.value}"
+
+
+def test_behind__what_was_changed_is_not_told_of_what_was_read() -> None:
+    both = Subject.of(
+        evidence(
+            findings=(
+                finding("decoy-read", Severity.CRITICAL, what="aws-key"),
+                finding("decoy-written", Severity.MEDIUM, what="shell-profile"),
+            )
+        )
+    )
+    changed_one = finding_behind("canary.kinds_changed_unasked", both)
+    read_one = finding_behind("canary.kinds_read_unasked", both)
+    assert changed_one is not None
+    assert read_one is not None
+    assert (changed_one.what, read_one.what) == ("shell-profile", "aws-key")
+
+
+def test_behind__a_flaw_of_the_archive_is_not_told_as_a_detectors_finding() -> None:
+    flawed = evidence(
+        findings=(finding("record-mismatch", Severity.HIGH, layer=Layer.METADATA, phase=None),)
+    )
+    assert finding_behind("static.ids_high", Subject.of(flawed)) is None
+    assert finding_behind("archive.record_wrong", Subject.of(flawed)) is not None

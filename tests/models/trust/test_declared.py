@@ -99,9 +99,16 @@ def test_declared__a_layer_that_is_off_adds_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("project", "release", "is_watched"),
-    [(89, 89, True), (90, 7, False), (900, 6, True), (None, None, False)],
+    [
+        (89, 89, True),
+        (90, 7, False),
+        (900, 6, True),
+        (None, 900, True),
+        (900, None, True),
+        (None, None, True),
+    ],
 )
-def test_watched__what_is_young_is(
+def test_watched__what_is_young_is_and_what_may_be(
     project: int | None, release: int | None, is_watched: bool
 ) -> None:
     known = facts(project_days=project, release_days=release)

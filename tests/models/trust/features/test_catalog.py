@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -15,9 +16,11 @@ from analyzer.document import within_bound
 from models.evidence import Evidence, Finding, Layer, Severity, Shortfall
 from models.facts import FactSignal
 from models.phase import Phase
+from models.trust.features import archive, behaviour, static
 from models.trust.features.catalog import (
     FEATURES,
     LEARNED,
+    SCHEMA,
     features_digest,
     learned_of,
     vector_of,
@@ -42,6 +45,11 @@ NAME = re.compile(r"[a-z]+\.[a-z0-9_]+\Z")
 COMPARED = ("release.", "change.", "hangs.new_requires")
 OF_FACTS = ("names.lookalikes", "names.near", "hangs.tree_direct_urls", "size.requirements_met")
 
+GROUPED = (behaviour.FAMILIES, static.FAMILIES, archive.GROUPS)
+"""Which detectors and flaws one feature is made of."""
+MEASURED = "4077120cf86a19cd341d2b933c72699823aa29e4cc8f2e8809342f10feb01951"
+"""What SCHEMA measures, pinned."""
+
 
 def named(of: Evidence, **facts_told: int | bool | None) -> Mapping[str, float]:
     vector = vector_of(of, told(**facts_told) if facts_told else None)
@@ -65,9 +73,16 @@ def test_catalog__what_is_learned_rises_and_comes_first() -> None:
     assert not any(feature.layer is Layer.REPUTATION for feature in FEATURES)
 
 
-def test_features_digest__names_what_is_learned() -> None:
-    assert features_digest() == features_digest()
-    assert features_digest().startswith("sha256:")
+def test_schema__rises_when_anything_is_measured_otherwise() -> None:
+    """The digest covers the table of features; this covers which detectors stand behind each.
+
+    Where this fails and SCHEMA did not rise, a shipped model would be given other numbers than it
+    was trained on: raise it, train again, and write the new value here.
+    """
+    vectors = [comparable(learned_of(of)) for of in (read(), run(), compared(), loud())]
+    behind = [sorted((name, tuple(ids)) for name, ids in of.items()) for of in GROUPED]
+    told = repr((features_digest(), vectors, behind))
+    assert (SCHEMA, hashlib.sha256(told.encode()).hexdigest()) == ("trust-1", MEASURED)
 
 
 @pytest.mark.parametrize("of", [read(), run(), compared(), loud()])
