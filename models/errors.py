@@ -142,5 +142,9 @@ class NotAuthorised(PratiqueError):
     """The token is missing, unknown, revoked, expired, or of the wrong kind."""
 
 
+class NotAllowed(PratiqueError):
+    """Whoever asks is known, and their role does not suffice."""
+
+
 class Overloaded(PratiqueError):
     """A named bound on holds, fetches, queue or disk is reached; try again later."""

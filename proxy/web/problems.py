@@ -17,6 +17,7 @@ from aiohttp import web
 from models.errors import (
     CapabilityRefused,
     LeaseLost,
+    NotAllowed,
     NotAuthorised,
     Overloaded,
     PratiqueError,
@@ -58,6 +59,7 @@ class _Wire:
 
 _CLIENT: tuple[tuple[type[PratiqueError], _Wire], ...] = (
     (NotAuthorised, _Wire(401, "A token is needed", {"WWW-Authenticate": CHALLENGE})),
+    (NotAllowed, _Wire(403, "Your role does not allow this")),
     (ValueInvalid, _Wire(404, "Not found")),
     (UpstreamNotFound, _Wire(404, "Not found")),
     (UpstreamUnavailable, _Wire(504, "The upstream index does not answer")),

@@ -1,0 +1,1 @@
+"""What a person may do: the use cases that pages, API and commands share."""
