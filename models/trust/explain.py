@@ -26,12 +26,12 @@ from models.trust.behind import cause_slots, was_seen
 from models.trust.declared import BOUND, WATCHED_PROJECT, WATCHED_RELEASE
 from models.trust.features.subject import Subject
 from models.trust.findings import SEVERITY_RANK, own_findings
-from models.trust.learned import NOTHING_MEASURED, REST, UNMEASURED
+from models.trust.learned import ABOVE_RULES, NOTHING_MEASURED, REST, UNMEASURED
 from models.trust.scale import Scale
 from models.trust.shares import apportioned
 from models.vocabulary import finding_title
 
-CAPS = frozenset({"cap", WATCHED_PROJECT, WATCHED_RELEASE, NOTHING_MEASURED})
+CAPS = frozenset({"cap", ABOVE_RULES, WATCHED_PROJECT, WATCHED_RELEASE, NOTHING_MEASURED})
 """Contributions that move nothing and bound the whole."""
 BASE = "base"
 FLOOR = "floor"

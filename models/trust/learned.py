@@ -1,4 +1,4 @@
-"""The learned scorer: LightGBM's log-odds, calibrated, with declared facts, behind the rules' caps."""
+"""The learned scorer: LightGBM's log-odds, calibrated, with declared facts, never above the rules."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from models.trust.layers import (
     reputation_layer,
 )
 from models.trust.numbers import RULES, SCORE_MAX, RulesNumbers
-from models.trust.rules import with_cap, worst_severity
+from models.trust.rules import RulesScorer, with_cap, worst_severity
 from models.trust.scale import Scale
 from models.trust.shares import apportioned
 
-REVISION = 1
+REVISION = 2
 """Part of every learned scorer's digest. It rises when the arithmetic around the model changes."""
 SHOWN_MAX = 8
 """Contributions of one layer that a score names; the smaller ones are summed up in `REST`."""
@@ -37,6 +37,8 @@ REST = "rest"
 UNMEASURED = "unmeasured"
 """What features without a value add: not known is not the same as nothing."""
 NOTHING_MEASURED = "nothing-measured"
+ABOVE_RULES = "above-rules"
+"""The score is that of the rules: the model would have trusted it more than they do."""
 _SEEN = (Layer.METADATA, Layer.BEHAVIOUR)
 """Layers that look at the artifact itself."""
 
@@ -53,14 +55,18 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LearnedScorer:
-    """Pure: margins become log-odds, log-odds a score, and findings cap it as they cap the rules'."""
+    """Pure: margins become log-odds, log-odds a score, and the score is at most what the rules give.
+
+    What no sample taught the model, the rules may know; what slips through the rules, the model may.
+    Trust needs both (docs/decisions/0022).
+    """
 
     card: Card
     digest: Digest
     booster: Predictor
     columns: Columns
     numbers: RulesNumbers = RULES
-    """Of the rules, for the statuses of layers and for caps."""
+    """Of the rules: for the statuses of layers, for caps, and for the score that is never exceeded."""
 
     @classmethod
     def load(cls, folder: Path, name: str, *, columns: Columns | None = None) -> LearnedScorer:
@@ -105,6 +111,9 @@ class LearnedScorer:
         )
         risk = base + sum(layer.risk_milli for layer in layers)
         value, capped = self._capped(scale.score(risk), layers, told, findings, facts)
+        rules = RulesScorer(self.numbers).score(evidence, facts, layers_off=layers_off).value
+        if rules < value:
+            value, capped = rules, _with_rules(capped, findings, rules)
         return TrustScore(
             value=value,
             layers=capped,
@@ -265,6 +274,15 @@ def _with_line(
         else layer
         for layer in layers
     )
+
+
+def _with_rules(
+    layers: tuple[LayerScore, ...], findings: tuple[Finding, ...], value: int
+) -> tuple[LayerScore, ...]:
+    """`layers` with a line, beside the worst finding, that says whose score it is."""
+    worst = worst_severity(findings)
+    where = next((f.layer for f in findings if f.severity is worst), Layer.METADATA)
+    return _with_line(layers, where, ABOVE_RULES, f"The rules give {value}, and no model more.")
 
 
 def _room_of_monitor(scale: Scale) -> int:

@@ -19,6 +19,7 @@ from models.facts import Facts
 from models.trust.columns import Columns
 from models.trust.declared import DECLARED, Declared
 from models.trust.learned import (
+    ABOVE_RULES,
     NOTHING_MEASURED,
     REST,
     SHOWN_MAX,
@@ -27,6 +28,7 @@ from models.trust.learned import (
     learned_digest,
 )
 from models.trust.numbers import RULES
+from models.trust.rules import RulesScorer
 from tests.models.examples import evidence, facts, facts_strategy, finding
 from tests.models.trust.shelved import COLUMNS, FEATURES, NAME, card, model_text, put
 
@@ -111,6 +113,19 @@ def test_score__no_finding_is_averaged_away(
     score = scorer.score(seen, known, layers_off=off)
     caps = [RULES.cap(found.severity) for found in seen.findings if found.layer not in off]
     assert 0 <= score.value <= min([100, *caps])
+
+
+@given(case=cases())
+def test_score__the_rules_are_never_outbid(
+    scorer: LearnedScorer, case: tuple[Evidence, Facts | None, tuple[Layer, ...]]
+) -> None:
+    seen, known, off = case
+    score = scorer.score(seen, known, layers_off=off)
+    rules = RulesScorer().score(seen, known, layers_off=off)
+    assert score.value <= rules.value
+    told = {code for layer in score.layers for code in codes(layer)}
+    if ABOVE_RULES in told:
+        assert score.value == rules.value
 
 
 @given(case=cases())
