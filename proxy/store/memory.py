@@ -39,6 +39,7 @@ from proxy.store.checks import (
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
 from proxy.store.memory_advisories import MemoryAdvisories
+from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_queue import MemoryQueue
 from proxy.store.port import (
     GATE,
@@ -61,7 +62,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(Store):
+class MemoryStore(MemoryPages, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.
@@ -72,6 +73,7 @@ class MemoryStore(Store):
         self._clock = clock
         self._queue = MemoryQueue(open_jobs_max=open_jobs_max)
         self._history: list[Decision] = []
+        self._recorded_at: list[datetime] = []
         self._current: dict[ArtifactRef, int] = {}
         """Where in the history the current decision of a ref stands."""
         self._generation = 0
@@ -107,6 +109,7 @@ class MemoryStore(Store):
         if current != decision:
             self._append_audit(actor, "decision_made", decision.ref.key, detail)
             self._history.append(decision)
+            self._recorded_at.append(self._clock())
             self._current[decision.ref] = len(self._history) - 1
             self._touch(decision.ref.index, decision.ref.project)
         self._queue.settle(decision, now=self._clock())

@@ -22,6 +22,7 @@ from models.decision import Decision, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.store.pages_port import PagesPort
 
 GATE = "gate"
 """The actor of decisions that the gate concluded by itself, without evidence."""
@@ -222,7 +223,7 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(Protocol):
+class Store(PagesPort, Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:

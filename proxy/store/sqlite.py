@@ -13,11 +13,12 @@ from analyzer.advisories.record import Advisory
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.canonical import Digest
 from models.clock import Clock
-from models.decision import Decision, Override
+from models.decision import Decision, HoldKind, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
+from proxy.store.pages_port import HeldCount, Hour, Log, QueueState, Recorded, Waiting, WorkerSeen
 from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
@@ -48,6 +49,7 @@ from proxy.store.sql import (
     jobs,
     memory,
     overrides,
+    pages,
     policies,
     tokens,
     traffic,
@@ -304,6 +306,53 @@ class SqliteStore(Store):
         self, index: IndexName, project: NormalizedName, kind: MemoryKind
     ) -> tuple[Remembered, ...]:
         return await self._on.read(memory.of_project, index, project, kind)
+
+    # -- what pages read ---------------------------------------------------------------------
+    async def held_counts(self) -> tuple[HeldCount, ...]:
+        return await self._on.read(pages.held_counts)
+
+    async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
+        return await self._on.read(pages.waiting, hold, project=project)
+
+    async def standing_at(self, numbers: Sequence[int]) -> tuple[Standing, ...]:
+        return await self._on.read(pages.standing_at, numbers)
+
+    async def files_of(
+        self, project: NormalizedName, *, before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.files_of, project, before=before, limit=limit)
+
+    async def filenames_of(self, project: NormalizedName) -> tuple[tuple[int, str], ...]:
+        return await self._on.read(pages.filenames_of, project)
+
+    async def history(
+        self, ref: ArtifactRef, *, before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.history, ref, before=before, limit=limit)
+
+    async def flow(self, *, since: datetime) -> tuple[Hour, ...]:
+        return await self._on.read(pages.flow, since=since)
+
+    async def queue_state(self) -> QueueState:
+        return await self._on.read(pages.queue_state)
+
+    async def workers_seen(self) -> tuple[WorkerSeen, ...]:
+        return await self._on.read(pages.workers_seen)
+
+    async def audit_page(self, log: Log, *, before: int = 0, limit: int) -> tuple[AuditRow, ...]:
+        return await self._on.read(pages.audit_page, log, before=before, limit=limit)
+
+    async def fetches_page(
+        self, sha256: Sha256, *, before: int = 0, limit: int
+    ) -> tuple[tuple[int, Fetch], ...]:
+        return await self._on.read(pages.fetches_page, sha256, before=before, limit=limit)
+
+    async def overrides_page(
+        self, *, active_at: datetime | None = None, before: int = 0, limit: int
+    ) -> tuple[tuple[int, Override], ...]:
+        return await self._on.read(
+            pages.overrides_page, active_at=active_at, before=before, limit=limit
+        )
 
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:

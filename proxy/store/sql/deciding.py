@@ -19,8 +19,11 @@ WHERE index_name = :index_name AND project = :project
   AND sha256 = :sha256 AND filename = :filename
 """
 APPEND = """
-INSERT INTO decisions (id, digest, recorded_at, schema_version, value)
-VALUES (:id, :digest, :recorded_at, :schema_version, :value)
+INSERT INTO decisions (
+  id, digest, recorded_at, schema_version, value, action, hold, score, sha256
+) VALUES (
+  :id, :digest, :recorded_at, :schema_version, :value, :action, :hold, :score, :sha256
+)
 """
 MAKE_CURRENT = """
 INSERT OR REPLACE INTO current_decisions (
@@ -73,6 +76,10 @@ def _append(
             "recorded_at": micros(now),
             "schema_version": decision.schema_version,
             "value": value,
+            "action": decision.action.value,
+            "hold": decision.hold.value if decision.hold else None,
+            "score": decision.score.value if decision.score else None,
+            "sha256": decision.ref.sha256,
         },
     ).lastrowid
     session.run(
