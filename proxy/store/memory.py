@@ -38,6 +38,7 @@ from proxy.store.checks import (
 )
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
+from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
 from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_queue import MemoryQueue
@@ -62,7 +63,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(MemoryPages, Store):
+class MemoryStore(MemoryAccess, MemoryPages, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.
@@ -70,6 +71,7 @@ class MemoryStore(MemoryPages, Store):
     """
 
     def __init__(self, *, clock: Clock, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
+        super().__init__()
         self._clock = clock
         self._queue = MemoryQueue(open_jobs_max=open_jobs_max)
         self._history: list[Decision] = []
