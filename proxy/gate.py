@@ -176,6 +176,10 @@ class Gate:
         project = self._projects.get((index, name))
         return None if project is None else (project.revision, self._policy().digest)
 
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._policy()
+
     def stored(self, ref: ArtifactRef) -> Decision | None:
         """The decision of `ref` that the store holds, as far as memory knows."""
         project = self._projects.get((ref.index, ref.project))

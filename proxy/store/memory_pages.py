@@ -27,7 +27,7 @@ from proxy.store.pages_port import (
     Waiting,
     WorkerSeen,
 )
-from proxy.store.port import AuditRow, Fetch, Standing
+from proxy.store.port import AuditRow, Fetch
 
 T = TypeVar("T")
 _HOUR = timedelta(hours=1)
@@ -73,9 +73,9 @@ class MemoryPages:
             for at, place in places[:WAITING_MAX]
         )
 
-    async def standing_at(self, numbers: Sequence[int]) -> tuple[Standing, ...]:
+    async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
         return tuple(
-            Standing(number=number, decision=self._history[number - 1])
+            self._row(number - 1)
             for number in numbers[:ROWS_MAX]
             if 0 < number <= len(self._history)
         )
@@ -161,20 +161,17 @@ class MemoryPages:
         return _below(wanted, before, limit)
 
     def _page(self, places: Iterable[int], before: int, limit: int) -> tuple[Recorded, ...]:
-        current = set(self._current.values())
-        rows = [
-            (
-                place + 1,
-                Recorded(
-                    number=place + 1,
-                    decision=self._history[place],
-                    recorded_at=self._recorded_at[place],
-                    current=place in current,
-                ),
-            )
-            for place in places
-        ]
+        rows = [(place + 1, self._row(place)) for place in places]
         return tuple(row for _, row in _below(rows, before, limit))
+
+    def _row(self, place: int) -> Recorded:
+        decision = self._history[place]
+        return Recorded(
+            number=place + 1,
+            decision=decision,
+            recorded_at=self._recorded_at[place],
+            current=self._current.get(decision.ref) == place,
+        )
 
 
 def _below(

@@ -18,7 +18,7 @@ from models.artifact import ArtifactRef, Sha256
 from models.decision import Decision, HoldKind, Override
 
 if TYPE_CHECKING:
-    from proxy.store.port import AuditRow, Fetch, Standing
+    from proxy.store.port import AuditRow, Fetch
 
 FLOW_ROWS_MAX = 200_000
 """Rows of one kind that the counts by hour look at, the newest ones: some 40 ms."""
@@ -112,7 +112,7 @@ class PagesPort(Protocol):
     async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
         """Files held now for one cause, the one held longest first; at most WAITING_MAX."""
 
-    async def standing_at(self, numbers: Sequence[int]) -> tuple[Standing, ...]:
+    async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
         """Decisions by number, in the order asked for; numbers that are none are left out."""
 
     async def files_of(

@@ -326,8 +326,8 @@ class SqliteStore(Store):
     async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
         return await self._on.read(pages.waiting, hold, project=project)
 
-    async def standing_at(self, numbers: Sequence[int]) -> tuple[Standing, ...]:
-        return await self._on.read(pages.standing_at, numbers)
+    async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.recorded, numbers)
 
     async def files_of(
         self, project: NormalizedName, *, before: int = 0, limit: int

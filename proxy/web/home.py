@@ -10,7 +10,7 @@ from proxy.web.door import Door
 from proxy.web.health import Health
 from proxy.web.people import People
 from proxy.web.served import FACTS
-from proxy.web.verdict import band_of
+from proxy.web.bands import band_of
 
 DECISIONS_SHOWN = 25
 """Rows of the list of recent decisions."""

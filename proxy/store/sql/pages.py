@@ -25,7 +25,7 @@ from proxy.store.pages_port import (
     Waiting,
     WorkerSeen,
 )
-from proxy.store.port import AuditRow, Fetch, Standing
+from proxy.store.port import AuditRow, Fetch
 from proxy.store.sql.connection import Row, Session
 from proxy.store.sql.rows import audit_of, fetch_of, ref_columns, ref_of, value_of
 
@@ -48,7 +48,10 @@ FROM decisions d CROSS JOIN current_decisions c ON c.number = d.number
 WHERE d.hold = :hold AND (:project = '' OR c.project = :project)
 ORDER BY d.recorded_at, d.number LIMIT :limit
 """
-AT = "SELECT number, schema_version, value FROM decisions WHERE number = :number"
+AT = """
+SELECT d.number, d.recorded_at, d.schema_version, d.value, c.number IS NOT NULL AS current
+FROM decisions d LEFT JOIN current_decisions c USING (number) WHERE d.number = :number
+"""
 FILES_OF = """
 SELECT d.number, d.recorded_at, d.schema_version, d.value, 1 AS current
 FROM current_decisions c JOIN decisions d USING (number)
@@ -138,12 +141,10 @@ def waiting(session: Session, hold: HoldKind, *, project: str) -> tuple[Waiting,
     )
 
 
-def standing_at(session: Session, numbers: Sequence[int]) -> tuple[Standing, ...]:
+def recorded(session: Session, numbers: Sequence[int]) -> tuple[Recorded, ...]:
     """Decisions by number, in the order asked for."""
     found = (session.row(AT, {"number": number}) for number in numbers[:ROWS_MAX])
-    return tuple(
-        Standing(number=row["number"], decision=value_of(Decision, row)) for row in found if row
-    )
+    return tuple(_recorded(row) for row in found if row)
 
 
 def files_of(

@@ -57,8 +57,8 @@ async def test_waiting__longest_held_first_with_score_and_fetches(
     assert [row.ref for row in await store.waiting(HoldKind.REVIEW, project="b")] == [held[1].ref]
     assert await store.waiting(HoldKind.AGE) == ()
     numbers = [row.number for row in reversed(rows)]
-    standing = await store.standing_at([*numbers, 10**9])
-    assert [one.decision for one in standing] == held[::-1]
+    found = await store.recorded([*numbers, 10**9])
+    assert [(one.decision, one.current) for one in found] == [(one, True) for one in held[::-1]]
 
 
 async def test_files_of__pages_by_number_and_history_tells_which_is_in_force(store: Store) -> None:
