@@ -21,6 +21,8 @@ DAYS_MAX = 3_650
 """Days that a form may ask for; policy allows fewer."""
 JUSTIFICATION_CHARS_MAX = 2_000
 """Characters of a justification: a paragraph, and a link to a ticket."""
+STRONGER_FIRST = (OverrideAction.DENY, OverrideAction.ALLOW)
+"""Of two overrides about one file, a denial is what counts (DESIGN.md, Order of judgement)."""
 _GONE = "Look at the decision in force, and decide on that."
 
 
@@ -148,7 +150,7 @@ async def _check_open(
     """Raises StoreConflict unless the decision is in force, held for review, and nobody spoke yet."""
     spoken = await store.overrides(project=decision.ref.project)
     made = next((one for one in spoken if first and one.id == first), None)
-    for action in OverrideAction:
+    for action in STRONGER_FIRST:
         made = made or speaking(spoken, action, decision.ref, policy, now)
     if made is not None:
         verb = "approved" if made.action is OverrideAction.ALLOW else "denied"

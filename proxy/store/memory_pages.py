@@ -87,7 +87,9 @@ class MemoryPages:
         return self._page(places, before, limit)
 
     async def filenames_of(self, project: NormalizedName) -> tuple[tuple[int, str], ...]:
-        found = [(p + 1, ref.filename) for ref, p in self._current.items() if ref.project == project]
+        found = [
+            (p + 1, ref.filename) for ref, p in self._current.items() if ref.project == project
+        ]
         return tuple(sorted(found, reverse=True)[:ROWS_MAX])
 
     async def history(
@@ -174,9 +176,7 @@ class MemoryPages:
         )
 
 
-def _below(
-    rows: Iterable[tuple[int, T]], before: int, limit: int
-) -> tuple[tuple[int, T], ...]:
+def _below(rows: Iterable[tuple[int, T]], before: int, limit: int) -> tuple[tuple[int, T], ...]:
     """The rows numbered below `before` (0: all), newest first."""
     below = [pair for pair in rows if before <= 0 or pair[0] < before]
     return tuple(sorted(below, key=lambda pair: -pair[0])[: row_limit(limit)])

@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 from aiohttp import hdrs, web
+from markupsafe import Markup
 
 from analyzer.clean import printable
 
@@ -32,6 +33,7 @@ class People:
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
+            finalize=visible,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -41,6 +43,7 @@ class People:
         self._script_name = self._add("review.js")
         self._environment.filters["moment"] = moment
         self._environment.filters["age"] = age
+        self._environment.filters["ago"] = ago
         self._environment.filters["plain"] = plain
 
     def page(
@@ -106,11 +109,29 @@ def age(value: datetime, now: datetime) -> str:
     seconds = int((now - value).total_seconds())
     for unit_s, unit in _UNITS:
         if abs(seconds) >= unit_s:
-            return f"{seconds // unit_s} {unit}" if seconds > 0 else f"in {-seconds // unit_s} {unit}"
+            return (
+                f"{seconds // unit_s} {unit}" if seconds > 0 else f"in {-seconds // unit_s} {unit}"
+            )
     return "just now"
 
 
+def ago(value: datetime, now: datetime) -> str:
+    """`3 d ago`, `just now`, `in 3 d`."""
+    told = age(value, now)
+    return f"{told} ago" if told[0].isdigit() else told
+
+
 def plain(text: str, limit: int = TEXT_CHARS_MAX) -> str:
-    """Somebody else's text on one line, with whatever cannot be seen (line ends, bidirectional
-    overrides) written out, and cut."""
+    """Somebody else's text on one line and cut; what cannot be seen (line ends and such) is written out."""
     return printable(text, limit)
+
+
+def visible(value: Any) -> Any:
+    """Whatever a template puts out, with what cannot be seen written out, but for the ends of lines.
+
+    Escaping keeps a text from being markup; this keeps it from turning the words round it about.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    lines = value.split("\n")
+    return "\n".join(printable(line.replace("\t", "    "), len(line) * 10 + 10) for line in lines)

@@ -119,9 +119,7 @@ ORDER BY number DESC LIMIT :limit
 def held_counts(session: Session) -> tuple[HeldCount, ...]:
     """What is held now, by cause."""
     return tuple(
-        HeldCount(
-            hold=HoldKind(row["hold"]), count=int(row["count"]), oldest=moment(row["oldest"])
-        )
+        HeldCount(hold=HoldKind(row["hold"]), count=int(row["count"]), oldest=moment(row["oldest"]))
         for row in session.rows(HELD_COUNTS)
     )
 
@@ -161,9 +159,7 @@ def filenames_of(session: Session, project: NormalizedName) -> tuple[tuple[int, 
     return tuple((row["number"], row["filename"]) for row in rows)
 
 
-def history(
-    session: Session, ref: ArtifactRef, *, before: int, limit: int
-) -> tuple[Recorded, ...]:
+def history(session: Session, ref: ArtifactRef, *, before: int, limit: int) -> tuple[Recorded, ...]:
     """Every decision about a file."""
     rows = session.rows(HISTORY, ref_columns(ref) | _page(before, limit))
     return tuple(_recorded(row) for row in rows)

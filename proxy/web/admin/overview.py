@@ -14,9 +14,9 @@ from models.trust.shelf import SHIPPED
 from proxy.admin.access import Principal, Role
 from proxy.store.pages_port import HeldCount, Hour, QueueState
 from proxy.web.admin.frame import Frame
+from proxy.web.bands import band_of
 from proxy.web.health import Health
 from proxy.web.home import CHECK_WORDS, Home
-from proxy.web.bands import band_of
 
 HOURS = 24
 """Hours of the small pictures."""

@@ -12,7 +12,7 @@ from models.trust.shelf import SHIPPED
 from policies.document import parse_policy
 from policies.policy import Policy
 from proxy.admin.access import Role
-from proxy.web.admin.frame import Frame, field
+from proxy.web.admin.frame import Frame
 
 LINES_SHOWN = 5_000
 """Lines of a document on one page."""
@@ -49,7 +49,10 @@ class PolicyPages:
         digest = request.match_info["digest"]
         if not _DIGEST.match(digest):
             raise ValueInvalid("That is not the digest of a policy.")
-        text = await self._frame.door.store.policy(Digest(digest))
+        current = self._frame.policy
+        text: str | None = current.text
+        if digest != current.digest:
+            text = await self._frame.door.store.policy(Digest(digest))
         if text is None:
             raise UpstreamNotFound("There is no policy of that digest.")
         return self._frame.show(
@@ -59,7 +62,7 @@ class PolicyPages:
             here="policy",
             digest=digest,
             lines=text.splitlines()[:LINES_SHOWN],
-            in_force=digest == self._frame.policy.digest,
+            in_force=digest == current.digest,
         )
 
     async def check(self, request: web.Request) -> web.StreamResponse:

@@ -12,7 +12,7 @@ from models.decision import Decision, HoldKind, Override, OverrideAction
 from models.reason import sentence
 from policies.overrides import speaking
 from proxy.admin.access import Role
-from proxy.admin.review import Verdict, decide_held
+from proxy.admin.review import STRONGER_FIRST, Verdict, decide_held
 from proxy.store.pages_port import WAITING_MAX, Waiting
 from proxy.web.admin.frame import Frame, chosen, field, form_values, number_of, see
 
@@ -54,7 +54,9 @@ class Queue:
         chosen(sort, SORTS, what="order")
         project = str(parse_project(query["project"])) if query.get("project") else ""
         page = max(1, number_of(query.get("page", "1")))
-        found = sorted_by(sort, await self._frame.door.store.waiting(HoldKind.REVIEW, project=project))
+        found = sorted_by(
+            sort, await self._frame.door.store.waiting(HoldKind.REVIEW, project=project)
+        )
         shown = found[(page - 1) * ROWS : page * ROWS]
         return self._frame.show(
             request,
@@ -92,7 +94,9 @@ class Queue:
             clock=door.clock,
         )
         door.nudge()
-        return see(f"/overrides?made={made.id}" if field(form, "back") == "file" else "/queue?said=1")
+        return see(
+            f"/overrides?made={made.id}" if field(form, "back") == "file" else "/queue?said=1"
+        )
 
     async def _rows(self, shown: tuple[Waiting, ...]) -> tuple[Row, ...]:
         door, policy = self._frame.door, self._frame.policy
@@ -104,7 +108,7 @@ class Queue:
         for one in shown:
             if (decision := decisions.get(one.number)) is None:
                 continue
-            spoken = [speaking(active, action, one.ref, policy, now) for action in OverrideAction]
+            spoken = [speaking(active, action, one.ref, policy, now) for action in STRONGER_FIRST]
             rows.append(
                 Row(
                     waiting=one,

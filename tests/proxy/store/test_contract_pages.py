@@ -119,9 +119,7 @@ async def test_queue_state__counts_open_jobs_and_knows_the_oldest(store: Store) 
 
 async def test_workers_seen__posts_last_word_and_distrust(store: Store, clock: FakeClock) -> None:
     ref = make_ref()
-    await store.enqueue(
-        ref, size_bytes=1, facts=make_facts(ref), priority=Priority.FILE, now=START
-    )
+    await store.enqueue(ref, size_bytes=1, facts=make_facts(ref), priority=Priority.FILE, now=START)
     await store.lease(worker="pi", lease_id="l", now=START)
     await store.complete("l", worker="pi", evidence=make_evidence(ref), blobs=[], now=START)
     clock.advance(5)

@@ -308,9 +308,14 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
 
     door = Door(
         settings=DoorSettings(
-            public_url=PUBLIC_URL,
             index=INDEX,
-            **{"page_believed_s": 0, "hop_s": 0.02, "lease_poll_s": 0.05, **settings},
+            **{
+                "public_url": PUBLIC_URL,
+                "page_believed_s": 0,
+                "hop_s": 0.02,
+                "lease_poll_s": 0.05,
+                **settings,
+            },
         ),
         store=store,
         gate=gate,
