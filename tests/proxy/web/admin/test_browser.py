@@ -138,6 +138,13 @@ async def test_pages__hostile_text_does_not_run_and_breaks_no_layout(
         assert said == []
 
 
+async def test_accessible__finds_what_is_wrong(house: House, browser: Browser) -> None:
+    async with signed_in(browser, house, Role.ADMIN) as page:
+        await page.goto(house.url + "/queue")
+        await page.evaluate("document.querySelector('#project').removeAttribute('id')")
+        assert any(line.startswith("label") for line in await accessible(page))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_pages__axe_finds_nothing(house: House, browser: Browser, scheme: str) -> None:
     made = await furnish(house)
