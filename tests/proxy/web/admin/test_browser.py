@@ -120,7 +120,9 @@ async def test_review__without_scripts_the_form_is_all_it_takes(
     assert (await house.store.overrides())[-1].id == f"r-{made['held'].id}"
 
 
-@pytest.mark.parametrize("text", [HOSTILE, LONG, "a\u202eb\u2066c" * 20, "' onfocus=window.ran=1 x='"])
+@pytest.mark.parametrize(
+    "text", [HOSTILE, LONG, "a\u202eb\u2066c" * 20, "' onfocus=window.ran=1 x='"]
+)
 async def test_pages__hostile_text_does_not_run_and_breaks_no_layout(
     house: House, browser: Browser, text: str
 ) -> None:
