@@ -170,11 +170,6 @@ def _usable(rows: Sequence[int], usable: Bools) -> Ints:
     return at[usable[at]]
 
 
-def risk_of_trust(matrix: Matrix, trust: Mapping[str, int]) -> Floats:
-    """100 minus a trust score by id, such as that of the rules; NaN where there is none."""
-    return np.array([100.0 - trust[row.id] if row.id in trust else np.nan for row in matrix.rows])
-
-
 def given(matrix: Matrix, scores: Mapping[str, float]) -> Floats:
     """Another scorer's risk by id, such as GuardDog's; NaN where it has none."""
     return np.array([scores.get(row.id, np.nan) for row in matrix.rows], dtype=np.float64)

@@ -87,19 +87,6 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
     path.write_text(render_report(evaluation), encoding="utf-8")
 
 
-def headline(evaluation: Evaluation) -> dict[str, float]:
-    """The few numbers that a model's card carries, by a name that says what they are."""
-    found = {}
-    for one in _own(evaluation):
-        name = f"{one.view.value}.{one.split}"
-        found[f"{name}.auroc"] = round(one.measures.auroc.value, 4)
-        for at in one.measures.at:
-            found[f"{name}.recall_at_fpr_{at.rate:g}"] = round(at.recall.value, 4)
-    found["calibration.error"] = round(evaluation.calibration.error, 4)
-    found["controls.broken"] = float(len(broken(evaluation.controls)))
-    return found
-
-
 def _own(evaluation: Evaluation) -> tuple[Scored, ...]:
     """The model itself, by view and then by split."""
     order = list(View)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.research.metrics import Interval
-from models.research.report import headline, render_report, write_report
+from models.research.report import render_report, write_report
 from models.research.results import Evaluation, View
 from tests.models.research import synthetic
 
@@ -76,10 +76,3 @@ def test_render_report__names_the_techniques_of_which_none_is_caught() -> None:
     first, *rest = FOUND.families
     missed = replace(FOUND, families=(replace(first, caught=0), *rest))
     assert re.search(rf"Of [^.]*{first.name}[^.]* not one", render_report(missed))
-
-
-def test_headline__is_flat_and_finite() -> None:
-    found = headline(FOUND)
-    assert found["controls.broken"] == 0
-    assert all(0 <= number <= 1 for number in found.values())
-    assert "static.time.recall_at_fpr_0.01" in found
