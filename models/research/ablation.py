@@ -45,16 +45,19 @@ def ablate(
     resamples: int = RESAMPLES,
     progress: Progress = silent,
 ) -> tuple[Dropped, ...]:
-    """Drop each layer and each family in turn; `whole` are the scores of all, on the same split."""
-    columns = matrix.columns
+    """Drop each layer and each family in turn; `whole` are the scores of all, on the same split.
+
+    A layer or family of which nothing varies has nothing to lose, and is left out.
+    """
+    columns, varying = matrix.columns, matrix.varying
     sets = {
         ("layer", layer.value): columns.of_layers(layer)
         for layer in Layer
-        if columns.of_layers(layer)
+        if not varying.isdisjoint(columns.of_layers(layer))
     }
     for family in columns.families:
         own = tuple(name for name in columns.learned if family_of(name) == family)
-        if own not in sets.values():
+        if own not in sets.values() and not varying.isdisjoint(own):
             sets["family", family] = own
     found = []
     for (kind, name), gone in sets.items():
