@@ -32,6 +32,7 @@ class Dropped:
     kind: str
     """`layer` or `family`."""
     features: int
+    """Those of them that vary; the others could not be missed."""
     losses: tuple[Loss, ...]
 
 
@@ -67,7 +68,9 @@ def ablate(
         progress(f"ablation: without {kind} {name}")
         without = held_out(matrix, split, boosted(kept, numbers), seed=seed)
         losses = _losses(whole, without, seed=seed, resamples=resamples)
-        found.append(Dropped(name=name, kind=kind, features=len(gone), losses=losses))
+        found.append(
+            Dropped(name=name, kind=kind, features=len(varying.intersection(gone)), losses=losses)
+        )
     return tuple(found)
 
 

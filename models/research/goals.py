@@ -117,7 +117,7 @@ def _wheels(evaluation: Evaluation) -> Iterable[Goal]:
     yield Goal(
         name="Popular wheels: none BLOCK, at most 0.5 % QUARANTINE",
         met=Met.NO if wheels.above_e30.value else _at_most(wheels.above_e60, QUARANTINED_SHARE),
-        found=f"{in_percent(wheels.above_e60)} of {wheels.rows:,} below, by edges made without them",
+        found=f"{in_percent(wheels.above_e60)} of {wheels.rows:,} below MONITOR, by edges made without them",
     )
 
 
