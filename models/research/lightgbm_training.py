@@ -45,6 +45,16 @@ class Boosted:
     """LightGBM's own text format, which `models.trust.booster` reads."""
     booster: lightgbm.Booster
 
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Names that any tree splits on, in the order of the vector."""
+        splits = self.booster.feature_importance("split")
+        return tuple(
+            name
+            for name, count in zip(self.booster.feature_name(), splits, strict=True)
+            if count > 0
+        )
+
     def raw(self, learned: Floats) -> Floats:
         """Log-odds before calibration, one a row."""
         scores = self.booster.predict(learned, raw_score=True, num_threads=THREADS)

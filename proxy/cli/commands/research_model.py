@@ -82,9 +82,10 @@ def compare(tables: Path, out: Path, resamples: int, seed: int) -> None:
     from models.research.artefacts import catalogue_columns  # noqa: PLC0415
     from models.research.calibration import GOAL_RATES  # noqa: PLC0415
     from models.research.controls import broken  # noqa: PLC0415
-    from models.research.evaluation import Other, Scope, evaluate  # noqa: PLC0415
+    from models.research.evaluation import Scope, evaluate  # noqa: PLC0415
     from models.research.report import write_report  # noqa: PLC0415
     from models.research.results import View, write_evaluation  # noqa: PLC0415
+    from models.research.scorers import Other  # noqa: PLC0415
 
     table = read_table(_there(tables / ROWS))
     columns = catalogue_columns(table)
