@@ -19,6 +19,7 @@ from models.research.calibration import (
     reliability,
 )
 from models.research.controls import run_controls
+from models.research.decided import decided
 from models.research.harness import HeldOut, Progress, boosted, held_out, silent
 from models.research.judging import judge
 from models.research.leads import Leads
@@ -47,6 +48,7 @@ from models.research.scorers import (
     samples_of,
     splits_of_others,
 )
+from models.research.shortfalls import shortfalls_of
 from models.research.splits import (
     FAMILIES_MAX,
     Split,
@@ -60,6 +62,8 @@ from models.research.standings import alarms_of, distribution_of, tiers_of
 from models.research.thesis import compared_with
 from models.research.training import ANCHORS, calibrate, whole_model
 
+RULES = "rules"
+"""What the rules are called among `others`: 100 minus their score."""
 BOUND = "2024-09-01"
 """Malware first seen from this day on is the final test."""
 FAMILY_RATE = 0.005
@@ -171,6 +175,7 @@ class _Run:
         calibrated, edges = calibrate(whole, rates=rates, anchors=anchors)
         judged = judge(whole, rates=rates, anchors=anchors)
         pieces = whole.composites
+        rules = next((one.scores for one in self.others if one.name == RULES), {})
         bins = reliability(judged.chances, pieces.malicious, pieces.weights)
         return Evaluation(
             data_digest=table.digest,
@@ -184,6 +189,13 @@ class _Run:
             leads=tuple(leads),
             alarms=tuple(alarms_of(judged, seed=seed, resamples=self.scope.resamples)),
             tiers=tuple(tiers_of(judged)),
+            decided=decided(
+                rows,
+                judged.tiers(),
+                {name: 100 - risk for name, risk in rules.items()},
+                bound=self.scope.bound,
+            ),
+            short=shortfalls_of(table),
             families=families,
             compared=tuple(compared_with(whole, rivals, seed=seed)),
             calibration=Calibration(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.decision import TrustTier
 from models.research.calibration import (
     FACTS_RATES,
     Calibrated,
@@ -40,6 +41,15 @@ class Judged:
     """What the composites' scores mean at the share of malicious ones among them."""
     edges: tuple[Edges, ...]
     """Those that each fold was judged by."""
+
+    def tiers(self) -> tuple[TrustTier | None, ...]:
+        """Each row's tier in the widest view in which it is real; None where it has no score."""
+        rows = self.held.matrix.rows
+        views = {Population.MALWARE: self.static}
+        views |= dict.fromkeys((Population.GRAFT, Population.TWIN), self.behaviour)
+        levels = (int(views.get(row.population, self.real)[at]) for at, row in enumerate(rows))
+        order = tuple(TrustTier)
+        return tuple(None if level == UNJUDGED else order[level] for level in levels)
 
 
 def judge(

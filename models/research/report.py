@@ -12,6 +12,7 @@ from markupsafe import Markup
 from models.research.ablation import EQUAL_RATE
 from models.research.calibration import BEYOND_MIN, Edge
 from models.research.controls import CHANCE_TOLERANCE, broken
+from models.research.decided import BOTH
 from models.research.evaluation import FAMILY_RATE
 from models.research.figures import draw
 from models.research.goals import UNSEEN, Met, goals, in_percent, in_points
@@ -64,6 +65,7 @@ def render_report(evaluation: Evaluation, *, title: str = "Learned trust, measur
         figures=figures,
         goals=goals(evaluation),
         met=Met,
+        both=BOTH,
         broken=broken(evaluation.controls),
         dysec=sorted(PUBLISHED.items(), key=lambda one: -one[1]),
         rates=RATES,

@@ -12,7 +12,9 @@ from models.errors import ValueInvalid
 from models.research.ablation import Dropped
 from models.research.calibration import Bin, Edges
 from models.research.controls import Control
+from models.research.decided import Decided
 from models.research.metrics import Confusion, Interval, Measures, Points
+from models.research.shortfalls import Short
 from models.trust.card import Platt
 
 
@@ -225,6 +227,9 @@ class Evaluation:
     leads: tuple[Lead, ...]
     alarms: tuple[Alarms, ...]
     tiers: tuple[Tiers, ...]
+    decided: tuple[Decided, ...]
+    """Empty where nobody said what the rules give."""
+    short: tuple[Short, ...]
     families: tuple[Family, ...]
     compared: tuple[Compared, ...]
     calibration: Calibration
