@@ -221,9 +221,15 @@ class Visitors:
         )
 
     def _login_page(self, back: str, error: PratiqueError | None = None) -> web.Response:
-        status = {None: 200, Overloaded: 429, NotAllowed: 403}.get(
-            type(error) if error else None, 401
-        )
+        match error:
+            case None:
+                status = 200
+            case Overloaded():
+                status = 429
+            case NotAllowed():
+                status = 403
+            case _:
+                status = 401
         response = self._people.page(
             "login.html", root="", status=status, back=back, error=error, notices=()
         )
