@@ -180,8 +180,11 @@ class Verdicts:
             known = await self._frame.visitors.principal_of(request)
             if known is not None and known.role.covers(Role.VIEWER):
                 return known
-        if not self._door.settings.verdicts_public:
-            request[FACTS]["requester"] = self._callers.name(request)
+        if self._door.settings.verdicts_public:
+            return None
+        if not self._door.settings.token_required:
+            return await self._frame.visitors.require(request)
+        request[FACTS]["requester"] = self._callers.name(request)
         return None
 
     async def _past(self, decision: Decision) -> list[tuple[Recorded, str, str]]:

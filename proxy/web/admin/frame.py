@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from aiohttp import web
 
-from models.errors import DocumentInvalid, PratiqueError, StoreConflict, ValueInvalid
+from models.errors import DocumentInvalid, NotAuthorised, PratiqueError, StoreConflict, ValueInvalid
 from policies.policy import Policy
 from proxy.admin.access import Principal, Role
 from proxy.admin.review import JUSTIFICATION_CHARS_MAX
@@ -106,6 +106,8 @@ class Frame:
         async def serve(request: web.Request) -> web.StreamResponse:
             try:
                 return await handler(request)
+            except NotAuthorised:
+                raise  # the challenge is for clients, which read no page
             except PratiqueError as error:
                 status = status_of(error, request.method)
                 request[FACTS]["error"] = type(error).__name__

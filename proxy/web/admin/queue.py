@@ -72,6 +72,7 @@ class Queue:
             sort=sort,
             sorts=SORTS,
             project=project,
+            said="said" in query,
             form=form_values(self._frame),
         )
 
@@ -85,7 +86,7 @@ class Queue:
             days=number_of(field(form, "days")),
             whole_release=field(form, "scope") == "release",
         )
-        made = await decide_held(
+        await decide_held(
             door.store,
             who,
             request.match_info["decision_id"].lower(),
@@ -94,9 +95,7 @@ class Queue:
             clock=door.clock,
         )
         door.nudge()
-        return see(
-            f"/overrides?made={made.id}" if field(form, "back") == "file" else "/queue?said=1"
-        )
+        return see("/queue?said=1")
 
     async def _rows(self, shown: tuple[Waiting, ...]) -> tuple[Row, ...]:
         door, policy = self._frame.door, self._frame.policy

@@ -28,7 +28,7 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
     queue, projects, overrides = Queue(frame), Projects(frame), Overrides(frame)
     audit, workers, tokens, policy = Audit(frame), Workers(frame), Tokens(frame), PolicyPages(frame)
     # The overview decides itself who sees it: whoever may install and no more sees how to.
-    app.router.add_get("/", served("home", Overview(frame, home, health).page))
+    app.router.add_get("/", served("home", frame.guarded(Overview(frame, home, health).page)))
     for name, path, page in (
         ("queue", "/queue", queue.page),
         ("projects_page", "/projects", projects.search),

@@ -60,7 +60,7 @@
         const details = form.closest("details[data-decide]");
         if (details) details.open = false;
         if (item) item.focus(); else target.blur();
-      } else if (event.key === "Enter" && !event.shiftKey && form.dataset.action && target.tagName === "TEXTAREA") {
+      } else if (event.key === "Enter" && !event.shiftKey && form.dataset.action) {
         event.preventDefault();
         send(form);
       }

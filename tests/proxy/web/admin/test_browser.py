@@ -115,6 +115,8 @@ async def test_review__without_scripts_the_form_is_all_it_takes(
         item = page.locator("[data-item]").first
         await item.locator("summary").click()
         await item.locator("textarea").fill("known vendor")
+        await item.locator("input[type=number]").press("Enter")  # which must not approve
+        assert page.url.endswith("/queue?sort=age")
         await item.get_by_role("button", name="Approve").click()
         await page.wait_for_url("**/queue?said=1")
     assert (await house.store.overrides())[-1].id == f"r-{made['held'].id}"

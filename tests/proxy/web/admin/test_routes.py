@@ -249,6 +249,19 @@ async def test_overview__whoever_only_installs_sees_how_to(house: House, made: M
     assert made["served"].id.encode() in answer.body
 
 
+async def test_page__on_a_firewall_for_this_machine_alone_anybody_may_look(tmp_path: Path) -> None:
+    async with open_desk_house(tmp_path, token_required=False) as house:
+        made = await furnish(house)
+        async with at_desk(house, None) as stranger:
+            for pattern in VIEWERS:
+                shown = await stranger.see(path_of(pattern, made))
+                assert shown.status == 200, pattern
+                assert 'href="/login"' in shown.text, pattern
+                assert 'name="csrf"' not in shown.text, pattern
+            for pattern in (*REVIEWERS, *ADMINS):
+                assert (await stranger.see(path_of(pattern, made))).url == "/login", pattern
+
+
 async def test_queue__sorts_filters_and_tells_the_causes(
     house: House, reviewer: Desk, made: Made
 ) -> None:
