@@ -38,6 +38,7 @@ from proxy.store.checks import (
 )
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
+from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
 from proxy.store.memory_queue import MemoryQueue
 from proxy.store.port import (
@@ -61,7 +62,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(Store):
+class MemoryStore(MemoryAccess, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.
@@ -69,6 +70,7 @@ class MemoryStore(Store):
     """
 
     def __init__(self, *, clock: Clock, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
+        super().__init__()
         self._clock = clock
         self._queue = MemoryQueue(open_jobs_max=open_jobs_max)
         self._history: list[Decision] = []

@@ -22,6 +22,8 @@ from models.decision import Decision, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.access import Role
+from proxy.store.access_port import AccessPort
 
 GATE = "gate"
 """The actor of decisions that the gate concluded by itself, without evidence."""
@@ -46,6 +48,10 @@ class Token:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    role: Role = Role.INSTALLER
+    """Of a client's token; a worker's opens the worker API and nothing else."""
+    groups: tuple[str, ...] = ()
+    """Groups of clients that it belongs to, sorted."""
 
     def active(self, as_of: datetime) -> bool:
         """Whether it opens anything at `as_of`."""
@@ -222,7 +228,7 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(Protocol):
+class Store(AccessPort, Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:

@@ -17,6 +17,7 @@ from models.decision import Decision, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
 from proxy.store.port import (
     AdvisoryChange,
@@ -49,6 +50,7 @@ from proxy.store.sql import (
     memory,
     overrides,
     policies,
+    sessions,
     tokens,
     traffic,
     workers,
@@ -270,6 +272,16 @@ class SqliteStore(Store):
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         return await self._on.read(tokens.find, kind)
+
+    # -- sessions ----------------------------------------------------------------------------
+    async def begin_session(self, session: SignedIn) -> None:
+        await self._on.write(sessions.begin, session)
+
+    async def session(self, hash_: str, *, as_of: datetime) -> SignedIn | None:
+        return await self._on.read(sessions.find, hash_, as_of=as_of)
+
+    async def end_session(self, hash_: str) -> None:
+        await self._on.write(sessions.end, hash_)
 
     # -- what happened -----------------------------------------------------------------------
     async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
