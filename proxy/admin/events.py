@@ -1,51 +1,61 @@
-"""What the admin's side has to tell: a closed list of kinds, and the one way to hand an event on."""
+"""What people are told about: a closed list of kinds of events, and who tells them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 
 class EventKind(StrEnum):
-    """Everything that is told to somebody outside; a receiver may filter by it."""
+    """Everything that Pratique tells by itself."""
 
     OVERRIDE_REQUESTED = "override_requested"
-    """Somebody asks for an exception; the subject is the request's id."""
     OVERRIDE_APPROVED = "override_approved"
-    """A request became an override, or one was prolonged; the subject is the override's id."""
     OVERRIDE_REFUSED = "override_refused"
-    """A request was refused; the subject is the request's id."""
     OVERRIDE_EXPIRING = "override_expiring"
-    """An override ends soon; the subject is the override's id."""
     DECISION_WORSENED = "decision_worsened"
-    """What was served is held or denied now; the subject is the new decision's id."""
+    """A file that was served, or held, is treated worse from now on."""
     HELD_FOR_REVIEW = "held_for_review"
-    """A release waits for somebody to look at it; the subject is the decision's id."""
     WATCH_CHANGED = "watch_changed"
-    """A watched project showed something new; the subject is the project."""
+    """A file on the watch list has another outcome."""
     POLICY_CHANGED = "policy_changed"
-    """Another policy is in force; the subject is its digest."""
     FEED_FAILED = "feed_failed"
-    """A feed of advisories could not be read; the subject is its name."""
     WORKER_LOST = "worker_lost"
-    """A worker has not been heard of for too long; the subject is its name."""
+    TEST = "test"
+    """Somebody tries out a webhook; every webhook takes it, whatever its kinds."""
 
 
-class Tell(Protocol):
-    """Hands an event to whoever sends it on; returns once it cannot get lost any more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened, in words for people and in facts for programs.
 
-    async def tell(self, kind: str, subject: str, detail: Mapping[str, str]) -> None:
-        """Tell of one event.
+    Whatever a package controls may stand in `subject`, `sentence` and the facts: whoever shows them
+    escapes them for the place where they are shown.
+    """
 
-        `kind` is a value of EventKind, `subject` what it is about (an id or a name), and `detail`
-        names facts in snake_case with their text; a text may come from a stranger, so whoever
-        shows it escapes it. Raises StoreError where the event could not be kept.
-        """
+    kind: EventKind
+    at: datetime
+    subject: str
+    """What it is about: `demo 2.0`, the name of a feed, of a worker …"""
+    sentence: str
+    """One whole sentence."""
+    url: str = ""
+    """A page of ours; empty: there is none."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """(name, value) pairs, the names ours."""
 
 
-class TellNobody:
-    """Where nothing listens: every event is dropped."""
+class Teller(Protocol):
+    """Whoever sees to it that people are told."""
 
-    async def tell(self, kind: str, subject: str, detail: Mapping[str, str]) -> None:
-        """Do nothing with it."""
+    async def tell(self, event: Event) -> None:
+        """Tell it, now or later. Where that fails it is logged: what happened has happened."""
+
+
+class Silent:
+    """Tells nobody: for tests, and for commands that stand alone."""
+
+    async def tell(self, event: Event) -> None:
+        """Nothing."""
