@@ -74,21 +74,32 @@ CREATE TABLE worsened_decisions (
 CREATE INDEX worsened_by_time ON worsened_decisions (at, number) WHERE waits = 0;
 CREATE INDEX worsened_by_bytes ON worsened_decisions (sha256, number);
 
+CREATE TEMP TABLE settled AS
+SELECT number, recorded_at,
+  json_extract(value, '$.action') AS action,
+  json_extract(value, '$.ref.index') AS index_name,
+  json_extract(value, '$.ref.project') AS project,
+  json_extract(value, '$.ref.sha256') AS sha256,
+  json_extract(value, '$.ref.filename') AS filename
+FROM decisions
+WHERE json_valid(value) AND json_extract(value, '$.hold') IS NOT 'analysis';
+
 INSERT INTO worsened_decisions
 SELECT number, served, recorded_at, index_name, project, sha256, filename, 0
 FROM (
-  SELECT number, recorded_at, action, index_name, project, sha256, filename,
-    lag(action) OVER of_file AS action_before, lag(number) OVER of_file AS served
-  FROM (
-    SELECT number, recorded_at,
-      json_extract(value, '$.action') AS action,
-      json_extract(value, '$.ref.index') AS index_name,
-      json_extract(value, '$.ref.project') AS project,
-      json_extract(value, '$.ref.sha256') AS sha256,
-      json_extract(value, '$.ref.filename') AS filename
-    FROM decisions
-    WHERE json_valid(value) AND json_extract(value, '$.hold') IS NOT 'analysis'
-  )
+  SELECT *, lag(action) OVER of_file AS action_before, lag(number) OVER of_file AS served
+  FROM settled
   WINDOW of_file AS (PARTITION BY index_name, project, sha256, filename ORDER BY number)
 )
 WHERE action_before = 'SERVE' AND action <> 'SERVE';
+
+-- Those that are being analysed again right now. A bare column beside max() is of the same row.
+INSERT INTO worsened_decisions
+SELECT c.number, s.number, d.recorded_at, c.index_name, c.project, c.sha256, c.filename, 1
+FROM current_decisions c JOIN decisions d USING (number) JOIN (
+  SELECT max(number) AS number, action, index_name, project, sha256, filename FROM settled
+  GROUP BY index_name, project, sha256, filename
+) s USING (index_name, project, sha256, filename)
+WHERE c.action = 'HOLD' AND json_extract(d.value, '$.hold') = 'analysis' AND s.action = 'SERVE';
+
+DROP TABLE settled;

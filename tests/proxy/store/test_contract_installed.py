@@ -68,7 +68,11 @@ async def test_holders__are_cut_and_counted_all_the_same(store: Store) -> None:
     ref = make_ref()
     await store.record_fetches([replace(make_fetch(ref), requester=f"t{n}") for n in range(5)])
     found = await store.holders([ref.sha256], limit=2)
-    assert ([row.requester for row in found.rows], found.count, found.fetches) == (["t0", "t1"], 5, 5)
+    assert ([row.requester for row in found.rows], found.count, found.fetches) == (
+        ["t0", "t1"],
+        5,
+        5,
+    )
     assert await store.holders([ref.sha256], limit=0) == Holders(rows=(), count=5, fetches=5)
     assert await store.holders([]) == Holders(rows=(), count=0, fetches=0)
     assert await store.holders([sha("unknown")]) == Holders(rows=(), count=0, fetches=0)

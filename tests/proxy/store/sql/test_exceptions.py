@@ -14,16 +14,22 @@ from proxy.store.exceptions_port import OverrideUses
 from proxy.store.sql import audit_log, installed, override_uses, requests
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
+from proxy.store.sql.rows import ref_columns
 from proxy.store.sqlite import SqliteStore
 from tests.proxy.store.values import START, FakeClock, make_decision, make_ref, waiting
 
 HOUR = timedelta(hours=1)
 OLD = 7
+CURRENT = """
+INSERT INTO current_decisions (
+  number, index_name, project, sha256, filename, digest, action, policy_digest
+) VALUES (8, :index_name, :project, :sha256, :filename, 'd', 'HOLD', 'p')
+"""
 INSERT = """
 INSERT INTO decisions (id, digest, recorded_at, schema_version, value)
 VALUES (:id, :digest, :at, :version, :value)
 """
-SCANS_ALLOWED = ("json_each", "subquery", "(subquery", "CONSTANT ROW", "line")
+SCANS_ALLOWED = ("json_each", "subquery", "(subquery", "CONSTANT", "line")
 PLANS = {
     "holders": installed.HOLDERS,
     "refs of a project": installed.REFS_OF,
@@ -59,17 +65,22 @@ async def test_open__finds_flips_and_uses_in_older_history(path: Path, clock: Fa
     served, denied = make_decision(), make_decision(action=Action.DENY)
     allowed = replace(make_decision(make_ref("allowed")), override_id="o1")
     old = Connection.open(path, clock=clock, migrations=packaged()[:OLD])
+    again = make_ref("again")
     history = [served, allowed, waiting(), denied, make_decision(score=85), make_decision(score=86)]
+    history += [make_decision(again), waiting(again)]
     await old.write(
         lambda session: session.run_many(
             INSERT, [row_of(decision, hours) for hours, decision in enumerate(history)]
         )
     )
+    await old.write(lambda session: session.run(CURRENT, ref_columns(again)))
     await old.close()
     store = SqliteStore.open(path, clock=clock)
     (found,) = await store.worsened(since=START)
     assert (found.decision, found.served, found.at) == (denied, served, START + 3 * HOUR)
     assert await store.override_uses("o1") == OverrideUses(override_id="o1", decisions=1)
+    await store.put_decision(make_decision(again, action=Action.DENY))
+    assert [one.decision.ref for one in await store.worsened(since=START)] == [again, served.ref]
     await store.close()
 
 
