@@ -40,6 +40,7 @@ from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
 from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
+from proxy.store.memory_exceptions import MemoryExceptions
 from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_queue import MemoryQueue
 from proxy.store.port import (
@@ -63,7 +64,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(MemoryAccess, MemoryPages, Store):
+class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.
@@ -110,9 +111,11 @@ class MemoryStore(MemoryAccess, MemoryPages, Store):
             return
         if current != decision:
             self._append_audit(actor, "decision_made", decision.ref.key, detail)
+            before = self._current.get(decision.ref)
             self._history.append(decision)
             self._recorded_at.append(self._clock())
             self._current[decision.ref] = len(self._history) - 1
+            self._note_decision(decision, None if before is None else before + 1)
             self._touch(decision.ref.index, decision.ref.project)
         self._queue.settle(decision, now=self._clock())
 

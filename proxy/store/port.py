@@ -24,6 +24,9 @@ from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.admin.access import Role
 from proxy.store.access_port import AccessPort
+from proxy.store.audit_port import AuditPort
+from proxy.store.exceptions_port import ExceptionsPort
+from proxy.store.installed_port import InstalledPort
 from proxy.store.pages_port import PagesPort
 
 GATE = "gate"
@@ -71,6 +74,8 @@ class Fetch:
     user_agent: str
     status: int
     decision_id: str
+    groups: tuple[str, ...] = ()
+    """Groups of the token at that time, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +234,7 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(AccessPort, PagesPort, Protocol):
+class Store(AccessPort, ExceptionsPort, InstalledPort, AuditPort, PagesPort, Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from models.canonical import Digest
-from models.decision import Decision
+from models.decision import Action, Decision
 from proxy.store.codec import digest_of_text, encode, micros, micros_or_none
 from proxy.store.details import decision_detail
 from proxy.store.port import GATE
-from proxy.store.sql import audit, changes, jobs
+from proxy.store.sql import audit, changes, installed, jobs, override_uses
 from proxy.store.sql.connection import Session
 from proxy.store.sql.rows import ref_columns
 
 CURRENT_DIGEST = """
-SELECT digest FROM current_decisions
+SELECT number, digest, action FROM current_decisions
 WHERE index_name = :index_name AND project = :project
   AND sha256 = :sha256 AND filename = :filename
 """
@@ -46,7 +46,12 @@ def put(session: Session, decision: Decision, *, actor: str) -> None:
         return
     if current is None or current["digest"] != digest:
         decision_id = decision.id
-        _append(session, decision, value=value, decision_id=decision_id, digest=digest, now=now)
+        number = _append(
+            session, decision, value=value, decision_id=decision_id, digest=digest, now=now
+        )
+        before = (current["number"], Action(current["action"])) if current else None
+        installed.follow(session, decision, number=number, before=before, now=now)
+        override_uses.note(session, decision, decision_id)
         changes.touch(session, decision.ref.index, decision.ref.project)
         audit.append(
             session,
@@ -66,22 +71,25 @@ def _append(
     decision_id: str,
     digest: Digest,
     now: datetime,
-) -> None:
+) -> int:
     micros(decision.as_of)
-    number = session.run(
-        APPEND,
-        {
-            "id": decision_id,
-            "digest": digest,
-            "recorded_at": micros(now),
-            "schema_version": decision.schema_version,
-            "value": value,
-            "action": decision.action.value,
-            "hold": decision.hold.value if decision.hold else None,
-            "score": decision.score.value if decision.score else None,
-            "sha256": decision.ref.sha256,
-        },
-    ).lastrowid
+    number = (
+        session.run(
+            APPEND,
+            {
+                "id": decision_id,
+                "digest": digest,
+                "recorded_at": micros(now),
+                "schema_version": decision.schema_version,
+                "value": value,
+                "action": decision.action.value,
+                "hold": decision.hold.value if decision.hold else None,
+                "score": decision.score.value if decision.score else None,
+                "sha256": decision.ref.sha256,
+            },
+        ).lastrowid
+        or 0
+    )
     session.run(
         MAKE_CURRENT,
         ref_columns(decision.ref)
@@ -95,3 +103,4 @@ def _append(
             "expires_at": micros_or_none(decision.expires_at),
         },
     )
+    return number

@@ -119,6 +119,7 @@ def fetch_columns(fetch: Fetch) -> dict[str, Any]:
         "user_agent": fetch.user_agent,
         "status": fetch.status,
         "decision_id": fetch.decision_id,
+        "groups": " ".join(fetch.groups),
     }
 
 
@@ -132,6 +133,7 @@ def fetch_of(row: Row) -> Fetch:
         user_agent=row["user_agent"],
         status=row["status"],
         decision_id=row["decision_id"],
+        groups=tuple(row.get("groups", "").split()),
     )
 
 
