@@ -21,13 +21,12 @@ from proxy.store.pages_port import (
     WORKERS_MAX,
     HeldCount,
     Hour,
-    Log,
     QueueState,
     Recorded,
     Waiting,
     WorkerSeen,
 )
-from proxy.store.port import AuditRow, Fetch
+from proxy.store.port import Fetch
 
 T = TypeVar("T")
 _HOUR = timedelta(hours=1)
@@ -40,7 +39,6 @@ class MemoryPages:
     _recorded_at: list[datetime]
     _current: dict[ArtifactRef, int]
     _fetches: list[Fetch]
-    _audit: list[AuditRow]
     _overrides: dict[str, Override]
     _queue: MemoryQueue
 
@@ -140,14 +138,6 @@ class MemoryPages:
             )
             for name in names[:WORKERS_MAX]
         )
-
-    async def audit_page(self, log: Log, *, before: int = 0, limit: int) -> tuple[AuditRow, ...]:
-        rows = [
-            (row.number, row)
-            for row in self._audit
-            if log is Log.ALL or (row.action == "decision_made") is (log is Log.DECISIONS)
-        ]
-        return tuple(row for _, row in _below(rows, before, limit))
 
     async def fetches_page(
         self, sha256: Sha256, *, before: int = 0, limit: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from packaging.utils import NormalizedName
@@ -18,7 +17,7 @@ from models.artifact import ArtifactRef, Sha256
 from models.decision import Decision, HoldKind, Override
 
 if TYPE_CHECKING:
-    from proxy.store.port import AuditRow, Fetch
+    from proxy.store.port import Fetch
 
 FLOW_ROWS_MAX = 200_000
 """Rows of one kind that the counts by hour look at, the newest ones: some 40 ms."""
@@ -26,16 +25,6 @@ WAITING_MAX = 2_000
 """Held files that are counted and sorted for the review queue; the oldest go first."""
 WORKERS_MAX = 500
 """Workers on one page; a fleet has some dozens."""
-
-
-class Log(StrEnum):
-    """The two logs of the audit chain."""
-
-    DECISIONS = "decisions"
-    """What gate and judge decided."""
-    ADMIN = "admin"
-    """What people and Pratique itself changed."""
-    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,9 +128,6 @@ class PagesPort(Protocol):
 
     async def workers_seen(self) -> tuple[WorkerSeen, ...]:
         """Workers that posted evidence or are distrusted, by name; at most WORKERS_MAX."""
-
-    async def audit_page(self, log: Log, *, before: int = 0, limit: int) -> tuple[AuditRow, ...]:
-        """Rows of the audit chain, a page of them."""
 
     async def fetches_page(
         self, sha256: Sha256, *, before: int = 0, limit: int

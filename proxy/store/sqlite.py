@@ -19,7 +19,7 @@ from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
-from proxy.store.pages_port import HeldCount, Hour, Log, QueueState, Recorded, Waiting, WorkerSeen
+from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting, WorkerSeen
 from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
@@ -351,9 +351,6 @@ class SqliteStore(SqliteExceptions, Store):
 
     async def workers_seen(self) -> tuple[WorkerSeen, ...]:
         return await self._on.read(pages.workers_seen)
-
-    async def audit_page(self, log: Log, *, before: int = 0, limit: int) -> tuple[AuditRow, ...]:
-        return await self._on.read(pages.audit_page, log, before=before, limit=limit)
 
     async def fetches_page(
         self, sha256: Sha256, *, before: int = 0, limit: int

@@ -19,15 +19,14 @@ from proxy.store.pages_port import (
     WORKERS_MAX,
     HeldCount,
     Hour,
-    Log,
     QueueState,
     Recorded,
     Waiting,
     WorkerSeen,
 )
-from proxy.store.port import AuditRow, Fetch
+from proxy.store.port import Fetch
 from proxy.store.sql.connection import Row, Session
-from proxy.store.sql.rows import audit_of, fetch_of, ref_columns, ref_of, value_of
+from proxy.store.sql.rows import fetch_of, ref_columns, ref_of, value_of
 
 HOUR_US = 3_600_000_000
 """Microseconds of an hour."""
@@ -93,17 +92,6 @@ SELECT name, sum(posts) AS posts, max(posted_at) AS posted_at, max(since) AS sin
   UNION ALL SELECT name, 0, NULL, since FROM distrusted_workers
 ) GROUP BY name ORDER BY name LIMIT :limit
 """
-AUDIT = {
-    Log.ALL: "SELECT * FROM audit WHERE number < :before ORDER BY number DESC LIMIT :limit",
-    Log.DECISIONS: """
-SELECT * FROM audit WHERE number < :before AND action = 'decision_made'
-ORDER BY number DESC LIMIT :limit
-""",
-    Log.ADMIN: """
-SELECT * FROM audit WHERE number < :before AND action <> 'decision_made'
-ORDER BY number DESC LIMIT :limit
-""",
-}
 FETCHES = """
 SELECT * FROM fetches WHERE sha256 = :sha256 AND number < :before
 ORDER BY number DESC LIMIT :limit
@@ -203,11 +191,6 @@ def workers_seen(session: Session) -> tuple[WorkerSeen, ...]:
         )
         for row in session.rows(WORKERS, {"limit": WORKERS_MAX})
     )
-
-
-def audit_page(session: Session, log: Log, *, before: int, limit: int) -> tuple[AuditRow, ...]:
-    """Rows of the audit chain."""
-    return tuple(audit_of(row) for row in session.rows(AUDIT[log], _page(before, limit)))
 
 
 def fetches_page(

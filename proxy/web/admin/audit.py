@@ -6,10 +6,10 @@ from aiohttp import web
 
 from models.errors import StoreError
 from proxy.admin.access import Role
-from proxy.store.pages_port import Log
+from proxy.store.audit_port import AuditLog
 from proxy.web.admin.frame import ROWS, Frame, before_of, chosen, listed
 
-LOGS = {Log.ADMIN: "Changes", Log.DECISIONS: "Decisions", Log.ALL: "Both"}
+LOGS = {AuditLog.ADMIN: "Changes", AuditLog.DECISIONS: "Decisions", AuditLog.ALL: "Both"}
 """The logs, in words."""
 
 
@@ -37,9 +37,9 @@ class Audit:
         self, request: web.Request, *, verified: int | None = None, broken: StoreError | None = None
     ) -> web.Response:
         who = await self._frame.visitors.require(request, Role.VIEWER)
-        log = chosen(request.query.get("log", Log.ADMIN.value), Log, what="log")
+        log = chosen(request.query.get("log", AuditLog.ADMIN.value), AuditLog, what="log")
         before = before_of(request)
-        rows = await self._frame.door.store.audit_page(log, before=before, limit=ROWS + 1)
+        rows = await self._frame.door.store.audit_before(log, before=before, limit=ROWS + 1)
         return self._frame.show(
             request,
             who,

@@ -11,6 +11,9 @@ from proxy.admin.access import Role
 from proxy.web.admin.frame import ROWS, Frame, before_of, listed
 from proxy.web.bands import band_of
 
+HOLDERS_SHOWN = 100
+"""Clients that are named, those who fetched last."""
+
 
 class Installed:
     """Handler of `/installed/…`."""
@@ -24,7 +27,8 @@ class Installed:
         sha256 = parse_sha256(request.match_info["sha256"].lower())
         before = before_of(request)
         store = self._frame.door.store
-        rows, decisions = await asyncio.gather(
+        holders, rows, decisions = await asyncio.gather(
+            store.holders((sha256,), limit=HOLDERS_SHOWN),
             store.fetches_page(sha256, before=before, limit=ROWS + 1),
             store.decisions_with(sha256),
         )
@@ -34,6 +38,7 @@ class Installed:
             "admin/installed.html",
             here="projects",
             sha256=sha256,
+            holders=holders,
             files=listed(rows, lambda row: row[0], before=before),
             decisions=[(one, one.verdict(), band_of(one)) for one in decisions[:20]],
         )

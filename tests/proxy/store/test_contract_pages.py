@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from models.decision import Action, HoldKind
 from models.work import Priority
-from proxy.store.pages_port import HeldCount, Hour, Log, QueueState, WorkerSeen
+from proxy.store.pages_port import HeldCount, Hour, QueueState, WorkerSeen
 from proxy.store.port import Store
 from tests.proxy.store.values import (
     START,
@@ -128,17 +128,6 @@ async def test_workers_seen__posts_last_word_and_distrust(store: Store, clock: F
         WorkerSeen(name="old", distrusted_at=START + timedelta(seconds=5)),
         WorkerSeen(name="pi", posts=1, posted_at=START),
     )
-
-
-async def test_audit_page__the_two_logs_apart_and_together(store: Store) -> None:
-    await store.append_audit(actor="a", action="started", subject="s", detail="{}")
-    await store.put_decision(make_decision())
-    await store.append_audit(actor="a", action="ended", subject="s", detail="{}")
-    every = await store.audit_page(Log.ALL, limit=10)
-    assert [row.action for row in every] == ["ended", "decision_made", "started"]
-    assert await store.audit_page(Log.ADMIN, limit=10) == (every[0], every[2])
-    assert await store.audit_page(Log.DECISIONS, limit=10) == (every[1],)
-    assert await store.audit_page(Log.ALL, before=every[0].number, limit=1) == (every[1],)
 
 
 async def test_fetches_page__of_some_bytes_newest_first(store: Store) -> None:
