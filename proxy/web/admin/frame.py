@@ -35,6 +35,7 @@ NAVIGATION = (
     ("projects", "/projects", "Projects", Role.VIEWER),
     ("policy", "/policy", "Policy", Role.VIEWER),
     ("overrides", "/overrides", "Overrides", Role.VIEWER),
+    ("requests", "/requests", "Requests", Role.VIEWER),
     ("audit", "/audit", "Audit", Role.VIEWER),
     ("workers", "/workers", "Workers", Role.VIEWER),
     ("tokens", "/tokens", "Tokens", Role.ADMIN),

@@ -14,6 +14,7 @@ from proxy.web.admin.overview import Overview
 from proxy.web.admin.policy import PolicyPages
 from proxy.web.admin.projects import Projects
 from proxy.web.admin.queue import Queue
+from proxy.web.admin.requests import Requests
 from proxy.web.admin.tokens import Tokens
 from proxy.web.admin.workers import Workers
 from proxy.web.health import Health
@@ -27,6 +28,7 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
     """Add every page for people to the application."""
     queue, projects, overrides = Queue(frame), Projects(frame), Overrides(frame)
     audit, workers, tokens, policy = Audit(frame), Workers(frame), Tokens(frame), PolicyPages(frame)
+    requests = Requests(frame)
     # The overview decides itself who sees it: whoever may install and no more sees how to.
     app.router.add_get("/", served("home", frame.guarded(Overview(frame, home, health).page)))
     for name, path, page in (
@@ -37,6 +39,8 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
         ("policy", "/policy", policy.page),
         ("policy_past", "/policy/{digest}", policy.past),
         ("overrides", "/overrides", overrides.page),
+        ("requests", "/requests", requests.page),
+        ("request", "/requests/{request_id}", requests.one),
         ("installed", "/installed/{sha256}", Installed(frame).page),
         ("audit", "/audit", audit.page),
         ("workers", "/workers", workers.page),

@@ -32,6 +32,7 @@ from models.trace import RUNNER, Event, EventKind
 from models.work import Priority
 from proxy.admin.access import Role
 from proxy.facts import gather
+from proxy.store.exceptions_port import OverrideRequest, Scope
 from proxy.store.port import Feed, Fetch, TokenKind
 from proxy.tokens import mint
 from tests.proxy.web.decided import START, denied, held, override, ref_of, served
@@ -146,6 +147,7 @@ async def furnish(house: House, *, text: str = "plain") -> dict[str, Decision]:
     )
     await house.store.add_override(noted(override(OverrideAction.ALLOW, id_="o-allow"), text))
     await house.store.add_override(noted(override(OverrideAction.DENY, id_="o-deny"), text))
+    await house.store.add_request(asked_for(made["evidence"], text))
     await house.store.put_feed(
         Feed(name="osv", source="https://feeds.invalid/", succeeded_at=START, records=412_345)
     )
@@ -218,6 +220,22 @@ def evidence_of(ref: ArtifactRef, text: str, *, now: Any, trace: bytes) -> Evide
             since_evidence=digest_of_bytes(b"before"),
             added=acts[:2],
         ),
+    )
+
+
+def asked_for(decision: Decision, text: str, id_: str = "q1") -> OverrideRequest:
+    """Somebody's request about a held file."""
+    return OverrideRequest(
+        id=id_,
+        decision_id=decision.id,
+        ref=decision.ref,
+        scope=Scope.RELEASE,
+        specifier="",
+        days=30,
+        justification=text[:1_900],
+        requester="dora",
+        created_at=START,
+        expires_at=START + timedelta(days=14),
     )
 
 
