@@ -24,6 +24,7 @@ from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.admin.access import Role
 from proxy.store.access_port import AccessPort
+from proxy.store.policy_port import PolicyPort
 
 GATE = "gate"
 """The actor of decisions that the gate concluded by itself, without evidence."""
@@ -228,7 +229,7 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(AccessPort, Protocol):
+class Store(AccessPort, PolicyPort, Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:

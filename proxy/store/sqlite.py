@@ -19,6 +19,7 @@ from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
+from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
@@ -50,6 +51,7 @@ from proxy.store.sql import (
     memory,
     overrides,
     policies,
+    policy_documents,
     sessions,
     tokens,
     traffic,
@@ -272,6 +274,22 @@ class SqliteStore(Store):
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         return await self._on.read(tokens.find, kind)
+
+    # -- policies in force -------------------------------------------------------------------
+    async def put_policy_document(
+        self, digest: Digest, text: str, *, actor: str, comment: str, expected: int
+    ) -> PolicyDocument:
+        return await self._on.write_through(
+            policy_documents.put, digest, text, actor=actor, comment=comment, expected=expected
+        )
+
+    async def policy_document(self) -> PolicyDocument | None:
+        return await self._on.read(policy_documents.find)
+
+    async def policy_documents(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> tuple[PolicyDocument, ...]:
+        return await self._on.read(policy_documents.page, before=before, limit=limit)
 
     # -- sessions ----------------------------------------------------------------------------
     async def begin_session(self, session: SignedIn) -> None:
