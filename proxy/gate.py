@@ -21,6 +21,7 @@ from models.errors import PratiqueError
 from models.evidence import Layer
 from policies.case import Case
 from policies.evaluate import evaluate
+from policies.modes import Mode, lets_through
 from policies.policy import Policy
 from proxy.policybook import PolicyBook
 from proxy.store.port import GATE, Store
@@ -139,6 +140,17 @@ class Gate:
         if decision.action is not Action.SERVE:
             return decision
         return self._contradiction(project, decision, as_of) or decision
+
+    def lets_through(self, decision: Decision, groups: tuple[str, ...] = ()) -> bool:
+        """Whether bytes may leave to a client of these groups: a decision acts where policy enforces it."""
+        if decision.action is Action.SERVE:
+            return True
+        policy = self._policy()
+        return lets_through(decision, policy.mode_of(groups), unseen=policy.observe_unseen)
+
+    def marks(self, groups: tuple[str, ...] = ()) -> bool:
+        """Whether pages tell a client of these groups what would be refused: not while it is observed."""
+        return self._policy().mode_of(groups) is not Mode.OBSERVE
 
     async def view(
         self,

@@ -166,6 +166,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
+        await policy.follow(store)
         # A graph of its own: what leases may not have is what a graph must not overlook.
         grower = Resolver(index, fetcher)
         stack.callback(grower.close)
@@ -376,8 +377,11 @@ async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), POLICY_LOOK_S)
-        if rooms.policy.reload():
-            rooms.desk.nudge()
+        with suppress(
+            PratiqueError
+        ):  # the store is down, which is said elsewhere: it stays as it is
+            if await rooms.policy.follow(rooms.door.store):
+                rooms.desk.nudge()
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
 from proxy.store.memory_exceptions import MemoryExceptions
 from proxy.store.memory_pages import MemoryPages
+from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
 from proxy.store.port import (
     GATE,
@@ -64,7 +65,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, Store):
+class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.

@@ -28,6 +28,7 @@ from proxy.store.audit_port import AuditPort
 from proxy.store.exceptions_port import ExceptionsPort
 from proxy.store.installed_port import InstalledPort
 from proxy.store.pages_port import PagesPort
+from proxy.store.policy_port import PolicyPort
 
 GATE = "gate"
 """The actor of decisions that the gate concluded by itself, without evidence."""
@@ -234,7 +235,9 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(AccessPort, ExceptionsPort, InstalledPort, AuditPort, PagesPort, Protocol):
+class Store(
+    AccessPort, ExceptionsPort, InstalledPort, AuditPort, PagesPort, PolicyPort, Protocol
+):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:

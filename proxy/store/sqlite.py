@@ -20,6 +20,7 @@ from models.work import Job, Lease, Priority
 from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
 from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting, WorkerSeen
+from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
@@ -52,6 +53,7 @@ from proxy.store.sql import (
     overrides,
     pages,
     policies,
+    policy_documents,
     sessions,
     tokens,
     traffic,
@@ -275,6 +277,22 @@ class SqliteStore(SqliteExceptions, Store):
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         return await self._on.read(tokens.find, kind)
+
+    # -- policies in force -------------------------------------------------------------------
+    async def put_policy_document(
+        self, digest: Digest, text: str, *, actor: str, comment: str, expected: int
+    ) -> PolicyDocument:
+        return await self._on.write_through(
+            policy_documents.put, digest, text, actor=actor, comment=comment, expected=expected
+        )
+
+    async def policy_document(self) -> PolicyDocument | None:
+        return await self._on.read(policy_documents.find)
+
+    async def policy_documents(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> tuple[PolicyDocument, ...]:
+        return await self._on.read(policy_documents.page, before=before, limit=limit)
 
     # -- sessions ----------------------------------------------------------------------------
     async def begin_session(self, session: SignedIn) -> None:
