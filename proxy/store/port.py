@@ -235,9 +235,7 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(
-    AccessPort, ExceptionsPort, InstalledPort, AuditPort, PagesPort, PolicyPort, Protocol
-):
+class Store(AccessPort, ExceptionsPort, InstalledPort, AuditPort, PagesPort, PolicyPort, Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:

@@ -49,6 +49,8 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
         app.router.add_get(path, served(name, frame.guarded(page)))
     for name, path, page in (
         ("review", "/queue/{decision_id}", queue.decide),
+        ("policy_put", "/policy", policy.put),
+        ("policy_restore", "/policy/documents/{number}/restore", policy.restore),
         ("policy_check", "/policy/check", policy.check),
         ("override_add", "/overrides", overrides.add),
         ("override_end", "/overrides/{override_id}/end", overrides.end),

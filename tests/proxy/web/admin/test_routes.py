@@ -53,6 +53,8 @@ PAGES = (*VIEWERS, *REVIEWERS, *ADMINS)
 FORMS = (
     ("/queue/{held}", Role.REVIEWER),
     ("/policy/check", Role.REVIEWER),
+    ("/policy", Role.ADMIN),
+    ("/policy/documents/1/restore", Role.ADMIN),
     ("/overrides", Role.REVIEWER),
     ("/overrides/o-deny/end", Role.REVIEWER),
     ("/audit/verify", Role.VIEWER),
@@ -460,6 +462,28 @@ async def test_policy__a_draft_is_checked_and_changes_nothing(house: House, revi
     assert sound.status == 200
     assert "It would be the policy" in sound.text
     assert house.gate.policy() is before
+
+
+async def test_policy__put_in_force_history_and_back(house: House, admin: Desk) -> None:
+    first, second = 'mode = "enforce"\n', 'mode = "enforce"\nunseen = "fallback"\n'
+    assert (
+        await admin.send("/policy", document=first, comment="the first", expected="0")
+    ).url == "/policy"
+    shown = await admin.send("/policy", document=second, comment="roll out", expected="1")
+    assert "roll out" in shown.text
+    late = await admin.send("/policy", document=first, comment="late", expected="1")
+    assert late.status == 409
+    assert "Nothing has changed" in late.text
+    wrong = await admin.send("/policy", document="mode = 1", comment="x", expected="2")
+    assert wrong.status == 422
+    assert (await admin.send("/policy", document=first, comment="", expected="2")).status == 422
+    assert (await admin.send("/policy/documents/1/restore")).status == 200
+    documents = await house.store.policy_documents()
+    assert [(one.number, one.text, one.actor) for one in documents] == [
+        (3, first, "ada"),
+        (2, second, "ada"),
+        (1, first, "ada"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["review.js", "pratique.000000000000.css", "..%2fbase.html", "x"])
