@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from models.artifact import ArtifactRef, Sha256, version_of
 from models.clock import Clock
 from models.decision import Decision, HoldKind, Override, OverrideAction
-from models.errors import OverrideInvalid, StoreConflict, UpstreamNotFound, ValueInvalid
+from models.errors import NotAllowed, OverrideInvalid, StoreConflict, UpstreamNotFound, ValueInvalid
 from policies.overrides import problems_of, speaking
 from policies.policy import Policy
 from proxy.admin.access import Principal, Role
@@ -50,6 +50,7 @@ async def decide_held(
     decision = await store.decision_by_id(decision_id)
     if decision is None:
         raise UpstreamNotFound("There is no decision of that id.")
+    check_eyes(said.action, policy)
     now = clock()
     await _check_open(store, decision, policy, now)
     # Two at once ask for the same id, and the store keeps one of them.
@@ -95,6 +96,7 @@ async def add_exception(
 ) -> Override:
     """A new override, of any scope. Raises NotAllowed, ValueInvalid, OverrideInvalid."""
     by.require(Role.REVIEWER)
+    check_eyes(action, policy)
     now = clock()
     asked = Override(
         id=secrets.token_hex(4),
@@ -142,6 +144,15 @@ def justification_of(text: str) -> str:
     if len(kept) > JUSTIFICATION_CHARS_MAX:
         raise ValueInvalid(f"A justification has at most {JUSTIFICATION_CHARS_MAX} characters.")
     return kept
+
+
+def check_eyes(action: OverrideAction, policy: Policy) -> None:
+    """Raises NotAllowed for an allow that nobody else asked for, where policy wants two people."""
+    if policy.four_eyes and action is OverrideAction.ALLOW:
+        raise NotAllowed(
+            "Policy wants that one person asks for an exception and another grants it.",
+            next_step="Let whoever needs it ask, and approve the request.",
+        )
 
 
 async def _check_open(

@@ -26,6 +26,8 @@ LINES_SHOWN = 5_000
 """Lines of a document on one page."""
 DOCUMENTS_SHOWN = 20
 """Earlier documents on one page."""
+DOCUMENTS_SEARCHED = 200
+"""Documents, newest first, among which one that no decision rests on yet is looked for."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
@@ -49,7 +51,7 @@ class PolicyPages:
         current = self._frame.policy
         text: str | None = current.text
         if digest != current.digest:
-            text = await self._frame.door.store.policy(Digest(digest))
+            text = await self._kept(Digest(digest))
         if text is None:
             raise UpstreamNotFound("There is no policy of that digest.")
         return self._frame.show(
@@ -61,6 +63,15 @@ class PolicyPages:
             lines=text.splitlines()[:LINES_SHOWN],
             in_force=digest == current.digest,
         )
+
+    async def _kept(self, digest: Digest) -> str | None:
+        """The text of a policy that a decision rests on, or that was put in force here lately."""
+        store = self._frame.door.store
+        text = await store.policy(digest)
+        if text is None:
+            documents = await store.policy_documents(limit=DOCUMENTS_SEARCHED)
+            text = next((one.text for one in documents if one.digest == digest), None)
+        return text
 
     async def check(self, request: web.Request) -> web.StreamResponse:
         """POST /policy/check: all mistakes of a document, or that it has none. Changes nothing."""

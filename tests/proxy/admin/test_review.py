@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -145,6 +146,17 @@ async def test_decide_held__what_policy_or_form_forbids_changes_nothing(
     with pytest.raises(error):
         await decide_held(store, ADA, decision.id, said, policy=POLICY, clock=clock)
     assert await store.overrides() == ()
+
+
+async def test_decide_held__where_policy_wants_four_eyes_nobody_approves_alone(
+    store: MemoryStore, clock: StillClock
+) -> None:
+    two = replace(POLICY, four_eyes=True)
+    decision = await held_file(store)
+    with pytest.raises(NotAllowed, match="another grants it"):
+        await decide_held(store, ADA, decision.id, YES, policy=two, clock=clock)
+    made = await decide_held(store, ADA, decision.id, NO, policy=two, clock=clock)
+    assert await store.overrides() == (made,)
 
 
 async def test_decide_held__only_what_is_held_for_review_now(

@@ -479,6 +479,7 @@ async def test_policy__put_in_force_history_and_back(house: House, admin: Desk) 
     assert (await admin.send("/policy", document=first, comment="", expected="2")).status == 422
     assert (await admin.send("/policy/documents/1/restore")).status == 200
     documents = await house.store.policy_documents()
+    assert (await admin.see(f"/policy/{documents[1].digest}")).status == 200
     assert [(one.number, one.text, one.actor) for one in documents] == [
         (3, first, "ada"),
         (2, second, "ada"),
