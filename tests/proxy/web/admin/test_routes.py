@@ -47,14 +47,17 @@ VIEWERS = (
     "/audit?log=all&before=4",
     "/workers",
 )
+REQUESTERS = ("/v/{held}/request",)
 REVIEWERS = ("/installed/{bytes}",)
 ADMINS = ("/tokens", "/tokens?all=1")
-PAGES = (*VIEWERS, *REVIEWERS, *ADMINS)
+PAGES = (*VIEWERS, *REQUESTERS, *REVIEWERS, *ADMINS)
 FORMS = (
     ("/queue/{held}", Role.REVIEWER),
     ("/policy/check", Role.REVIEWER),
     ("/policy", Role.ADMIN),
     ("/policy/documents/1/restore", Role.ADMIN),
+    ("/requests/q1", Role.REQUESTER),
+    ("/v/{held}/request", Role.REQUESTER),
     ("/overrides", Role.REVIEWER),
     ("/overrides/o-deny/end", Role.REVIEWER),
     ("/audit/verify", Role.VIEWER),
@@ -158,7 +161,7 @@ async def test_page__a_stranger_is_sent_to_sign_in(house: House, made: Made, pat
     async with at_desk(house, None) as stranger:
         shown = await stranger.see(path_of(pattern, made))
         assert made["evidence"].id not in shown.text
-        if pattern.startswith("/v/"):
+        if pattern.startswith("/v/{evidence}"):
             assert shown.status == 401  # a developer's client may give an installer's token there
         else:
             assert shown.url == "/login"
@@ -166,7 +169,7 @@ async def test_page__a_stranger_is_sent_to_sign_in(house: House, made: Made, pat
 
 @pytest.mark.parametrize(
     ("role", "patterns"),
-    [(Role.VIEWER, (*REVIEWERS, *ADMINS)), (Role.REVIEWER, ADMINS)],
+    [(Role.VIEWER, (*REQUESTERS, *REVIEWERS, *ADMINS)), (Role.REVIEWER, ADMINS)],
 )
 async def test_page__needs_its_role(
     house: House, made: Made, role: Role, patterns: tuple[str, ...]
@@ -344,6 +347,37 @@ async def test_review__a_wrong_form_is_422_and_changes_nothing(
     shown = await reviewer.send(f"/queue/{made['held'].id}", **fields)
     assert shown.status == 422
     assert await house.store.overrides() == before
+
+
+async def test_request__asked_for_by_one_and_granted_by_another(
+    house: House, reviewer: Desk, made: Made
+) -> None:
+    held_id = made["second"].id
+    async with at_desk(house, Role.REQUESTER, "dora") as dora:
+        assert f'href="/v/{held_id}/request"' in (await dora.see(f"/v/{held_id}")).text
+        shown = await dora.send(
+            f"/v/{held_id}/request", scope="file", days="30", justification="build is red"
+        )
+        assert shown.url.startswith("/requests/")
+        again = {"scope": "file", "days": "30", "justification": "build is red"}
+        assert (await dora.send(f"/v/{held_id}/request", **again)).status == 409
+        assert (await dora.send(shown.url, action="approve", answer="me")).status == 403
+        assert "build is red" in (await reviewer.see("/requests")).text
+        granted = await reviewer.send(shown.url, action="approve", answer="fine")
+        assert "approved" in granted.text
+        late = await reviewer.send(shown.url, action="refuse", answer="no")
+        assert late.status == 409
+        assert (await dora.send("/requests/q1", action="withdraw")).status == 200
+    override = (await house.store.overrides())[-1]
+    assert (override.actor, override.bound) == ("ada", (made["second"].ref.sha256,))
+    assert "asked for by dora" in override.justification
+
+
+async def test_request__a_refusal_says_why(reviewer: Desk, made: Made) -> None:  # noqa: ARG001 - furnished
+    assert (await reviewer.send("/requests/q1", action="refuse", answer="")).status == 422
+    shown = await reviewer.send("/requests/q1", action="refuse", answer="use parcels 2.0")
+    assert "refused" in shown.text
+    assert "use parcels 2.0" in shown.text
 
 
 async def test_overrides__add_and_end(house: House, reviewer: Desk, made: Made) -> None:
