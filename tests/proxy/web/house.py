@@ -26,6 +26,7 @@ from models.errors import (
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from proxy.admin.events import Event
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
@@ -155,9 +156,11 @@ class HouseStore(MemoryStore):
         self._answer()
         return await super().changes_since(generation)
 
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         self._answer()
-        await super().put_decision(decision, actor=actor)
+        await super().put_decision(decision, actor=actor, telling=telling)
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         self._answer()
