@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -197,7 +197,10 @@ class MemoryTelling(TellingPort, WatchPort):
             self._watches[ref] = replace(self._watches[ref], queued_at=at)
 
     async def want_watched(self, project: NormalizedName) -> int:
-        return self._want(lambda ref: ref.project == project)
+        found = [ref for ref in self._watches if ref.project == project]
+        for ref in found:
+            self._watches[ref] = replace(self._watches[ref], wanted=True, queued_at=None)
+        return len(found)
 
     def _follow_decision(self, decision: Decision, before: Action | None) -> None:
         ref, now = decision.ref, self._clock()
@@ -208,24 +211,15 @@ class MemoryTelling(TellingPort, WatchPort):
         else:
             self._watches.pop(ref, None)
         if casts_doubt(decision, before):
-            self._want(
-                lambda other: (
-                    (other.index, other.project) == (ref.index, ref.project)
-                    and (other.sha256, other.filename) != (ref.sha256, ref.filename)
-                )
-            )
+            for other, one in tuple(self._watches.items()):
+                if (other.index, other.project) == (ref.index, ref.project) and other != ref:
+                    self._watches[other] = replace(one, wanted=True)
 
     def _was_analysed(self, ref: ArtifactRef, now: datetime) -> None:
         if ref in self._watches:
             self._watches[ref] = replace(self._watches[ref], analysed_at=now, wanted=False)
 
     # -- within ------------------------------------------------------------------------------
-    def _want(self, which: Callable[[ArtifactRef], bool]) -> int:
-        found = [ref for ref in self._watches if which(ref)]
-        for ref in found:
-            self._watches[ref] = replace(self._watches[ref], wanted=True)
-        return len(found)
-
     def _due(self, now: datetime) -> list[Delivery]:
         return [d for d in self._deliveries.values() if d.next_at is not None and d.next_at <= now]
 

@@ -67,4 +67,7 @@ class WatchPort(Protocol):
         """Note that a file was queued."""
 
     async def want_watched(self, project: NormalizedName) -> int:
-        """Have a project's watched files looked at as soon as there is room; how many there are."""
+        """Have a project's watched files looked at as soon as there is room; how many there are.
+
+        It counts, too, for those that were queued a moment ago.
+        """

@@ -31,7 +31,7 @@ UPDATE watches SET wanted = 1
 WHERE index_name = :index_name AND project = :project
   AND NOT (sha256 = :sha256 AND filename = :filename)
 """
-WANT = "UPDATE watches SET wanted = 1 WHERE project = :project"
+WANT = "UPDATE watches SET wanted = 1, queued_at = NULL WHERE project = :project"
 LIST = """
 SELECT * FROM watches WHERE :project = '' OR project = :project
 ORDER BY wanted DESC, analysed_at, project, filename, sha256 LIMIT :limit
