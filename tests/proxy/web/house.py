@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -202,6 +202,8 @@ class House:
     client_secret: str = ""
     worker_secret: str = ""
     nudges: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    """Names of workers that asked for something."""
     known: dict[ArtifactRef, Decision] = field(default_factory=dict)
     """What advisories settle before anything is fetched."""
     session: ClientSession = field(init=False)
@@ -275,13 +277,20 @@ def path_of(ref: ArtifactRef) -> str:
 
 
 @asynccontextmanager
-async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
+async def open_house(
+    root: Path,
+    *,
+    checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
+    digests: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback."""
     clock = StillClock()
     store = HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
     upstream = Upstream(folder)
     nudges: list[str] = []
+    heard: list[str] = []
     gate = Gate(
         store=store,
         policy=lambda: POLICY,
@@ -331,6 +340,9 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         clock=clock,
         plan=lambda: PLAN,
         nudge=lambda: nudges.append("door"),
+        checks=checks or {},
+        digests=lambda: digests or {},
+        heard=heard.append,
     )
     house = House(
         clock=clock,
@@ -345,6 +357,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         client_secret=client_secret,
         worker_secret=worker_secret,
         nudges=nudges,
+        heard=heard,
         known=known,
     )
     house.app = make_app(door)
