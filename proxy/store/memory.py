@@ -71,8 +71,8 @@ class MemoryStore(MemoryTelling, Store):
     """
 
     def __init__(self, *, clock: Clock, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
+        super().__init__()
         self._clock = clock
-        self.begin_telling()
         self._queue = MemoryQueue(open_jobs_max=open_jobs_max)
         self._history: list[Decision] = []
         self._current: dict[ArtifactRef, int] = {}

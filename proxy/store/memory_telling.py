@@ -40,13 +40,13 @@ from proxy.store.watch_port import Watched, WatchPort, casts_doubt, is_watched
 
 
 class MemoryTelling(TellingPort, WatchPort):
-    """Methods of `MemoryStore`; whoever makes one calls `begin_telling` first."""
+    """Methods of `MemoryStore`."""
 
     _clock: Clock
     _queue: MemoryQueue
 
-    def begin_telling(self) -> None:
-        """Nothing is there yet."""
+    def __init__(self) -> None:
+        super().__init__()
         self._webhooks: dict[str, Webhook] = {}
         self._deliveries: dict[int, Delivery] = {}
         self._delivery_numbers = 0

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 
 from models.errors import NotAuthorised, PratiqueError
+from proxy.admin.access import Principal, Role
 from proxy.store.port import Feed
 from proxy.store.telling_port import Figures
 from proxy.web.door import Door
@@ -17,35 +18,43 @@ FORWARDED = (hdrs.FORWARDED, hdrs.X_FORWARDED_FOR, hdrs.VIA, "X-Real-IP")
 """Headers by which a reverse proxy says that it asks for somebody else."""
 ACCEPT_CHARS_MAX = 1_000
 
-Viewer = Callable[[web.Request], Awaitable[object]]
-"""Raises NotAuthorised or NotAllowed unless a viewer asks."""
+PrincipalOf = Callable[[web.Request], Awaitable[Principal | None]]
+"""Who asks; None where nobody is known."""
 
 
-async def no_viewers(_: web.Request) -> object:
-    """Nobody is known by a role."""
-    raise NotAuthorised(
-        "Metrics are open to this machine alone.",
-        next_step="Ask from 127.0.0.1, or start `pratique serve` with --metrics-public.",
-    )
+async def nobody(_: web.Request) -> Principal | None:
+    """No request is anybody's."""
+    return None
 
 
 class MetricsPage:
     """Handler of `/metrics`."""
 
-    def __init__(self, door: Door, health: Health, *, viewer: Viewer = no_viewers) -> None:
+    def __init__(self, door: Door, health: Health, *, principal_of: PrincipalOf = nobody) -> None:
         self._door = door
         self._health = health
-        self._viewer = viewer
+        self._principal_of = principal_of
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /metrics."""
-        if not (self._door.settings.metrics_public or from_this_machine(request)):
-            await self._viewer(request)
+        await self._check(request)
         await self._set()
         accept = request.headers.get(hdrs.ACCEPT, "")[:ACCEPT_CHARS_MAX]
         body, content_type = self._door.metrics.exposition(accept)
         headers = {hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "no-store"}
         return web.Response(body=body, headers=headers)
+
+    async def _check(self, request: web.Request) -> None:
+        """Raises NotAuthorised or NotAllowed."""
+        if self._door.settings.metrics_public or from_this_machine(request):
+            return
+        known = await self._principal_of(request)
+        if known is None:
+            raise NotAuthorised(
+                "Metrics are open to this machine, and to viewers.",
+                next_step="Give a viewer's token, or start `pratique serve` with --metrics-public.",
+            )
+        known.require(Role.VIEWER)
 
     async def _set(self) -> None:
         door, metrics = self._door, self._door.metrics

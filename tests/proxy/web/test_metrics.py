@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from models.errors import NotAllowed
-from proxy.admin.access import Role
+from models.errors import NotAllowed, NotAuthorised
+from proxy.admin.access import Principal, Role
 from proxy.web.health import Health
 from proxy.web.metrics import MetricsPage, from_this_machine
 from tests.proxy.web.decided import served
@@ -104,16 +104,18 @@ async def test_metrics__to_everybody_where_the_operator_says_so(tmp_path: Path) 
 
 
 async def test_metrics__to_viewers_from_anywhere(house: House) -> None:
-    async def viewer(request: web.Request) -> object:
-        if "Authorization" not in request.headers:
-            raise NotAllowed(f"This needs the role {Role.VIEWER.value}.")
-        return None
+    async def principal_of(request: web.Request) -> Principal | None:
+        role = request.headers.get("X-Role")
+        return Principal(name="somebody", role=Role(role)) if role else None
 
-    page = MetricsPage(house.door, Health(house.door, alive=lambda: True), viewer=viewer)
-    request = _request({"X-Forwarded-For": "203.0.113.9", "Authorization": "Bearer x"})
-    assert (await page.page(request)).status == 200
+    health = Health(house.door, alive=lambda: True)
+    page = MetricsPage(house.door, health, principal_of=principal_of)
+    far = {"X-Forwarded-For": "203.0.113.9"}
+    assert (await page.page(_request(far | {"X-Role": "viewer"}))).status == 200
     with pytest.raises(NotAllowed):
-        await page.page(_request({"X-Forwarded-For": "203.0.113.9"}))
+        await page.page(_request(far | {"X-Role": "installer"}))
+    with pytest.raises(NotAuthorised):
+        await page.page(_request(far))
 
 
 def test_from_this_machine__by_the_address_of_the_connection() -> None:
