@@ -233,4 +233,5 @@ class MemoryTelling(TellingPort, WatchPort):
 
 
 def _order(one: Watched) -> tuple[object, ...]:
-    return (not one.wanted, one.analysed_at, one.ref.project, one.ref.filename, one.ref.sha256)
+    ref = one.ref
+    return (not one.wanted, one.analysed_at, ref.index, ref.project, ref.sha256, ref.filename)

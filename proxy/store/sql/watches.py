@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from packaging.utils import NormalizedName
 
@@ -32,16 +33,22 @@ WHERE index_name = :index_name AND project = :project
   AND NOT (sha256 = :sha256 AND filename = :filename)
 """
 WANT = "UPDATE watches SET wanted = 1, queued_at = NULL WHERE project = :project"
-LIST = """
-SELECT * FROM watches WHERE :project = '' OR project = :project
-ORDER BY wanted DESC, analysed_at, project, filename, sha256 LIMIT :limit
-"""
-DUE = """
-SELECT * FROM watches
-WHERE (wanted = 1 OR analysed_at <= :analysed_before)
-  AND (queued_at IS NULL OR queued_at <= :queued_before)
-ORDER BY wanted DESC, analysed_at, project, filename, sha256 LIMIT :limit
-"""
+# In the order of the indexes by analysis, which end in the primary key: nothing is sorted.
+IN_ORDER = "ORDER BY analysed_at, index_name, project, sha256, filename LIMIT :limit"
+OF_PROJECT = f"""
+SELECT * FROM watches WHERE project = :project
+ORDER BY wanted DESC, {IN_ORDER.removeprefix("ORDER BY ")}
+"""  # noqa: S608 - constants of ours
+WANTED = f"SELECT * FROM watches WHERE wanted = 1 {IN_ORDER}"  # noqa: S608 - as above
+OTHERS = f"SELECT * FROM watches WHERE wanted = 0 {IN_ORDER}"  # noqa: S608 - as above
+NOT_JUST_QUEUED = "(queued_at IS NULL OR queued_at <= :queued_before)"
+WANTED_DUE = f"""
+SELECT * FROM watches WHERE wanted = 1 AND {NOT_JUST_QUEUED} {IN_ORDER}
+"""  # noqa: S608 - as above
+OTHERS_DUE = f"""
+SELECT * FROM watches WHERE wanted = 0 AND analysed_at <= :analysed_before AND {NOT_JUST_QUEUED}
+{IN_ORDER}
+"""  # noqa: S608 - as above
 QUEUED_SINCE = "SELECT count(*) AS count FROM watches WHERE queued_at > :moment"
 
 
@@ -63,23 +70,22 @@ def analysed(session: Session, ref: ArtifactRef, *, now: datetime) -> None:
 
 def find(session: Session, *, project: str, limit: int) -> tuple[Watched, ...]:
     """Files on the list."""
-    rows = session.rows(LIST, {"project": project, "limit": row_limit(limit)})
-    return tuple(_watched_of(row) for row in rows)
+    params = {"project": project, "limit": row_limit(limit)}
+    if project:
+        return tuple(_watched_of(row) for row in session.rows(OF_PROJECT, params))
+    return _first(session, (WANTED, OTHERS), params)
 
 
 def due(
     session: Session, *, analysed_before: datetime, queued_before: datetime, limit: int
 ) -> tuple[Watched, ...]:
     """Files whose time has come."""
-    rows = session.rows(
-        DUE,
-        {
-            "analysed_before": micros(analysed_before),
-            "queued_before": micros(queued_before),
-            "limit": row_limit(limit),
-        },
-    )
-    return tuple(_watched_of(row) for row in rows)
+    params = {
+        "analysed_before": micros(analysed_before),
+        "queued_before": micros(queued_before),
+        "limit": row_limit(limit),
+    }
+    return _first(session, (WANTED_DUE, OTHERS_DUE), params)
 
 
 def queued_since(session: Session, moment_: datetime) -> int:
@@ -95,6 +101,17 @@ def queued(session: Session, ref: ArtifactRef, *, at: datetime) -> None:
 def want(session: Session, project: NormalizedName) -> int:
     """Have a project's files looked at as soon as there is room."""
     return session.run(WANT, {"project": project}).rowcount
+
+
+def _first(
+    session: Session, queries: tuple[str, ...], params: dict[str, Any]
+) -> tuple[Watched, ...]:
+    """The rows of several queries, one after the other, `limit` in all."""
+    found: list[Watched] = []
+    for sql in queries:
+        left = params["limit"] - len(found)
+        found += (_watched_of(row) for row in session.rows(sql, params | {"limit": left}))
+    return tuple(found)
 
 
 def _watched_of(row: Row) -> Watched:

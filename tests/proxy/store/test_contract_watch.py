@@ -121,7 +121,7 @@ async def test_due__not_again_while_it_was_queued_a_moment_ago(
     assert await store.watches_queued_since(clock() - timedelta(seconds=1)) == 1
     assert await store.watches_queued_since(clock()) == 0
     clock.advance(3600)
-    assert await due(store, clock) == [DEMO, OTHER]
+    assert set(await due(store, clock)) == {DEMO, OTHER}
 
 
 async def test_want__is_due_at_once_and_first(store: Store, clock: FakeClock) -> None:
@@ -168,6 +168,6 @@ async def test_want__not_for_less(decision: Decision, store: Store, clock: FakeC
 async def test_watched__is_bounded_and_by_project(store: Store) -> None:
     for ref in (DEMO, NEXT, OTHER):
         await store.put_decision(monitored(ref))
-    assert await listed(store, "demo") == [DEMO, NEXT]
+    assert set(await listed(store, "demo")) == {DEMO, NEXT}
     assert len(await store.watched(limit=2)) == 2
     assert len(await store.watches_due(analysed_before=START, queued_before=START, limit=1)) == 1
