@@ -76,6 +76,8 @@ class ModuleLine(msgspec.Struct, tag="module", tag_field="kind"):
     name: str
     ok: bool
     error: str = ""
+    missing: str = ""
+    """The module that was not found, as the exception names it."""
 
 
 class InstallLine(msgspec.Struct, tag="install", tag_field="kind"):
@@ -227,6 +229,13 @@ class RunnerWord:
         """What kinds of exception top-level modules raised, sorted."""
         failed = [line for line in self.top_level if not line.ok]
         return tuple(sorted({line.error for line in failed if line.name not in self.libraries}))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Top-level names, sorted, for want of which top-level modules failed; the package says so."""
+        own = {line.name for line in self.top_level}
+        names = {line.missing.partition(".")[0] for line in self.top_level if not line.ok}
+        return tuple(sorted(name for name in names - own if name.isascii() and name.isidentifier()))
 
     @property
     def imported(self) -> frozenset[str]:

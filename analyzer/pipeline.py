@@ -93,7 +93,7 @@ async def analyse(
         if runnable:
             async with AsyncExitStack() as opened:
                 if await gather_requirements(job, opened):
-                    await watch(job)
+                    await watch(job, opened)
     return await asyncio.to_thread(_post, job, worker_name)
 
 

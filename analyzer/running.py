@@ -1,4 +1,4 @@
-"""The traced runs of one analysis: once, once more where it was cut short, and the dependencies alone."""
+"""The traced runs of one analysis: once, again where it was cut short, and the dependencies alone."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from dataclasses import replace
 import structlog
 
 from analyzer import memfd
+from analyzer.companions import gather_companions
 from analyzer.completeness import RETRIED
 from analyzer.inventory import ReaderReport
-from analyzer.job import RUN_MS_MIN, Job
+from analyzer.job import RUN_MS_MIN, Job, Opened
 from analyzer.lineage import DEPENDENCIES
 from analyzer.sandbox.protocol import SCRIPTS_MAX, InputFile, RunRequest
 from analyzer.watching import Watched, dependency_modules, same_act, understand
 from models.artifact import Sha256
 from models.canonical import digest_of_bytes
-from models.evidence import Finding
+from models.evidence import Finding, Shortfall
 from models.phase import Phase
 
 FIRST_RUN_PERCENT = {"wheel": 50, "sdist": 75}
 """Of what is left of the analysis' time. A wheel leaves room for a second run; builds are slow."""
+RUNS_MAX = 3
+"""Runs of the artifact in one analysis: two rounds of companions, or one repetition and one round."""
 ALONE = (Phase.INSTALL, Phase.START, Phase.IMPORT, Phase.WAIT)
 """Phases in which dependencies are watched alone; in P4 nothing of theirs is called by itself."""
 DEPENDENCY_MODULES_MAX = 40
@@ -36,26 +39,35 @@ _SCRIPT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")
 log = structlog.get_logger()
 
 
-async def watch(job: Job) -> None:
-    """Run, and where something in the package's reach cut the run short, run once more."""
+async def watch(job: Job, opened: Opened) -> None:
+    """Run, and again where a further run may see more than the last one did."""
     budget = job.left_ms() * FIRST_RUN_PERCENT[job.kind] // 100
-    first = await _run(job, max(RUN_MS_MIN, budget))
-    last = first
-    enough = job.left_ms() >= max(RUN_MS_MIN, first.result.wall_ms)
-    if RETRIED.intersection(first.shortfalls) and enough:
-        log.info("run_repeated", filename=job.ref.filename, shortfalls=first.shortfalls)
-        last = await _run(job, job.left_ms())
-    kept = last if len(last.shortfalls) <= len(first.shortfalls) else first
-    # What either run saw, happened: a payload that acts once must not hide in the other one.
+    runs = [await _run(job, max(RUN_MS_MIN, budget))]
+    while len(runs) < RUNS_MAX and await _worth_another(job, opened, runs):
+        log.info("run_repeated", filename=job.ref.filename, shortfalls=runs[-1].shortfalls)
+        runs.append(await _run(job, job.left_ms()))
+    # The last one of the most complete.
+    kept = min(reversed(runs), key=lambda run: len(run.shortfalls))
+    # What any run saw, happened: a payload that acts once must not hide in another one.
     findings = list(kept.findings)
-    for found in (*first.findings, *last.findings):
+    for found in (found for run in runs for found in run.findings):
         if not any(same_act(found, other) for other in findings):
             findings.append(found)
-    other = () if last is first else (first if kept is last else last).events
-    watched = replace(kept, findings=tuple(findings), before=other)
+    others = tuple(event for run in runs if run is not kept for event in run.events)
+    watched = replace(kept, findings=tuple(findings), before=others)
     if watched.notable:
         watched = await _without_dependencies(job, watched)
     job.watched = watched
+
+
+async def _worth_another(job: Job, opened: Opened, runs: Sequence[Watched]) -> bool:
+    """Whether a further run may see more than the last one did."""
+    last = runs[-1]
+    if job.left_ms() < max(RUN_MS_MIN, last.result.wall_ms):
+        return False
+    if Shortfall.NOTHING_IMPORTABLE in last.shortfalls:
+        return await gather_companions(job, opened, last.runner.missing)
+    return len(runs) == 1 and bool(RETRIED.intersection(last.shortfalls))
 
 
 async def _run(job: Job, budget_ms: int) -> Watched:

@@ -153,13 +153,16 @@ class PhaseReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedFile:
-    """A file of the resolved set that was mounted beside the artifact; `role` is run or build."""
+    """A file of the resolved set that was mounted beside the artifact.
+
+    `role`: `run` and `build` as it is declared, `companion` for what it imports and does not declare.
+    """
 
     project: Text
     version: Text
     filename: Text
     sha256: Sha256
-    role: Annotated[str, Meta(pattern=r"^(run|build)$")] = "run"
+    role: Annotated[str, Meta(pattern=r"^(run|build|companion)$")] = "run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ def taken_modules(project: NormalizedName, modules: Iterable[str]) -> tuple[Find
         return ()
     found = []
     for module in sorted(set(modules)):
-        owners = _owners(module)
+        owners = owners_of(module)
         if not owners or project in owners:
             continue
         rank = rank_of(canonicalize_name(owners[0]))
@@ -114,7 +114,7 @@ def taken_modules(project: NormalizedName, modules: Iterable[str]) -> tuple[Find
     return tuple(finding for _, finding in sorted(found, key=lambda one: one[0])[:FINDINGS_MAX])
 
 
-def _owners(module: str) -> tuple[str, ...]:
+def owners_of(module: str) -> tuple[str, ...]:
     """The projects that may install `module`, the best known first; none where nobody owns it."""
     if module in OWNERS:
         return OWNERS[module]

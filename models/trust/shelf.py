@@ -16,8 +16,9 @@ from models.trust.scorer import Scorer
 RULES_NAME = "rules"
 DEFAULT_NAME = "default"
 """What a policy that names no scorer asks for."""
-DEFAULT_SCORER = RULES_NAME
-"""What `default` means in this version: the rules, until another is shown to decide better."""
+DEFAULT_SCORER = "trust-1"
+"""What `default` means in this version: of all that were evaluated, what decides best
+(docs/trust/report.html, "What each would decide"). Its score is never above that of the rules."""
 ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 """The models that ship with Pratique."""
 
@@ -32,8 +33,16 @@ class Scorers(Protocol):
 class Shelf:
     """A folder of artefacts. Each is read and checked once, and kept."""
 
-    def __init__(self, folder: Path = ARTEFACTS, *, columns: Columns | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path = ARTEFACTS,
+        *,
+        columns: Columns | None = None,
+        default: str = DEFAULT_SCORER,
+    ) -> None:
+        """`default`: the name that `default` stands for here."""
         self._folder = folder
+        self._default = default
         self._columns = columns
         self._scorers: dict[str, Scorer] = {}
         self._digests: dict[str, Digest] = {}
@@ -71,7 +80,7 @@ class Shelf:
                 f"There is no scorer called {name[:60]!r}.",
                 next_step=f"The policy may name one of {', '.join(self.names())}.",
             )
-        return DEFAULT_SCORER if name == DEFAULT_NAME else name
+        return self._default if name == DEFAULT_NAME else name
 
 
 SHIPPED = Shelf()

@@ -21,6 +21,8 @@ from models.clock import Clock, utc_now
 from models.decision import Action, Decision, HoldKind
 from models.errors import PratiqueError
 from models.evidence import Layer
+from proxy.admin.access import Role
+from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
@@ -46,7 +48,7 @@ from proxy.simple.page import ProjectPage
 from proxy.sources.composition import Means, advisories_of, sources_of
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
-from proxy.supervisor import ChildConfig, decode_config
+from proxy.supervisor import SAY, ChildConfig, decode_config
 from proxy.telling.delivering import Deliverer
 from proxy.telling.metrics import Metrics
 from proxy.telling.outbox import Outbox
@@ -279,6 +281,12 @@ async def _rooms(
     )
     bells.append(desk.nudge)
     feeds = _feeds(settings, store, clock, teller)
+    first_admin = FirstAdmin(store, clock=clock)
+    if await first_admin.wanted():
+        _say(
+            f"There is no admin yet. Within {SETUP_MINUTES} minutes, open "
+            f"{settings.origin}/setup?key={first_admin.key}"
+        )
     door = Door(
         settings=_door_settings(settings, token_required=token_required),
         store=store,
@@ -295,6 +303,7 @@ async def _rooms(
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
+        first_admin=first_admin,
         plan=lambda: policy.current().plan,
         nudge=nudge,
         checks={
@@ -325,6 +334,12 @@ async def _rooms(
         deliverer=deliverer,
         app=app,
     )
+
+
+def _say(text: str) -> None:
+    """A line for whoever started the firewall; the supervisor passes it on, and no log has it."""
+    sys.stdout.write(f"{SAY.decode()}{text}\n")
+    sys.stdout.flush()
 
 
 async def _workers(store: Store, teller: Outbox, clock: Clock) -> Workers:
@@ -377,14 +392,17 @@ async def must_have_tokens(settings: Settings, store: Store, *, clock: Clock) ->
     if settings.anonymous:
         return False
     # Expired and revoked ones count: a door that once asked for tokens does not open by itself.
+    # Those of people do not, while the index is this machine's own: the first admin's token must
+    # not take the index from everybody else here.
     known = await store.tokens(kind=TokenKind.CLIENT)
+    installers = [token for token in known if token.role is Role.INSTALLER]
     now = clock()
     if not any(token.active(now) for token in known) and not settings.listen.loopback:
         raise PratiqueError(
             f"{settings.listen.host} can be reached by others, and there is no client token.",
             next_step="Add one with `pratique token add client NAME --actor YOU`, or say --anonymous.",
         )
-    return bool(known)
+    return bool(installers) or (bool(known) and not settings.listen.loopback)
 
 
 async def _own_worker_token(store: Store, secret: str, *, clock: Clock) -> None:

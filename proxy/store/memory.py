@@ -39,6 +39,7 @@ from proxy.store.checks import (
 )
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
+from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
 from proxy.store.memory_queue import MemoryQueue
 from proxy.store.memory_telling import MemoryTelling
@@ -63,7 +64,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(MemoryTelling, Store):
+class MemoryStore(MemoryAccess, MemoryTelling, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.

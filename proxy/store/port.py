@@ -22,7 +22,9 @@ from models.decision import Decision, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.access import Role
 from proxy.admin.events import Event
+from proxy.store.access_port import AccessPort
 from proxy.store.telling_port import TellingPort
 from proxy.store.watch_port import WatchPort
 
@@ -49,6 +51,10 @@ class Token:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    role: Role = Role.INSTALLER
+    """Of a client's token; a worker's opens the worker API and nothing else."""
+    groups: tuple[str, ...] = ()
+    """Groups of clients that it belongs to, sorted."""
 
     def active(self, as_of: datetime) -> bool:
         """Whether it opens anything at `as_of`."""
@@ -225,7 +231,7 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(TellingPort, WatchPort, Protocol):
+class Store(AccessPort, TellingPort, WatchPort, Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.admin.events import Event
+from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
 from proxy.store.port import (
     AdvisoryChange,
@@ -50,6 +51,7 @@ from proxy.store.sql import (
     memory,
     overrides,
     policies,
+    sessions,
     tokens,
     traffic,
     workers,
@@ -274,6 +276,16 @@ class SqliteStore(SqliteTelling, Store):
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         return await self._on.read(tokens.find, kind)
+
+    # -- sessions ----------------------------------------------------------------------------
+    async def begin_session(self, session: SignedIn) -> None:
+        await self._on.write(sessions.begin, session)
+
+    async def session(self, hash_: str, *, as_of: datetime) -> SignedIn | None:
+        return await self._on.read(sessions.find, hash_, as_of=as_of)
+
+    async def end_session(self, hash_: str) -> None:
+        await self._on.write(sessions.end, hash_)
 
     # -- what happened -----------------------------------------------------------------------
     async def record_fetches(self, fetches: Sequence[Fetch]) -> None:

@@ -23,6 +23,7 @@ from proxy.web.pages import Pages
 from proxy.web.people import People
 from proxy.web.problems import Surface
 from proxy.web.served import FACTS, METRICS, PATH_CHARS_MAX, Handler, served
+from proxy.web.session import Visitors
 from proxy.web.verdict import Verdicts
 from proxy.web.waiting import Waiting
 from proxy.web.worker_api import EVIDENCE_BODY_BYTES_MAX, Bell, WorkerApi
@@ -59,6 +60,7 @@ class Tasks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+VISITORS: web.AppKey[Visitors] = web.AppKey("visitors", Visitors)
 TASKS: web.AppKey[Tasks] = web.AppKey("tasks", Tasks)
 """The composition root ends the process where one of them dies."""
 
@@ -73,6 +75,17 @@ def make_app(door: Door) -> web.Application:
     delivery = Delivery(door.settings)
     intake = Intake(door, ring=bell.ring)
     people = People()
+    visitors = Visitors(
+        door.store,
+        door.clients,
+        clients,
+        people,
+        public_url=door.settings.public_url,
+        open_to_read=not door.settings.token_required,
+        first_admin=door.first_admin,
+        clock=door.clock,
+    )
+    app[VISITORS] = visitors
     health = Health(door, alive=tasks.alive)
     worker_api = WorkerApi(door, workers, delivery, bell)
     callers = (clients, workers)
@@ -88,13 +101,19 @@ def make_app(door: Door) -> web.Application:
     pages = Pages(door, clients, metadata)
     _get(app, "healthz", "/healthz", health.healthz)
     _get(app, "readyz", "/readyz", health.readyz)
-    _get(app, "metrics", "/metrics", MetricsPage(door, health).page)
+    _get(
+        app,
+        "metrics",
+        "/metrics",
+        MetricsPage(door, health, principal_of=visitors.principal_of).page,
+    )
     _get(app, "simple_root", "/simple", pages.root_without_slash)
     _get(app, "project", "/simple/{project}/", pages.project)  # first, for it is asked for most
     _get(app, "projects", "/simple/", pages.projects)
     _get(app, "project_slash", "/simple/{project}", pages.project_without_slash)
     _get(app, "file", "/files/{index}/{project}/{sha256}/{filename}", files.file)
     _add_people(app, Home(door, clients, people, health), Verdicts(door, clients, people), people)
+    _add_visitors(app, visitors)
     _add_worker_api(app, worker_api)
     app.router.add_route("*", "/{rest:.*}", served("none", nothing_here))
 
@@ -137,6 +156,17 @@ def _add_people(app: web.Application, home: Home, verdicts: Verdicts, people: Pe
     _get(app, "verdict", "/v/{decision_id}", verdicts.page)
     _get(app, "graph", "/v/{decision_id}/graph.svg", verdicts.graph)
     _get(app, "static", f"/static/{people.css_name}", people.css)
+
+
+def _add_visitors(app: web.Application, visitors: Visitors) -> None:
+    _get(app, "login", "/login", visitors.login_page)
+    _get(app, "setup", "/setup", visitors.setup_page)
+    for name, path, handler in (
+        ("login", "/login", visitors.login),
+        ("logout", "/logout", visitors.logout),
+        ("setup", "/setup", visitors.setup),
+    ):
+        app.router.add_post(path, served(name, handler))
 
 
 def _add_worker_api(app: web.Application, api: WorkerApi) -> None:

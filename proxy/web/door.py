@@ -13,6 +13,7 @@ from models.artifact import ArtifactRef, IndexName, Sha256
 from models.clock import Clock
 from models.facts import Facts
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import Holds
@@ -125,6 +126,9 @@ class TokensPort(Protocol):
     def check(self, secret: str) -> Token | None:
         """The active token of `secret`."""
 
+    def by_id(self, token_id: str) -> Token | None:
+        """The active token of that id."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorSettings:
@@ -189,6 +193,8 @@ class Door:
     """What analyses do, as the policy in force has it."""
     nudge: Callable[[], None] = lambda: None
     """Rings the desk: something waits for the judge."""
+    first_admin: FirstAdmin | None = None
+    """Makes the first admin's token for whoever started the firewall."""
     checks: Mapping[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)
     """More of what `/readyz` asks, by name (such as `judge`): empty where it is there, else why not."""
     metrics: Metrics = field(default_factory=Metrics)

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 _HERE = Path(__file__).parent
 _CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 

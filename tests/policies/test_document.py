@@ -58,7 +58,7 @@ def test_digest__a_policy_that_names_no_scorer_keeps_the_one_it_had() -> None:
 
 
 def test_parse_policy__the_scorer_is_one_of_the_shelf(tmp_path: Path) -> None:
-    shelf = Shelf(put(tmp_path), columns=COLUMNS)
+    shelf = Shelf(put(tmp_path), columns=COLUMNS, default="rules")
     policy = parse_policy(ENFORCE + 'scorer = "tiny"', source="x", shelf=shelf)
     assert policy.scorer == "tiny"
     assert default().scorer == "default"

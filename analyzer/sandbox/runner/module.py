@@ -33,9 +33,13 @@ THREADS_S = 0.5
 LAST = ("test", "tests", "testing", "conftest", "benchmarks", "examples")
 
 
-def tell(name: str, ok: bool, error: str = "", *, kind: str = "module") -> None:
-    """One line about an import."""
+def tell(
+    name: str, ok: bool, error: str = "", *, kind: str = "module", missing: object = ""
+) -> None:
+    """One line about an import; `missing` is what an import error names, if that is text."""
     ends = f',"error":"{plain(error)}"' if error else ""
+    if kind == "module" and type(missing) is str and missing:
+        ends += f',"missing":"{plain(missing)}"'
     report(f'{{"kind":"{kind}","name":"{plain(name)}","ok":{str(ok).lower()}{ends}}}')
 
 
@@ -43,6 +47,9 @@ def attempt(name: str, *, kind: str = "module") -> bool:
     """Import `name`; report how it went."""
     try:
         __import__(name)
+    except ModuleNotFoundError as error:
+        tell(name, False, type(error).__name__, kind=kind, missing=error.name)
+        return False
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are behaviour too
         tell(name, False, type(error).__name__, kind=kind)
         return False

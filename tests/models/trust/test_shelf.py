@@ -17,7 +17,7 @@ from tests.models.trust.shelved import COLUMNS, NAME, card, put
 
 @pytest.fixture(name="shelf")
 def _shelf(tmp_path: Path) -> Shelf:
-    return Shelf(put(tmp_path), columns=COLUMNS)
+    return Shelf(put(tmp_path), columns=COLUMNS, default="rules")
 
 
 def test_names__are_the_rules_and_every_artefact(shelf: Shelf, tmp_path: Path) -> None:

@@ -59,11 +59,14 @@ def data_dir() -> Path:
 
 
 @pytest.fixture
-def run(data_dir: Path) -> Run:
+def run(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """In this process, which owns the folder: as another one it would become its owner for good."""
     assert data_dir.stat().st_uid == os.geteuid()
+    policy = tmp_path_factory.mktemp("policy") / "policy.toml"
+    policy.write_text('mode = "enforce"\nscorer = "rules"\n')  # as those who filled the store
     environment = {
         **{name: None for name in os.environ if name.startswith("PRATIQUE_")},
+        "PRATIQUE_POLICY": str(policy),
         "COLUMNS": "200",
         "PRATIQUE_DATA_DIR": str(data_dir),
         "PRATIQUE_PUBLIC_URL": "https://pratique.example.test",

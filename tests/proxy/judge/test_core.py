@@ -25,7 +25,7 @@ def request(**changes: object) -> JudgeRequest:
         "id": 7,
         "ref": ref(),
         "as_of": NOW,
-        "policy_toml": 'mode = "enforce"',
+        "policy_toml": 'mode = "enforce"\nscorer = "rules"',
         "facts": facts(),
         "evidence": evidence(),
     }
@@ -70,7 +70,7 @@ def test_judge_case__what_cannot_be_judged_gets_no_decision(changes: dict[str, o
 
 @pytest.mark.parametrize("name", ["rules", "tiny", "default"])
 def test_judge_case__the_policy_chooses_who_scores(tmp_path: Path, name: str) -> None:
-    shelf = Shelf(put(tmp_path), columns=COLUMNS)
+    shelf = Shelf(put(tmp_path), columns=COLUMNS, default="rules")
     reply = judge_case(request(policy_toml=f'mode = "enforce"\nscorer = "{name}"'), shelf=shelf)
     decision = decision_in(reply)
     assert decision.score is not None

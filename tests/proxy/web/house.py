@@ -26,7 +26,9 @@ from models.errors import (
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from proxy.admin.access import Role
 from proxy.admin.events import Event
+from proxy.admin.firstadmin import FirstAdmin
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
@@ -228,6 +230,40 @@ class House:
         for callers in self.app[CALLERS]:
             await callers.refresh()
 
+    async def token(self, name: str, role: Role, **more: Any) -> str:
+        """The secret of a person's token."""
+        secret, token = mint(TokenKind.CLIENT, name, clock=self.clock, role=role, **more)
+        await self.store.add_token(token, actor="test")
+        await self.read_tokens()
+        return secret
+
+    async def post(
+        self, path: str, form: Mapping[str, str], *, cookie: str = "", **headers: str
+    ) -> Answer:
+        """A form, as a browser sends it: no Authorization, and no redirect followed."""
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        if cookie:
+            named["Cookie"] = cookie
+        async with (
+            ClientSession(timeout=_TIMEOUT) as browser,
+            browser.post(
+                self.url + path, data=dict(form), headers=named, allow_redirects=False
+            ) as response,
+        ):
+            return Answer(
+                response.status,
+                response.reason or "",
+                CIMultiDict(response.headers),
+                await response.read(),
+            )
+
+    async def sign_in(self, role: Role, name: str = "someone") -> str:
+        """The cookie of a session of somebody with that role, as a Cookie header has it."""
+        secret = await self.token(name, role)
+        answer = await self.post("/login", {"token": secret})
+        assert answer.status == 303, answer.body
+        return answer.headers["Set-Cookie"].partition(";")[0]
+
     async def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
         """One request as a client with a token, no redirect followed."""
         named = {key.replace("_", "-"): value for key, value in headers.items()}
@@ -338,6 +374,7 @@ async def open_house(
         clients=TokenBook(store, TokenKind.CLIENT, clock),
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
+        first_admin=FirstAdmin(store, clock=clock),
         plan=lambda: PLAN,
         nudge=lambda: nudges.append("door"),
         checks=checks or {},

@@ -10,6 +10,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from models.errors import NotAllowed, NotAuthorised
 from proxy.admin.access import Principal, Role
+from proxy.store.port import TokenKind
+from proxy.tokens import mint
 from proxy.web.health import Health
 from proxy.web.metrics import MetricsPage, from_this_machine
 from tests.proxy.web.decided import served
@@ -95,7 +97,10 @@ async def test_metrics__is_open_to_this_machine_without_a_token(house: House) ->
 async def test_metrics__not_to_whoever_comes_through_a_proxy_on_it(
     header: str, house: House
 ) -> None:
-    assert (await house.get("/metrics", **{header: "203.0.113.9"})).status == 401
+    asked = (
+        f"GET /metrics HTTP/1.1\r\nHost: x\r\n{header}: 203.0.113.9\r\nConnection: close\r\n\r\n"
+    )
+    assert (await house.raw(asked.encode())).startswith(b"HTTP/1.1 401")
 
 
 async def test_metrics__to_everybody_where_the_operator_says_so(tmp_path: Path) -> None:
@@ -138,3 +143,14 @@ async def test_worker_api__is_heard_and_its_analyses_are_counted(house: House) -
     async with house.session.post(f"{house.url}/worker/v1/lease", json={}) as response:
         assert response.status == 401
     assert house.heard == ["box-1"]
+
+
+@pytest.mark.parametrize(("role", "status"), [(Role.VIEWER, 200), (Role.INSTALLER, 403)])
+async def test_metrics__by_a_token_of_a_viewer(role: Role, status: int, house: House) -> None:
+    secret, token = mint(TokenKind.CLIENT, "prometheus", clock=house.clock, role=role)
+    await house.store.add_token(token, actor="test")
+    await house.read_tokens()
+    answer = await house.get(
+        "/metrics", X_Forwarded_For="203.0.113.9", Authorization=f"Bearer {secret}"
+    )
+    assert answer.status == status
