@@ -17,6 +17,7 @@ from models.decision import Decision, HoldKind, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.events import Event
 from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
 from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting, WorkerSeen
@@ -63,9 +64,10 @@ from proxy.store.sql import dependencies as sql_dependencies
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
 from proxy.store.sqlite_exceptions import SqliteExceptions
+from proxy.store.sqlite_telling import SqliteTelling
 
 
-class SqliteStore(SqliteExceptions, Store):
+class SqliteStore(SqliteExceptions, SqliteTelling, Store):
     """`proxy.store.port.Store` on SQLite; that port says what each method does."""
 
     def __init__(self, connection: Connection, *, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
@@ -95,8 +97,10 @@ class SqliteStore(SqliteExceptions, Store):
         await self._on.close()
 
     # -- decisions ---------------------------------------------------------------------------
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
-        await self._on.write(deciding.put, decision, actor=actor)
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
+        await self._on.write(deciding.put, decision, actor=actor, telling=telling)
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
         if len(self._seen) < INDEXES_SEEN_MAX:

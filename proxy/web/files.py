@@ -134,7 +134,9 @@ class Files:
         self, request: web.Request, ref: ArtifactRef, caller: Caller
     ) -> web.StreamResponse:
         async def find() -> Path:
-            return self._door.artifacts.path(ref.sha256) or await self._door.fetcher.ensure(ref)
+            path = self._door.artifacts.path(ref.sha256)
+            self._door.metrics.looked_up("artifacts", hit=path is not None)
+            return path or await self._door.fetcher.ensure(ref)
 
         async def check(status: int) -> web.Response | None:
             decision = self._decide(ref, caller)
