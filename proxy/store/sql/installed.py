@@ -1,4 +1,4 @@
-"""Who has which bytes, out of an index alone; and which files turned for the worse."""
+"""Who has which bytes, as triggers add it up; and which files turned for the worse."""
 
 from __future__ import annotations
 
@@ -16,15 +16,9 @@ from proxy.store.installed_port import Holder, Holders, Worsened
 from proxy.store.sql.connection import Row, Session
 from proxy.store.sql.rows import ref_columns, ref_of, value_of
 
-# One pass over `fetches_by_holder`, in its own order, so that grouping sorts nothing.
 HOLDERS = """
-SELECT *, count(*) OVER () AS holders, sum(fetches) OVER () AS in_all FROM (
-  SELECT sha256, requester, groups, address, count(*) AS fetches,
-    sum(status = 200) AS whole, sum(status = 206) AS parts,
-    min(at) AS first_at, max(at) AS last_at
-  FROM fetches WHERE sha256 IN (SELECT value FROM json_each(:files))
-  GROUP BY sha256, requester, groups, address
-)
+SELECT *, count(*) OVER () AS holders, sum(fetches) OVER () AS in_all FROM holders
+WHERE sha256 IN (SELECT value FROM json_each(:files))
 ORDER BY last_at DESC, sha256, requester, groups, address LIMIT :limit
 """
 REFS_OF = """

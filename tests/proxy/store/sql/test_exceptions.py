@@ -14,9 +14,9 @@ from proxy.store.exceptions_port import OverrideUses
 from proxy.store.sql import audit_log, installed, override_uses, requests
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
-from proxy.store.sql.rows import ref_columns
+from proxy.store.sql.rows import fetch_columns, ref_columns
 from proxy.store.sqlite import SqliteStore
-from tests.proxy.store.values import START, FakeClock, make_decision, make_ref, waiting
+from tests.proxy.store.values import START, FakeClock, make_decision, make_fetch, make_ref, waiting
 
 HOUR = timedelta(hours=1)
 OLD = 7
@@ -28,6 +28,14 @@ INSERT INTO current_decisions (
 INSERT = """
 INSERT INTO decisions (id, digest, recorded_at, schema_version, value)
 VALUES (:id, :digest, :at, :version, :value)
+"""
+FETCHED = """
+INSERT INTO fetches (
+  at, index_name, project, sha256, filename, requester, address, user_agent, status, decision_id
+) VALUES (
+  :at, :index_name, :project, :sha256, :filename, :requester, :address, :user_agent, :status,
+  :decision_id
+)
 """
 SCANS_ALLOWED = ("json_each", "subquery", "(subquery", "CONSTANT", "line")
 PLANS = {
@@ -95,10 +103,37 @@ async def test_query__finds_its_rows_by_an_index(sqlite_store: SqliteStore, sql:
     assert [scan for scan in scans if not scan.split()[1].startswith(SCANS_ALLOWED)] == []
 
 
-@pytest.mark.parametrize("sql", [installed.HOLDERS, override_uses.USES], ids=["holders", "uses"])
-async def test_counting__reads_an_index_and_no_record(sqlite_store: SqliteStore, sql: str) -> None:
-    params = {"files": "[]", "id": "o1", "limit": 1}
+async def test_counting__of_uses_reads_an_index_and_no_record(sqlite_store: SqliteStore) -> None:
     plan = await sqlite_store._on.read(
-        lambda session: session.rows(f"EXPLAIN QUERY PLAN {sql}", params)
+        lambda session: session.rows(
+            f"EXPLAIN QUERY PLAN {override_uses.USES}", {"id": "o1", "limit": 1}
+        )
     )
-    assert any("USING COVERING INDEX fetches_by_" in row["detail"] for row in plan)
+    assert any("USING COVERING INDEX fetches_by_decision" in row["detail"] for row in plan)
+
+
+async def test_holders__follow_records_that_are_let_go(sqlite_store: SqliteStore) -> None:
+    """Retention deletes fetch records; who has none left is not named any more."""
+    ref = make_ref()
+    fetch = make_fetch(ref)
+    whole, part = replace(fetch, requester="ci"), replace(fetch, requester="ci", status=206)
+    await sqlite_store.record_fetches([fetch, whole, part])
+    await sqlite_store._on.write(lambda s: s.run("DELETE FROM fetches WHERE status = 206"))
+    (both, _) = (await sqlite_store.holders([ref.sha256])).rows
+    assert (both.requester, both.fetches, both.whole, both.parts) == ("ci", 1, 1, 0)
+    await sqlite_store._on.write(lambda s: s.run("DELETE FROM fetches WHERE requester = 'ci'"))
+    found = await sqlite_store.holders([ref.sha256])
+    assert ([row.requester for row in found.rows], found.count) == (["laptop"], 1)
+
+
+async def test_open__adds_up_older_fetch_records(path: Path, clock: FakeClock) -> None:
+    ref = make_ref()
+    old = Connection.open(path, clock=clock, migrations=packaged()[:OLD])
+    columns = fetch_columns(make_fetch(ref))
+    await old.write(lambda session: session.run_many(FETCHED, [columns, columns]))
+    await old.close()
+    store = SqliteStore.open(path, clock=clock)
+    await store.record_fetches([make_fetch(ref)])
+    (found,) = (await store.holders([ref.sha256])).rows
+    assert (found.fetches, found.whole, found.groups) == (3, 3, ())
+    await store.close()
