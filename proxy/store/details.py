@@ -50,6 +50,20 @@ def token_detail(token: Token) -> str:
     return _json(told)
 
 
+def verdict_detail(decision: Decision, *, verdict_sha256: str, verifier: str, key: str) -> str:
+    """Which decision left in which bytes, in whose name, and by which key; no key: not signed."""
+    return _json(
+        {
+            "action": decision.action.value,
+            "digest": decision.digest,
+            "id": decision.id,
+            "key": key or None,
+            "verdict_sha256": verdict_sha256,
+            "verifier": verifier,
+        }
+    )
+
+
 def import_detail(outcome: FeedImport) -> str:
     """What reading a feed changed."""
     return _json({"added": outcome.added, "changed": outcome.changed, "removed": outcome.removed})
