@@ -26,6 +26,8 @@ from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
 from proxy.cli.commands.trace import trace
 from proxy.cli.commands.verdict import verdict
+from proxy.cli.commands.watch import watch
+from proxy.cli.commands.webhook import webhook
 from proxy.cli.commands.worker import worker
 
 
@@ -64,6 +66,6 @@ def main() -> None:
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(explain_, rescore_, replay_, drift_, verdict),
-    *(override, token, policy, doctor, config, demo, research),
+    *(override, token, webhook, watch, policy, doctor, config, demo, research),
 ):
     main.add_command(command)

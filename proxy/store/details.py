@@ -64,6 +64,11 @@ def verdict_detail(decision: Decision, *, verdict_sha256: str, verifier: str, ke
     )
 
 
+def policy_detail(digest: Digest, comment: str) -> str:
+    """Which policy was put in force, and why."""
+    return _json({"comment": comment, "digest": digest})
+
+
 def import_detail(outcome: FeedImport) -> str:
     """What reading a feed changed."""
     return _json({"added": outcome.added, "changed": outcome.changed, "removed": outcome.removed})

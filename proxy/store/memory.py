@@ -18,6 +18,7 @@ from models.errors import StoreConflict, StoreError
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.events import Event
 from proxy.store import chain
 from proxy.store.bounds import (
     DEPENDENCIES_MAX,
@@ -40,7 +41,9 @@ from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
 from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
+from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
+from proxy.store.memory_telling import MemoryTelling
 from proxy.store.port import (
     GATE,
     AdvisoryChange,
@@ -62,7 +65,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(MemoryAccess, Store):
+class MemoryStore(MemoryAccess, MemoryPolicy, MemoryTelling, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.
@@ -97,7 +100,9 @@ class MemoryStore(MemoryAccess, Store):
         return
 
     # -- decisions ---------------------------------------------------------------------------
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         detail = decision_detail(
             decision, decision_id=decision.id, digest=digest_of_text(encode(decision))
         )
@@ -111,6 +116,9 @@ class MemoryStore(MemoryAccess, Store):
             self._history.append(decision)
             self._current[decision.ref] = len(self._history) - 1
             self._touch(decision.ref.index, decision.ref.project)
+            self._follow_decision(decision, current.action if current else None)
+            for event in telling:
+                self._tell_now(event)
         self._queue.settle(decision, now=self._clock())
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
@@ -338,9 +346,9 @@ class MemoryStore(MemoryAccess, Store):
         blobs: Sequence[tuple[Digest, bytes]],
         now: datetime,
     ) -> Job:
-        return self._queue.complete(
-            lease_id, worker=worker, evidence=evidence, blobs=blobs, now=now
-        )
+        job = self._queue.complete(lease_id, worker=worker, evidence=evidence, blobs=blobs, now=now)
+        self._was_analysed(job.ref, now)
+        return job
 
     async def fail(self, lease_id: str, *, worker: str, error: str, now: datetime) -> Job:
         return self._queue.fail(lease_id, worker=worker, error=error, now=now)
@@ -485,6 +493,9 @@ class MemoryStore(MemoryAccess, Store):
         self._advisories.let_go(numbers, forget_before)
 
     # -- within ------------------------------------------------------------------------------
+    def _overrides_active(self, now: datetime) -> int:
+        return sum(override.active(now) for override in self._overrides.values())
+
     def _currently(self, ref: ArtifactRef) -> Decision | None:
         place = self._current.get(ref)
         return None if place is None else self._history[place]

@@ -17,6 +17,7 @@ class MemoryAccess(AccessPort):
     _clock: Clock
 
     def __init__(self) -> None:
+        super().__init__()
         self._sessions: dict[str, SignedIn] = {}
 
     async def begin_session(self, session: SignedIn) -> None:

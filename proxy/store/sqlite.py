@@ -17,8 +17,10 @@ from models.decision import Decision, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.events import Event
 from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
+from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
@@ -50,6 +52,7 @@ from proxy.store.sql import (
     memory,
     overrides,
     policies,
+    policy_documents,
     sessions,
     tokens,
     traffic,
@@ -58,9 +61,10 @@ from proxy.store.sql import (
 from proxy.store.sql import dependencies as sql_dependencies
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
+from proxy.store.sqlite_telling import SqliteTelling
 
 
-class SqliteStore(Store):
+class SqliteStore(SqliteTelling, Store):
     """`proxy.store.port.Store` on SQLite; that port says what each method does."""
 
     def __init__(self, connection: Connection, *, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
@@ -90,8 +94,10 @@ class SqliteStore(Store):
         await self._on.close()
 
     # -- decisions ---------------------------------------------------------------------------
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
-        await self._on.write(deciding.put, decision, actor=actor)
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
+        await self._on.write(deciding.put, decision, actor=actor, telling=telling)
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
         if len(self._seen) < INDEXES_SEEN_MAX:
@@ -272,6 +278,22 @@ class SqliteStore(Store):
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         return await self._on.read(tokens.find, kind)
+
+    # -- policies in force -------------------------------------------------------------------
+    async def put_policy_document(
+        self, digest: Digest, text: str, *, actor: str, comment: str, expected: int
+    ) -> PolicyDocument:
+        return await self._on.write_through(
+            policy_documents.put, digest, text, actor=actor, comment=comment, expected=expected
+        )
+
+    async def policy_document(self) -> PolicyDocument | None:
+        return await self._on.read(policy_documents.find)
+
+    async def policy_documents(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> tuple[PolicyDocument, ...]:
+        return await self._on.read(policy_documents.page, before=before, limit=limit)
 
     # -- sessions ----------------------------------------------------------------------------
     async def begin_session(self, session: SignedIn) -> None:

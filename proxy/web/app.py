@@ -18,10 +18,11 @@ from proxy.web.health import Health
 from proxy.web.home import Home
 from proxy.web.intake import Intake
 from proxy.web.metadata import MetadataSource
+from proxy.web.metrics import MetricsPage
 from proxy.web.pages import Pages
 from proxy.web.people import People
 from proxy.web.problems import Surface
-from proxy.web.served import FACTS, PATH_CHARS_MAX, Handler, served
+from proxy.web.served import FACTS, METRICS, PATH_CHARS_MAX, Handler, served
 from proxy.web.session import Visitors
 from proxy.web.verdict import Verdicts
 from proxy.web.waiting import Waiting
@@ -92,6 +93,7 @@ def make_app(door: Door) -> web.Application:
     app[CALLERS] = callers
     app[BELL] = bell
     app[TASKS] = tasks
+    app[METRICS] = door.metrics
     door.gate.listen(door.holds.wake_project)
 
     metadata = MetadataSource(door)
@@ -99,6 +101,12 @@ def make_app(door: Door) -> web.Application:
     pages = Pages(door, clients, metadata)
     _get(app, "healthz", "/healthz", health.healthz)
     _get(app, "readyz", "/readyz", health.readyz)
+    _get(
+        app,
+        "metrics",
+        "/metrics",
+        MetricsPage(door, health, principal_of=visitors.principal_of).page,
+    )
     _get(app, "simple_root", "/simple", pages.root_without_slash)
     _get(app, "project", "/simple/{project}/", pages.project)  # first, for it is asked for most
     _get(app, "projects", "/simple/", pages.projects)

@@ -19,6 +19,7 @@ CHECK_WORDS = {
     "tasks": "background tasks",
     "store": "store",
     "fetch_record": "fetch record",
+    "disk": "disk space",
 }
 
 

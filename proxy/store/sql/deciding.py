@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from models.canonical import Digest
-from models.decision import Decision
+from models.decision import Action, Decision
+from proxy.admin.events import Event
 from proxy.store.codec import digest_of_text, encode, micros, micros_or_none
 from proxy.store.details import decision_detail
 from proxy.store.port import GATE
-from proxy.store.sql import audit, changes, jobs
+from proxy.store.sql import audit, changes, jobs, watches
+from proxy.store.sql import telling as outbox
 from proxy.store.sql.connection import Session
 from proxy.store.sql.rows import ref_columns
 
 CURRENT_DIGEST = """
-SELECT digest FROM current_decisions
+SELECT digest, action FROM current_decisions
 WHERE index_name = :index_name AND project = :project
   AND sha256 = :sha256 AND filename = :filename
 """
@@ -33,8 +36,8 @@ INSERT OR REPLACE INTO current_decisions (
 """
 
 
-def put(session: Session, decision: Decision, *, actor: str) -> None:
-    """Append, make current, audit, raise the generation, end the job."""
+def put(session: Session, decision: Decision, *, actor: str, telling: Sequence[Event] = ()) -> None:
+    """Append, make current, audit, raise the generation, end the job; tell, where it is new."""
     now = session.clock()
     value = encode(decision)
     digest = digest_of_text(value)
@@ -52,6 +55,10 @@ def put(session: Session, decision: Decision, *, actor: str) -> None:
             subject=decision.ref.key,
             detail=decision_detail(decision, decision_id=decision_id, digest=digest),
         )
+        before = Action(current["action"]) if current else None
+        watches.follow(session, decision, before=before, now=now)
+        for event in telling:
+            outbox.tell(session, event)
     jobs.settle(session, decision, now=now)
 
 
