@@ -316,12 +316,14 @@ async def test_extend__keeps_the_scope_and_the_files(
         )
 
 
-async def test_extend__wants_what_a_new_one_wants(make: Make, store: MemoryStore) -> None:
+async def test_extend__wants_what_a_new_one_wants(make: Make) -> None:
     exceptions, strict = make(), make(four_eyes=True)
     made = await exceptions.request(RITA, ask())
     _, override = await exceptions.approve(ROB, made.id)
 
-    async def extend(by: Principal, days: int, why: str = WHY, by_rule: Exceptions = strict) -> Override:
+    async def extend(
+        by: Principal, days: int, why: str = WHY, by_rule: Exceptions = strict
+    ) -> Override:
         return await by_rule.extend(
             by, override.id, expires_at=START + days * DAY, justification=why
         )

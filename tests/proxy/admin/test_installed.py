@@ -45,9 +45,7 @@ def finding(identity: str, what: str, layer: Layer = Layer.BEHAVIOUR) -> Finding
 
 async def observed(store: MemoryStore, ref: ArtifactRef, *findings: Finding) -> Evidence:
     evidence = replace(make_evidence(ref), findings=findings)
-    await store.enqueue(
-        ref, size_bytes=1, facts=make_facts(ref), priority=Priority.FILE, now=START
-    )
+    await store.enqueue(ref, size_bytes=1, facts=make_facts(ref), priority=Priority.FILE, now=START)
     await store.lease(worker="w", lease_id="l1", now=START)
     await store.complete("l1", worker="w", evidence=evidence, blobs=[], now=START)
     return evidence
