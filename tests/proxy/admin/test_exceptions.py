@@ -123,7 +123,7 @@ async def test_request__without_sense_is_refused(
     exceptions: Exceptions, changes: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueInvalid, match=message):
-        await exceptions.request(DEV, ask(**changes))
+        await exceptions.request(DEV, replace(ask(), **changes))  # type: ignore[arg-type]
     assert await exceptions.requests(VIEW, state=None) == ()
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.artifact import ArtifactRef
+from models.artifact import ArtifactRef, Sha256
 from models.canonical import digest_of
 from models.decision import Action
 from models.errors import NotAllowed, ValueInvalid
@@ -54,7 +54,7 @@ async def observed(store: MemoryStore, ref: ArtifactRef, *findings: Finding) -> 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("A" * 64, Target(sha256=make_ref().sha256.__class__("a" * 64))),  # type: ignore[arg-type]
+        ("A" * 64, Target(sha256=Sha256("a" * 64))),
         ("Demo.Pkg", Target(project=name("demo-pkg"))),
         (" demo == 1.0.0 ", Target(project=name("demo"), version="1.0.0")),
         ("demo==1.0.POST1", Target(project=name("demo"), version="1.0.post1")),
