@@ -55,6 +55,12 @@ class Boosted:
             if count > 0
         )
 
+    @property
+    def gains(self) -> Mapping[str, float]:
+        """What splits on each feature gained in all, by name; 0 where no tree splits on it."""
+        gains = self.booster.feature_importance("gain")
+        return dict(zip(self.booster.feature_name(), map(float, gains), strict=True))
+
     def raw(self, learned: Floats) -> Floats:
         """Log-odds before calibration, one a row."""
         scores = self.booster.predict(learned, raw_score=True, num_threads=THREADS)

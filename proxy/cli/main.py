@@ -38,6 +38,8 @@ from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
 from proxy.cli.commands.trace import trace
 from proxy.cli.commands.verdict import verdict
+from proxy.cli.commands.watch import watch
+from proxy.cli.commands.webhook import webhook
 from proxy.cli.commands.worker import worker
 
 
@@ -76,7 +78,7 @@ def main() -> None:
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(explain_, rescore_, replay_, drift_, verdict),
-    *(override, audit, installed, token, policy, doctor, config, demo, research),
+    *(override, audit, installed, token, webhook, watch, policy, doctor, config, demo, research),
 ):
     main.add_command(command)
 for command in (request, requests, approve, refuse, withdraw, extend, uses, expiring_):

@@ -20,6 +20,7 @@ from proxy.store.bounds import (
     POLICY_BYTES_MAX,
 )
 from proxy.store.codec import micros
+from proxy.store.policy_port import COMMENT_CHARS_MAX
 from proxy.store.port import Feed, Fetch, Remembered, StoredPage, Token, TokenKind
 
 
@@ -134,3 +135,16 @@ def pick_token(found: Sequence[Token], id_or_name: str, *, at: datetime) -> Toke
     active = [token for token in open_ones if token.active(at)]
     candidates = active or open_ones or list(found)
     return candidates[-1] if candidates else None
+
+
+def check_policy_document(text: str, comment: str, newest: int, expected: int) -> None:
+    """Raises StoreConflict where another policy came into force meanwhile, StoreError beyond a bound."""
+    if len(text.encode()) > POLICY_BYTES_MAX:
+        raise StoreError(f"A policy has at most {POLICY_BYTES_MAX} bytes.")
+    if len(comment) > COMMENT_CHARS_MAX:
+        raise StoreError(f"A comment has at most {COMMENT_CHARS_MAX} characters.")
+    if newest != expected:
+        raise StoreConflict(
+            f"Policy {newest} is in force by now, and not {expected}.",
+            next_step="Look at it first, then try again.",
+        )

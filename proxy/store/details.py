@@ -50,6 +50,11 @@ def token_detail(token: Token) -> str:
     return _json(told)
 
 
+def policy_detail(digest: Digest, comment: str) -> str:
+    """Which policy was put in force, and why."""
+    return _json({"comment": comment, "digest": digest})
+
+
 def import_detail(outcome: FeedImport) -> str:
     """What reading a feed changed."""
     return _json({"added": outcome.added, "changed": outcome.changed, "removed": outcome.removed})

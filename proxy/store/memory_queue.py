@@ -35,6 +35,7 @@ class _Post:
     sha256: Sha256
     filename: str
     worker: str
+    posted_at: datetime
 
 
 class MemoryQueue:
@@ -47,7 +48,7 @@ class MemoryQueue:
         self._resolved: dict[str, dict[Sha256, tuple[str, int]]] = {}
         self.evidence: dict[Digest, Evidence] = {}
         self.blobs: dict[Digest, bytes] = {}
-        self.distrusted: set[str] = set()
+        self.distrusted: dict[str, datetime] = {}
 
     def all_jobs(self) -> tuple[Job, ...]:
         """Every job there is."""
@@ -152,7 +153,13 @@ class MemoryQueue:
             self.blobs.setdefault(name, data)
         self.evidence.setdefault(digest, evidence)
         self._posts.append(
-            _Post(digest=digest, sha256=evidence.sha256, filename=evidence.filename, worker=worker)
+            _Post(
+                digest=digest,
+                sha256=evidence.sha256,
+                filename=evidence.filename,
+                worker=worker,
+                posted_at=now,
+            )
         )
         self._entries[job.ref].evidence = digest
         return self._end_lease(job, transitions.observed(job, now=now))
@@ -204,11 +211,18 @@ class MemoryQueue:
         """The digests of all evidence that anybody posted who is not distrusted."""
         return {post.digest for post in self._posts if post.worker not in self.distrusted}
 
+    def posts_by_worker(self) -> dict[str, list[datetime]]:
+        """When each worker posted evidence."""
+        found: dict[str, list[datetime]] = {}
+        for post in self._posts:
+            found.setdefault(post.worker, []).append(post.posted_at)
+        return found
+
     def distrust(self, worker: str, *, now: datetime) -> bool:
         """Distrust a worker and queue anew what is in its hands; False where it was so already."""
         if worker in self.distrusted:
             return False
-        self.distrusted.add(worker)
+        self.distrusted[worker] = now
         for entry in self._entries.values():
             job = entry.job
             if job.worker != worker or job.state not in (JobState.LEASED, JobState.OBSERVED):

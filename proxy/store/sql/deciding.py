@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from models.canonical import Digest
 from models.decision import Action, Decision
+from proxy.admin.events import Event
 from proxy.store.codec import digest_of_text, encode, micros, micros_or_none
 from proxy.store.details import decision_detail
 from proxy.store.port import GATE
-from proxy.store.sql import audit, changes, installed, jobs, override_uses
+from proxy.store.sql import audit, changes, installed, jobs, override_uses, watches
+from proxy.store.sql import telling as outbox
 from proxy.store.sql.connection import Session
 from proxy.store.sql.rows import ref_columns
 
@@ -19,8 +22,11 @@ WHERE index_name = :index_name AND project = :project
   AND sha256 = :sha256 AND filename = :filename
 """
 APPEND = """
-INSERT INTO decisions (id, digest, recorded_at, schema_version, value)
-VALUES (:id, :digest, :recorded_at, :schema_version, :value)
+INSERT INTO decisions (
+  id, digest, recorded_at, schema_version, value, action, hold, score, sha256
+) VALUES (
+  :id, :digest, :recorded_at, :schema_version, :value, :action, :hold, :score, :sha256
+)
 """
 MAKE_CURRENT = """
 INSERT OR REPLACE INTO current_decisions (
@@ -33,8 +39,8 @@ INSERT OR REPLACE INTO current_decisions (
 """
 
 
-def put(session: Session, decision: Decision, *, actor: str) -> None:
-    """Append, make current, audit, raise the generation, end the job."""
+def put(session: Session, decision: Decision, *, actor: str, telling: Sequence[Event] = ()) -> None:
+    """Append, make current, audit, raise the generation, end the job; tell, where it is new."""
     now = session.clock()
     value = encode(decision)
     digest = digest_of_text(value)
@@ -57,6 +63,10 @@ def put(session: Session, decision: Decision, *, actor: str) -> None:
             subject=decision.ref.key,
             detail=decision_detail(decision, decision_id=decision_id, digest=digest),
         )
+        action_before = Action(current["action"]) if current else None
+        watches.follow(session, decision, before=action_before, now=now)
+        for event in telling:
+            outbox.tell(session, event)
     jobs.settle(session, decision, now=now)
 
 
@@ -79,6 +89,10 @@ def _append(
                 "recorded_at": micros(now),
                 "schema_version": decision.schema_version,
                 "value": value,
+                "action": decision.action.value,
+                "hold": decision.hold.value if decision.hold else None,
+                "score": decision.score.value if decision.score else None,
+                "sha256": decision.ref.sha256,
             },
         ).lastrowid
         or 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +26,9 @@ from models.errors import (
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from policies.policy import Policy
 from proxy.admin.access import Role
+from proxy.admin.events import Event
 from proxy.admin.firstadmin import FirstAdmin
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.fetchlog import FetchLog
@@ -157,9 +159,11 @@ class HouseStore(MemoryStore):
         self._answer()
         return await super().changes_since(generation)
 
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         self._answer()
-        await super().put_decision(decision, actor=actor)
+        await super().put_decision(decision, actor=actor, telling=telling)
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         self._answer()
@@ -201,6 +205,8 @@ class House:
     client_secret: str = ""
     worker_secret: str = ""
     nudges: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    """Names of workers that asked for something."""
     known: dict[ArtifactRef, Decision] = field(default_factory=dict)
     """What advisories settle before anything is fetched."""
     session: ClientSession = field(init=False)
@@ -308,16 +314,24 @@ def path_of(ref: ArtifactRef) -> str:
 
 
 @asynccontextmanager
-async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
+async def open_house(
+    root: Path,
+    *,
+    policy: Policy = POLICY,
+    checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
+    digests: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback."""
     clock = StillClock()
     store = HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
     upstream = Upstream(folder)
     nudges: list[str] = []
+    heard: list[str] = []
     gate = Gate(
         store=store,
-        policy=lambda: POLICY,
+        policy=lambda: policy,
         clock=clock,
         nudge=lambda: nudges.append("gate"),
         poll_s=3600,
@@ -344,9 +358,14 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
 
     door = Door(
         settings=DoorSettings(
-            public_url=PUBLIC_URL,
             index=INDEX,
-            **{"page_believed_s": 0, "hop_s": 0.02, "lease_poll_s": 0.05, **settings},
+            **{
+                "public_url": PUBLIC_URL,
+                "page_believed_s": 0,
+                "hop_s": 0.02,
+                "lease_poll_s": 0.05,
+                **settings,
+            },
         ),
         store=store,
         gate=gate,
@@ -365,6 +384,9 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         first_admin=FirstAdmin(store, clock=clock),
         plan=lambda: PLAN,
         nudge=lambda: nudges.append("door"),
+        checks=checks or {},
+        digests=lambda: digests or {},
+        heard=heard.append,
     )
     house = House(
         clock=clock,
@@ -379,6 +401,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
         client_secret=client_secret,
         worker_secret=worker_secret,
         nudges=nudges,
+        heard=heard,
         known=known,
     )
     house.app = make_app(door)

@@ -1,2 +1,0 @@
--- Holds a number that another change brings; goes when they are merged.
-SELECT 1;
