@@ -54,31 +54,31 @@ WHERE json_valid(value) AND json_extract(value, '$.override_id') <> '';
 -- The groups of the client's token at that time (names, by spaces); empty where it is not known.
 ALTER TABLE fetches ADD COLUMN groups TEXT NOT NULL DEFAULT '';
 
--- How often an override was used is counted in this index, without reading one record.
-CREATE INDEX fetches_by_decision ON fetches (decision_id, requester, groups, address, at);
-
--- Who has which bytes: fetch records added up for each client, so that a file of a million fetches
--- is answered for at once. `first_at` stays true where older records are let go.
+-- Who has which bytes, on the word of which decision: fetch records added up for each client, so that
+-- a file of a million fetches is answered for at once. `first_at` stays true where older records are
+-- let go.
 CREATE TABLE holders (
   sha256 TEXT NOT NULL,
   requester TEXT NOT NULL,
   groups TEXT NOT NULL,
   address TEXT NOT NULL,
+  decision_id TEXT NOT NULL,
   fetches INTEGER NOT NULL,
   whole INTEGER NOT NULL,
   parts INTEGER NOT NULL,
   first_at INTEGER NOT NULL,
   last_at INTEGER NOT NULL,
-  PRIMARY KEY (sha256, requester, groups, address)
+  PRIMARY KEY (sha256, requester, groups, address, decision_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX holders_by_decision ON holders (decision_id);
 INSERT INTO holders
-SELECT sha256, requester, groups, address, count(*), sum(status = 200), sum(status = 206),
-  min(at), max(at)
-FROM fetches GROUP BY sha256, requester, groups, address;
+SELECT sha256, requester, groups, address, decision_id, count(*), sum(status = 200),
+  sum(status = 206), min(at), max(at)
+FROM fetches GROUP BY sha256, requester, groups, address, decision_id;
 CREATE TRIGGER fetches_are_added_up AFTER INSERT ON fetches BEGIN
   INSERT INTO holders VALUES (
-    NEW.sha256, NEW.requester, NEW.groups, NEW.address, 1, NEW.status = 200, NEW.status = 206,
-    NEW.at, NEW.at
+    NEW.sha256, NEW.requester, NEW.groups, NEW.address, NEW.decision_id, 1, NEW.status = 200,
+    NEW.status = 206, NEW.at, NEW.at
   )
   ON CONFLICT DO UPDATE SET
     fetches = fetches + 1,
@@ -93,10 +93,10 @@ CREATE TRIGGER fetches_are_taken_off AFTER DELETE ON fetches BEGIN
     whole = whole - (OLD.status = 200),
     parts = parts - (OLD.status = 206)
   WHERE sha256 = OLD.sha256 AND requester = OLD.requester AND groups = OLD.groups
-    AND address = OLD.address;
+    AND address = OLD.address AND decision_id = OLD.decision_id;
   DELETE FROM holders
   WHERE sha256 = OLD.sha256 AND requester = OLD.requester AND groups = OLD.groups
-    AND address = OLD.address AND fetches <= 0;
+    AND address = OLD.address AND decision_id = OLD.decision_id AND fetches <= 0;
 END;
 
 -- Files that were served and are not any more: the decision that ended it, and the last one that

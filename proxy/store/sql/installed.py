@@ -16,9 +16,14 @@ from proxy.store.installed_port import Holder, Holders, Worsened
 from proxy.store.sql.connection import Row, Session
 from proxy.store.sql.rows import ref_columns, ref_of, value_of
 
+# Grouped in the order of the table, so that nothing is sorted but what is shown.
 HOLDERS = """
-SELECT *, count(*) OVER () AS holders, sum(fetches) OVER () AS in_all FROM holders
-WHERE sha256 IN (SELECT value FROM json_each(:files))
+SELECT *, count(*) OVER () AS holders, sum(fetches) OVER () AS in_all FROM (
+  SELECT sha256, requester, groups, address, sum(fetches) AS fetches, sum(whole) AS whole,
+    sum(parts) AS parts, min(first_at) AS first_at, max(last_at) AS last_at
+  FROM holders WHERE sha256 IN (SELECT value FROM json_each(:files))
+  GROUP BY sha256, requester, groups, address
+)
 ORDER BY last_at DESC, sha256, requester, groups, address LIMIT :limit
 """
 REFS_OF = """

@@ -1,4 +1,4 @@
-"""Uses of overrides, counted out of fetch records; and the reminders that were told."""
+"""Uses of overrides, out of what fetch records add up to; and the reminders that were told."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SELECT requester, groups, address, fetches, first_at, last_at,
   count(*) OVER () AS clients, sum(fetches) OVER () AS in_all,
   min(first_at) OVER () AS first, max(last_at) OVER () AS last
 FROM (
-  SELECT f.requester, f.groups, f.address, count(*) AS fetches,
-    min(f.at) AS first_at, max(f.at) AS last_at
-  FROM override_decisions o CROSS JOIN fetches f ON f.decision_id = o.decision_id
+  SELECT h.requester, h.groups, h.address, sum(h.fetches) AS fetches,
+    min(h.first_at) AS first_at, max(h.last_at) AS last_at
+  FROM override_decisions o CROSS JOIN holders h ON h.decision_id = o.decision_id
   WHERE o.override_id = :id
-  GROUP BY f.requester, f.groups, f.address
+  GROUP BY h.requester, h.groups, h.address
 )
 ORDER BY last_at DESC, requester, groups, address LIMIT :limit
 """

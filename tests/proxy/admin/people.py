@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from policies.document import DEFAULT_POLICY_TOML, parse_policy
 from policies.policy import Policy
 from proxy.admin.access import Principal, Role
@@ -24,6 +26,8 @@ class Listener:
 
     def __init__(self) -> None:
         self.heard: list[Event] = []
+        self.rung = asyncio.Event()
 
     async def tell(self, event: Event) -> None:
         self.heard.append(event)
+        self.rung.set()

@@ -123,7 +123,7 @@ async def test_request__without_sense_is_refused(
     exceptions: Exceptions, changes: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueInvalid, match=message):
-        await exceptions.request(DEV, ask(**changes))
+        await exceptions.request(DEV, replace(ask(), **changes))  # type: ignore[arg-type]
     assert await exceptions.requests(VIEW, state=None) == ()
 
 
@@ -316,12 +316,14 @@ async def test_extend__keeps_the_scope_and_the_files(
         )
 
 
-async def test_extend__wants_what_a_new_one_wants(make: Make, store: MemoryStore) -> None:
+async def test_extend__wants_what_a_new_one_wants(make: Make) -> None:
     exceptions, strict = make(), make(four_eyes=True)
     made = await exceptions.request(RITA, ask())
     _, override = await exceptions.approve(ROB, made.id)
 
-    async def extend(by: Principal, days: int, why: str = WHY, by_rule: Exceptions = strict) -> Override:
+    async def extend(
+        by: Principal, days: int, why: str = WHY, by_rule: Exceptions = strict
+    ) -> Override:
         return await by_rule.extend(
             by, override.id, expires_at=START + days * DAY, justification=why
         )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from models.artifact import ArtifactRef
+from models.artifact import ArtifactRef, Sha256
 from models.canonical import digest_of
 from models.decision import Action
 from models.errors import NotAllowed, ValueInvalid
@@ -45,9 +45,7 @@ def finding(identity: str, what: str, layer: Layer = Layer.BEHAVIOUR) -> Finding
 
 async def observed(store: MemoryStore, ref: ArtifactRef, *findings: Finding) -> Evidence:
     evidence = replace(make_evidence(ref), findings=findings)
-    await store.enqueue(
-        ref, size_bytes=1, facts=make_facts(ref), priority=Priority.FILE, now=START
-    )
+    await store.enqueue(ref, size_bytes=1, facts=make_facts(ref), priority=Priority.FILE, now=START)
     await store.lease(worker="w", lease_id="l1", now=START)
     await store.complete("l1", worker="w", evidence=evidence, blobs=[], now=START)
     return evidence
@@ -56,7 +54,7 @@ async def observed(store: MemoryStore, ref: ArtifactRef, *findings: Finding) -> 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("A" * 64, Target(sha256=make_ref().sha256.__class__("a" * 64))),  # type: ignore[arg-type]
+        ("A" * 64, Target(sha256=Sha256("a" * 64))),
         ("Demo.Pkg", Target(project=name("demo-pkg"))),
         (" demo == 1.0.0 ", Target(project=name("demo"), version="1.0.0")),
         ("demo==1.0.POST1", Target(project=name("demo"), version="1.0.post1")),

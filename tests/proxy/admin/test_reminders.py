@@ -103,8 +103,7 @@ async def test_run__ends_when_it_is_told_to(
     clock.advance(timedelta(days=24).total_seconds())
     stop = asyncio.Event()
     task = asyncio.create_task(reminders.run(stop))
-    while not listener.heard:
-        await asyncio.sleep(0)
+    await listener.rung.wait()
     stop.set()
     await task
     assert len(listener.heard) == 1

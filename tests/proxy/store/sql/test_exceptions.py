@@ -103,15 +103,6 @@ async def test_query__finds_its_rows_by_an_index(sqlite_store: SqliteStore, sql:
     assert [scan for scan in scans if not scan.split()[1].startswith(SCANS_ALLOWED)] == []
 
 
-async def test_counting__of_uses_reads_an_index_and_no_record(sqlite_store: SqliteStore) -> None:
-    plan = await sqlite_store._on.read(
-        lambda session: session.rows(
-            f"EXPLAIN QUERY PLAN {override_uses.USES}", {"id": "o1", "limit": 1}
-        )
-    )
-    assert any("USING COVERING INDEX fetches_by_decision" in row["detail"] for row in plan)
-
-
 async def test_holders__follow_records_that_are_let_go(sqlite_store: SqliteStore) -> None:
     """Retention deletes fetch records; who has none left is not named any more."""
     ref = make_ref()
