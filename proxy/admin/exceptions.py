@@ -293,7 +293,7 @@ class Exceptions:
             future=False,
             above_proof=terms.above_proof,
             actor=by.name,
-            justification=request.justification,
+            justification=f"{request.justification} (asked for by {request.requester})",
             created_at=now,
             expires_at=terms.expires_at or now + timedelta(days=request.days),
         )

@@ -23,6 +23,7 @@ from models.errors import PratiqueError
 from models.evidence import Layer
 from proxy.admin.access import Role
 from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
+from proxy.admin.reminders import Reminders
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
@@ -85,6 +86,7 @@ class Rooms:
     watch: WatchSchedule
     drift: DriftWatch
     workers: Workers
+    reminders: Reminders
     deliverer: Deliverer
     app: web.Application
 
@@ -114,6 +116,7 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.watch.run(stop), name="watch"),
             asyncio.create_task(rooms.drift.run(stop), name="drift"),
             asyncio.create_task(rooms.workers.run(stop), name="workers"),
+            asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
             asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
@@ -308,6 +311,7 @@ async def _rooms(
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
         first_admin=first_admin,
+        teller=teller,
         plan=lambda: policy.current().plan,
         nudge=nudge,
         checks={
@@ -339,6 +343,9 @@ async def _rooms(
             policy=policy.current,
             told=metrics.set_drift,
             clock=clock,
+        ),
+        reminders=Reminders(
+            store, teller, policy=policy.current, clock=clock, origin=settings.origin
         ),
         workers=workers,
         deliverer=deliverer,

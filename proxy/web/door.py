@@ -13,6 +13,7 @@ from models.artifact import ArtifactRef, IndexName, Sha256
 from models.clock import Clock
 from models.facts import Facts
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from proxy.admin.events import Silent, Teller
 from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
@@ -193,6 +194,8 @@ class Door:
     """What analyses do, as the policy in force has it."""
     nudge: Callable[[], None] = lambda: None
     """Rings the desk: something waits for the judge."""
+    teller: Teller = field(default_factory=Silent)
+    """Tells people what somebody did on our pages."""
     first_admin: FirstAdmin | None = None
     """Makes the first admin's token for whoever started the firewall."""
     checks: Mapping[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from models.errors import StoreConflict, UpstreamNotFound
 from proxy.admin.access import Role
-from proxy.admin.asking import approve, ask, refuse, withdraw
+from proxy.admin.exceptions import Ask, Exceptions, Terms
 from proxy.store.exceptions_port import RequestState, Scope
 from proxy.web.admin.frame import (
     ROWS,
@@ -31,6 +31,14 @@ class Requests:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
+        door = frame.door
+        self._exceptions = Exceptions(
+            door.store,
+            policy=door.gate.policy,
+            clock=door.clock,
+            teller=door.teller,
+            origin=door.settings.public_url,
+        )
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /requests?view=&before=."""
@@ -65,13 +73,11 @@ class Requests:
         text = field(form, "answer")
         match chosen(field(form, "action"), ACTS, what="answer"):
             case "approve":
-                await approve(
-                    door.store, who, id_, text=text, policy=self._frame.policy, clock=door.clock
-                )
+                await self._exceptions.approve(who, id_, Terms(answer=text))
             case "refuse":
-                await refuse(door.store, who, id_, text=text, clock=door.clock)
+                await self._exceptions.refuse(who, id_, text)
             case _:
-                await withdraw(door.store, who, id_, clock=door.clock)
+                await self._exceptions.withdraw(who, id_)
         door.nudge()
         return see(f"/requests/{id_}")
 
@@ -100,14 +106,16 @@ class Requests:
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """POST /v/{decision_id}/request."""
         who, form = await self._frame.post(request, Role.REQUESTER)
-        made = await ask(
-            self._frame.door.store,
+        scope = chosen(field(form, "scope"), Scope, what="scope")
+        made = await self._exceptions.request(
             who,
-            request.match_info["decision_id"].lower(),
-            scope=chosen(field(form, "scope"), Scope, what="scope"),
-            specifier=field(form, "specifier", chars_max=200),
-            days=number_of(field(form, "days")),
-            justification=field(form, "justification"),
-            clock=self._frame.door.clock,
+            Ask(
+                decision_id=request.match_info["decision_id"].lower(),
+                scope=scope,
+                # The field stands in the form whatever scope is chosen.
+                specifier=field(form, "specifier", chars_max=200) if scope is Scope.PROJECT else "",
+                days=number_of(field(form, "days")),
+                justification=field(form, "justification"),
+            ),
         )
         return see(f"/requests/{made.id}")
