@@ -23,6 +23,7 @@ from models.errors import PratiqueError
 from models.evidence import Layer
 from proxy.admin.access import Role
 from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
+from proxy.admin.reminders import Reminders
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
@@ -84,6 +85,7 @@ class Rooms:
     watch: WatchSchedule
     workers: Workers
     deliverer: Deliverer
+    reminders: Reminders
     app: web.Application
 
 
@@ -112,6 +114,7 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.watch.run(stop), name="watch"),
             asyncio.create_task(rooms.workers.run(stop), name="workers"),
             asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
+            asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
@@ -319,6 +322,7 @@ async def _rooms(
             "model": model_digest(policy.current()),
         },
         heard=workers.heard,
+        teller=teller,
         notices=lambda: (*notices(off), *feeds.notices()),
     )
     app = make_app(door)
@@ -333,6 +337,9 @@ async def _rooms(
         watch=watch,
         workers=workers,
         deliverer=deliverer,
+        reminders=Reminders(
+            store, teller, policy=policy.current, clock=clock, origin=settings.origin
+        ),
         app=app,
     )
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from models.errors import StoreConflict, UpstreamNotFound
 from proxy.admin.access import Role
-from proxy.admin.asking import approve, ask, refuse, withdraw
+from proxy.admin.exceptions import Ask, Terms
 from proxy.store.exceptions_port import RequestState, Scope
 from proxy.web.admin.frame import (
     ROWS,
@@ -61,18 +61,16 @@ class Requests:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """POST /requests/{request_id}: approve, refuse or withdraw; whoever comes second is told."""
         who, form = await self._frame.post(request, Role.REQUESTER)
-        door, id_ = self._frame.door, request.match_info["request_id"]
+        exceptions, id_ = self._frame.exceptions, request.match_info["request_id"]
         text = field(form, "answer")
         match chosen(field(form, "action"), ACTS, what="answer"):
             case "approve":
-                await approve(
-                    door.store, who, id_, text=text, policy=self._frame.policy, clock=door.clock
-                )
+                await exceptions.approve(who, id_, Terms(answer=text))
             case "refuse":
-                await refuse(door.store, who, id_, text=text, clock=door.clock)
+                await exceptions.refuse(who, id_, text)
             case _:
-                await withdraw(door.store, who, id_, clock=door.clock)
-        door.nudge()
+                await exceptions.withdraw(who, id_)
+        self._frame.door.nudge()
         return see(f"/requests/{id_}")
 
     async def ask_page(self, request: web.Request) -> web.StreamResponse:
@@ -100,14 +98,15 @@ class Requests:
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """POST /v/{decision_id}/request."""
         who, form = await self._frame.post(request, Role.REQUESTER)
-        made = await ask(
-            self._frame.door.store,
+        scope = chosen(field(form, "scope"), Scope, what="scope")
+        made = await self._frame.exceptions.request(
             who,
-            request.match_info["decision_id"].lower(),
-            scope=chosen(field(form, "scope"), Scope, what="scope"),
-            specifier=field(form, "specifier", chars_max=200),
-            days=number_of(field(form, "days")),
-            justification=field(form, "justification"),
-            clock=self._frame.door.clock,
+            Ask(
+                decision_id=request.match_info["decision_id"].lower(),
+                scope=scope,
+                specifier=field(form, "specifier", chars_max=200) if scope is Scope.PROJECT else "",
+                days=number_of(field(form, "days")),
+                justification=field(form, "justification"),
+            ),
         )
         return see(f"/requests/{made.id}")
