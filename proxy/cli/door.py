@@ -27,6 +27,7 @@ from proxy.admin.reminders import Reminders
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
+from proxy.driftwatch import DriftWatch
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
@@ -83,6 +84,7 @@ class Rooms:
     policy: PolicyFile
     feeds: FeedSchedule
     watch: WatchSchedule
+    drift: DriftWatch
     workers: Workers
     deliverer: Deliverer
     reminders: Reminders
@@ -112,6 +114,7 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
             asyncio.create_task(rooms.watch.run(stop), name="watch"),
+            asyncio.create_task(rooms.drift.run(stop), name="drift"),
             asyncio.create_task(rooms.workers.run(stop), name="workers"),
             asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
             asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
@@ -335,6 +338,12 @@ async def _rooms(
         policy=policy,
         feeds=feeds,
         watch=watch,
+        drift=DriftWatch(
+            settings.data_dir / DATABASE,
+            policy=policy.current,
+            told=metrics.set_drift,
+            clock=clock,
+        ),
         workers=workers,
         deliverer=deliverer,
         reminders=Reminders(

@@ -50,6 +50,20 @@ def token_detail(token: Token) -> str:
     return _json(told)
 
 
+def verdict_detail(decision: Decision, *, verdict_sha256: str, verifier: str, key: str) -> str:
+    """Which decision left in which bytes, in whose name, and by which key; no key: not signed."""
+    return _json(
+        {
+            "action": decision.action.value,
+            "digest": decision.digest,
+            "id": decision.id,
+            "key": key or None,
+            "verdict_sha256": verdict_sha256,
+            "verifier": verifier,
+        }
+    )
+
+
 def policy_detail(digest: Digest, comment: str) -> str:
     """Which policy was put in force, and why."""
     return _json({"comment": comment, "digest": digest})

@@ -15,6 +15,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from models.decision import Decision
+from models.trust.drift import DriftReport, gauges
 from proxy.store.port import Feed
 from proxy.store.telling_port import Figures
 
@@ -36,6 +37,7 @@ class Metrics:
         self._count_judgement()
         self._gauge_store()
         self._gauge_ground()
+        self._gauge_drift()
 
     # -- counted as it happens ----------------------------------------------------------------
     def served(self, route: str, status: int, seconds: float) -> None:
@@ -111,6 +113,16 @@ class Metrics:
         for name, trouble in troubles.items():
             self._ready.labels(name).set(not trouble)
 
+    def set_drift(self, report: DriftReport | None, now: datetime) -> None:
+        """What has moved from what the model was trained on; None: it has no reference."""
+        for family in self._drift.values():
+            family.clear()
+        self._drift_at.set(now.timestamp())
+        self._drift_rows.set(report.rows_now if report else 0)
+        for gauge in gauges(report) if report else ():
+            if gauge.labels:
+                self._drift[gauge.name].labels(**dict(gauge.labels)).set(gauge.value)
+
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The text, and its content type, in the newest form that `accept` names."""
         encode, content_type = choose_encoder(accept)
@@ -177,6 +189,21 @@ class Metrics:
             "pratique_in_force_info", "Digests of what is in force.", "what", "digest"
         )
         self._ready = self._gauge("pratique_ready", "Whether a part is ready.", "part")
+
+    def _gauge_drift(self) -> None:
+        """Under the names that `pratique drift --prometheus` has; columns are our own features."""
+        self._drift = {
+            name: self._gauge(name, text, *labels)
+            for name, text, labels in (
+                ("pratique_drift_columns", "Columns by how far they moved.", ("level",)),
+                ("pratique_drift_psi", "Population stability index of a column.", ("column",)),
+                ("pratique_layer_missing_ratio", "Share of recent files without it.", ("layer",)),
+            )
+        }
+        self._drift_rows = self._gauge("pratique_drift_rows", "Recent files that were compared.")
+        self._drift_at = self._gauge(
+            "pratique_drift_timestamp_seconds", "When drift was last looked at, in Unix time."
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
