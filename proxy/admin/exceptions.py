@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-
-from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, Sha256
 from models.clock import Clock
 from models.decision import Decision, HoldKind, Override, OverrideAction
-from models.errors import NotAllowed, OverrideInvalid, UpstreamNotFound, ValueInvalid
+from models.errors import (
+    NotAllowed,
+    OverrideInvalid,
+    StoreConflict,
+    UpstreamNotFound,
+    ValueInvalid,
+)
 from policies.overrides import ends_at, problems_of
 from policies.policy import Policy
 from policies.rules.names import contains
 from proxy.admin.access import Principal, Role
 from proxy.admin.events import Event, EventKind, Silent, Teller
+from proxy.admin.existing import Existing, decided_files
+from proxy.admin.review import justification_of
 from proxy.store.exceptions_port import (
-    JUSTIFICATION_CHARS_MAX,
     Answer,
     OverrideRequest,
     OverrideUses,
@@ -37,9 +42,6 @@ SOON = timedelta(days=7)
 ID_BYTES = 4
 SPECIFIER_CHARS_MAX = 200
 """Characters of a version specifier; real ones have a dozen."""
-
-Existing = Callable[[NormalizedName, str], Awaitable[tuple[Sha256, ...]]]
-"""The sha256s of a project's files that exist now, of the versions in a specifier (empty: all)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +87,10 @@ class Exceptions:
         clock: Clock,
         existing: Existing | None = None,
         teller: Teller | None = None,
-        four_eyes: bool | None = None,
         origin: str = "",
         new_id: Callable[[], str] = lambda: secrets.token_hex(ID_BYTES),
     ) -> None:
-        """`existing` defaults to files with a decision; `four_eyes` to what the policy says.
+        """`existing` defaults to files with a decision.
 
         `origin` is ours, without a slash at its end, for links in what people are told.
         """
@@ -98,7 +99,6 @@ class Exceptions:
         self._clock = clock
         self._existing = existing or decided_files(store)
         self._teller = teller or Silent()
-        self._four_eyes = four_eyes
         self._origin = origin
         self._new_id = new_id
 
@@ -107,7 +107,8 @@ class Exceptions:
         """Ask for an exception.
 
         Raises NotAllowed, UpstreamNotFound for an unknown decision, ValueInvalid for what makes no
-        sense, StoreConflict for the same again, Overloaded at the bounds.
+        sense, StoreConflict for the same again and where there is nothing to ask for, Overloaded at the
+        bounds.
         """
         by.require(Role.REQUESTER)
         decision = await self._store.decision_by_id(ask.decision_id)
@@ -124,7 +125,7 @@ class Exceptions:
             scope=ask.scope,
             specifier=ask.specifier.strip(),
             days=self._days_of(ask.days),
-            justification=justified(ask.justification),
+            justification=justification_of(ask.justification),
             requester=by.name,
             created_at=now,
             expires_at=now + timedelta(days=OPEN_DAYS),
@@ -164,11 +165,11 @@ class Exceptions:
         )
 
     async def withdraw(self, by: Principal, request_id: str) -> OverrideRequest:
-        """Take a request back: who asked, or an admin. Raises NotAllowed, StoreConflict."""
+        """Take back what one asked for oneself. Raises NotAllowed, StoreConflict."""
         by.require(Role.REQUESTER)
         request = await self.get(by, request_id)
         if by.name != request.requester:
-            by.require(Role.ADMIN)
+            raise NotAllowed("Somebody else asked for that.", next_step="A reviewer may refuse it.")
         return await self._store.end_request(request.id, self._answer(RequestState.WITHDRAWN, by))
 
     # -- answering ---------------------------------------------------------------------------
@@ -201,7 +202,7 @@ class Exceptions:
         """Say no, and why. Raises NotAllowed, ValueInvalid, StoreConflict."""
         by.require(Role.REVIEWER)
         request = await self.get(by, request_id)
-        ended = self._answer(RequestState.REFUSED, by, justified(answer))
+        ended = self._answer(RequestState.REFUSED, by, justification_of(answer))
         done = await self._store.end_request(request.id, ended)
         await self._tell(
             EventKind.OVERRIDE_REFUSED,
@@ -229,7 +230,7 @@ class Exceptions:
             old,
             id=self._new_id(),
             actor=by.name,
-            justification=justified(justification),
+            justification=justification_of(justification),
             created_at=now,
             expires_at=expires_at,
         )
@@ -254,16 +255,11 @@ class Exceptions:
 
     # -- within ------------------------------------------------------------------------------
     def _check_second_person(self, by: Principal, first: str) -> None:
-        if by.name == first and self.four_eyes:
+        if by.name == first and self._policy().four_eyes:
             raise NotAllowed(
                 "The policy wants two people for an exception, and you are the one who asked.",
                 next_step="Somebody else with the role reviewer decides.",
             )
-
-    @property
-    def four_eyes(self) -> bool:
-        """Whether who asks and who approves have to differ."""
-        return four_eyes_of(self._policy()) if self._four_eyes is None else self._four_eyes
 
     async def _override_of(self, by: Principal, request: OverrideRequest, terms: Terms) -> Override:
         ref, now = request.ref, self._clock()
@@ -342,23 +338,6 @@ class Exceptions:
         )
 
 
-def four_eyes_of(policy: Policy) -> bool:
-    """Whether `policy` wants two people; one that cannot say so does not."""
-    return bool(getattr(policy, "override_four_eyes", False))
-
-
-def decided_files(store: Store) -> Existing:
-    """Files of a project that have a decision; whoever has an index asks it too."""
-
-    async def find(project: NormalizedName, specifier: str) -> tuple[Sha256, ...]:
-        refs = await store.refs_of(project)
-        return tuple(
-            ref.sha256 for ref in refs if not specifier or contains(specifier, ref.version)
-        )
-
-    return find
-
-
 async def expiring(
     store: Store, policy: Policy, *, now: datetime, within: timedelta
 ) -> tuple[Expiring, ...]:
@@ -369,18 +348,6 @@ async def expiring(
     ]
     soon = [one for one in found if now < one.ends_at <= now + within]
     return tuple(sorted(soon, key=lambda one: (one.ends_at, one.override.id)))
-
-
-def justified(text: str) -> str:
-    """`text` without blank ends. Raises ValueInvalid for none, or for too much of it."""
-    kept = text.strip()
-    if not kept:
-        raise ValueInvalid(
-            "There is no justification.", next_step="Say why, for whoever reads the audit log."
-        )
-    if len(kept) > JUSTIFICATION_CHARS_MAX:
-        raise ValueInvalid(f"A justification has at most {JUSTIFICATION_CHARS_MAX} characters.")
-    return kept
 
 
 def asked_words(request: OverrideRequest) -> str:
@@ -395,11 +362,11 @@ def asked_words(request: OverrideRequest) -> str:
 
 
 def _check_wanted(decision: Decision) -> None:
-    """Raises ValueInvalid where there is nothing to ask for."""
+    """Raises StoreConflict where there is nothing to ask for."""
     if decision.served:
-        raise ValueInvalid("That file is served already.", next_step="Install it.")
+        raise StoreConflict("That file is served by now.", next_step="Install it again.")
     if decision.hold is HoldKind.ANALYSIS:
-        raise ValueInvalid("That file is still being checked.", next_step="Try again in a minute.")
+        raise StoreConflict("That file is still being checked.", next_step="Try again in a minute.")
 
 
 def _check_scope(ask: Ask, ref: ArtifactRef) -> None:

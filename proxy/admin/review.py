@@ -15,12 +15,11 @@ from models.errors import NotAllowed, OverrideInvalid, StoreConflict, UpstreamNo
 from policies.overrides import problems_of, speaking
 from policies.policy import Policy
 from proxy.admin.access import Principal, Role
+from proxy.store.exceptions_port import JUSTIFICATION_CHARS_MAX
 from proxy.store.port import Store
 
 DAYS_MAX = 3_650
 """Days that a form may ask for; policy allows fewer."""
-JUSTIFICATION_CHARS_MAX = 2_000
-"""Characters of a justification: a paragraph, and a link to a ticket."""
 STRONGER_FIRST = (OverrideAction.DENY, OverrideAction.ALLOW)
 """Of two overrides about one file, a denial is what counts (DESIGN.md, Order of judgement)."""
 _GONE = "Look at the decision in force, and decide on that."

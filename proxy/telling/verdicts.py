@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from models.decision import Action, Decision, HoldKind
 from models.reason import reason_line
 from proxy.admin.events import Event, EventKind
+from proxy.admin.installed import exposure_of
 from proxy.store.port import Store
 from proxy.store.watch_port import is_watched
 
@@ -16,11 +18,20 @@ _HARSHNESS = {Action.SERVE: 0, Action.HOLD: 1, Action.DENY: 2}
 async def events_of(
     store: Store, decision: Decision, before: Decision | None, *, origin: str, at: datetime
 ) -> tuple[Event, ...]:
-    """The same, with the fetches counted where they matter. Raises StoreError."""
+    """The same, with the fetches counted where they matter, and who has it. Raises StoreError."""
     fetches = 0
     if before is not None and not decision.served:
         fetches = await store.fetch_count(decision.ref)
-    return told_of(decision, before, fetches=fetches, origin=origin, at=at)
+    told = told_of(decision, before, fetches=fetches, origin=origin, at=at)
+    if not any(event.kind is EventKind.DECISION_WORSENED for event in told):
+        return told
+    exposed = (await exposure_of(store, decision)).facts()
+    return tuple(
+        replace(event, facts=(*event.facts, *exposed))
+        if event.kind is EventKind.DECISION_WORSENED
+        else event
+        for event in told
+    )
 
 
 def told_of(

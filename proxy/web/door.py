@@ -194,12 +194,12 @@ class Door:
     """What analyses do, as the policy in force has it."""
     nudge: Callable[[], None] = lambda: None
     """Rings the desk: something waits for the judge."""
-    teller: Teller = field(default_factory=Silent)
-    """Tells people what somebody did on our pages."""
     first_admin: FirstAdmin | None = None
     """Makes the first admin's token for whoever started the firewall."""
     checks: Mapping[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)
     """More of what `/readyz` asks, by name (such as `judge`): empty where it is there, else why not."""
+    teller: Teller = field(default_factory=Silent)
+    """Sees to it that people outside are told."""
     metrics: Metrics = field(default_factory=Metrics)
     digests: Callable[[], Mapping[str, str]] = dict
     """Digests of what is in force: `policy`, `model`."""

@@ -25,10 +25,11 @@ from proxy.policyfile import PolicyFile
 from proxy.settings import Settings
 from proxy.store.exceptions_port import OverrideRequest, OverrideUses, RequestState, Scope
 from proxy.store.port import Store
+from proxy.telling.outbox import Outbox
 
 SHOWN_CHARS = 200
 """Characters of a justification in a list."""
-NEEDED = ("data_dir", "policy")
+NEEDED = ("data_dir", "policy", "listen", "public_url")
 
 actor_option = click.option("--actor", required=True, help="Who does this; it is audited.")
 
@@ -244,7 +245,14 @@ def _exceptions(store: Store, settings: Settings) -> Exceptions:
         return await existing(store, settings, project, specifier)
 
     policy = PolicyFile(settings.policy)
-    return Exceptions(store, policy=policy.current, clock=utc_now, existing=files)
+    return Exceptions(
+        store,
+        policy=policy.current,
+        clock=utc_now,
+        existing=files,
+        teller=Outbox(store),  # `pratique serve` delivers it
+        origin=settings.origin,
+    )
 
 
 def _day(made: OverrideRequest) -> str:

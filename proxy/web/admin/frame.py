@@ -12,7 +12,9 @@ from aiohttp import web
 from models.errors import DocumentInvalid, NotAuthorised, PratiqueError, StoreConflict, ValueInvalid
 from policies.policy import Policy
 from proxy.admin.access import Principal, Role
-from proxy.admin.review import JUSTIFICATION_CHARS_MAX
+from proxy.admin.exceptions import Exceptions
+from proxy.admin.existing import existing_files
+from proxy.store.exceptions_port import JUSTIFICATION_CHARS_MAX
 from proxy.web.door import Door
 from proxy.web.people import People
 from proxy.web.problems import Surface, problem_of
@@ -61,6 +63,15 @@ class Frame:
         self.door = door
         self.visitors = visitors
         self._people = people
+        self.existing = existing_files(door.store, door.index)
+        self.exceptions = Exceptions(
+            door.store,
+            policy=door.gate.policy,
+            clock=door.clock,
+            existing=self.existing,
+            teller=door.teller,
+            origin=door.settings.public_url,
+        )
 
     @property
     def policy(self) -> Policy:

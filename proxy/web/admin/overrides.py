@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from aiohttp import web
-from packaging.utils import NormalizedName
 
-from models.artifact import Sha256, parse_project, parse_sha256, version_of
+from models.artifact import parse_project, parse_sha256
 from models.decision import OverrideAction
-from models.errors import UpstreamError
-from policies.rules.names import contains
 from proxy.admin.access import Role
 from proxy.admin.review import add_exception, end_exception
 from proxy.web.admin.frame import (
@@ -75,7 +72,7 @@ class Overrides:
             project=name,
             specifier=specifier,
             sha256=digest,
-            bound=await self._existing(name, specifier) if name and not digest else (),
+            bound=await self._frame.existing(name, specifier) if name and not digest else (),
             future=field(form, "future") == "yes",
             justification=field(form, "justification"),
             days=number_of(field(form, "days")),
@@ -92,21 +89,3 @@ class Overrides:
         await end_exception(door.store, who, request.match_info["override_id"], clock=door.clock)
         door.nudge()
         return see("/overrides")
-
-    async def _existing(self, name: NormalizedName, specifier: str) -> tuple[Sha256, ...]:
-        """The digests of a project's files that exist now, by upstream and by what was decided."""
-        door = self._frame.door
-        decided = await door.store.decisions_of(door.settings.index, name)
-        found = {one.ref.sha256: one.ref.filename for one in decided}
-        try:
-            page = await door.index.project(name)
-            found |= {file.sha256: file.filename for file in page.files if file.sha256}
-        except UpstreamError:
-            # Without upstream, what was seen here is what exists.
-            pass
-        return tuple(sorted(digest for digest, name in found.items() if _within(specifier, name)))
-
-
-def _within(specifier: str, filename: str) -> bool:
-    version = version_of(filename)
-    return not specifier or bool(version and contains(specifier, version))

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from models.errors import StoreConflict, UpstreamNotFound
 from proxy.admin.access import Role
-from proxy.admin.exceptions import Ask, Exceptions, Terms
+from proxy.admin.exceptions import Ask, Terms
 from proxy.store.exceptions_port import RequestState, Scope
 from proxy.web.admin.frame import (
     ROWS,
@@ -31,14 +31,6 @@ class Requests:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        door = frame.door
-        self._exceptions = Exceptions(
-            door.store,
-            policy=door.gate.policy,
-            clock=door.clock,
-            teller=door.teller,
-            origin=door.settings.public_url,
-        )
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /requests?view=&before=."""
@@ -69,16 +61,16 @@ class Requests:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """POST /requests/{request_id}: approve, refuse or withdraw; whoever comes second is told."""
         who, form = await self._frame.post(request, Role.REQUESTER)
-        door, id_ = self._frame.door, request.match_info["request_id"]
+        exceptions, id_ = self._frame.exceptions, request.match_info["request_id"]
         text = field(form, "answer")
         match chosen(field(form, "action"), ACTS, what="answer"):
             case "approve":
-                await self._exceptions.approve(who, id_, Terms(answer=text))
+                await exceptions.approve(who, id_, Terms(answer=text))
             case "refuse":
-                await self._exceptions.refuse(who, id_, text)
+                await exceptions.refuse(who, id_, text)
             case _:
-                await self._exceptions.withdraw(who, id_)
-        door.nudge()
+                await exceptions.withdraw(who, id_)
+        self._frame.door.nudge()
         return see(f"/requests/{id_}")
 
     async def ask_page(self, request: web.Request) -> web.StreamResponse:
@@ -107,12 +99,11 @@ class Requests:
         """POST /v/{decision_id}/request."""
         who, form = await self._frame.post(request, Role.REQUESTER)
         scope = chosen(field(form, "scope"), Scope, what="scope")
-        made = await self._exceptions.request(
+        made = await self._frame.exceptions.request(
             who,
             Ask(
                 decision_id=request.match_info["decision_id"].lower(),
                 scope=scope,
-                # The field stands in the form whatever scope is chosen.
                 specifier=field(form, "specifier", chars_max=200) if scope is Scope.PROJECT else "",
                 days=number_of(field(form, "days")),
                 justification=field(form, "justification"),

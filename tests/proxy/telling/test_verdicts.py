@@ -8,8 +8,16 @@ import pytest
 
 from models.decision import Action, Decision, HoldKind
 from proxy.admin.events import Event, EventKind
-from proxy.telling.verdicts import told_of
-from tests.proxy.store.values import POLICY, START, make_decision, waiting
+from proxy.store.memory import MemoryStore
+from proxy.telling.verdicts import events_of, told_of
+from tests.proxy.store.values import (
+    POLICY,
+    START,
+    FakeClock,
+    make_decision,
+    make_fetch,
+    waiting,
+)
 
 ORIGIN = "https://pratique.example"
 APPROVED = make_decision(score=90, evidence=POLICY)
@@ -78,3 +86,19 @@ def test_told__says_what_and_where_to_look() -> None:
     assert (facts["before"], facts["verdict"], facts["fetches"]) == ("Monitored", "Blocked", "7")
     assert facts["installed"] == f"{ORIGIN}/installed/{BLOCKED.ref.sha256}"
     assert all(facts.values())
+
+
+async def test_events__of_a_flip_name_who_is_exposed_and_no_other_event_does() -> None:
+    store = MemoryStore(clock=FakeClock())
+    await store.record_fetches([replace(make_fetch(), groups=("web",))])
+    told = await events_of(store, REVIEW, APPROVED, origin=ORIGIN, at=START)
+    facts = {event.kind: dict(event.facts) for event in told}
+    assert facts[WORSE]["exposed"] == "laptop"
+    assert facts[WORSE]["exposed_groups"] == "web"
+    assert "exposed" not in facts[REVIEWED]
+
+
+async def test_events__of_what_nobody_fetched_have_nobody_exposed() -> None:
+    store = MemoryStore(clock=FakeClock())
+    (event,) = await events_of(store, BLOCKED, APPROVED, origin=ORIGIN, at=START)
+    assert "exposed" not in dict(event.facts)
