@@ -31,7 +31,10 @@ class Index:
             raise UpstreamUnavailable("It does not answer.")
         files = tuple(
             IndexFile(
-                filename=ref.filename, url="https://up.test/x", hashes=(("sha256", ref.sha256),)
+                filename=ref.filename,
+                url="https://up.test/x",
+                hashes={"sha256": ref.sha256},
+                sha256=ref.sha256,
             )
             for ref in self._refs
         )
