@@ -38,7 +38,9 @@ from proxy.store.checks import (
 )
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
+from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
 from proxy.store.memory_advisories import MemoryAdvisories
+from proxy.store.memory_keeping import MemoryHistory, MemoryKeeping
 from proxy.store.memory_queue import MemoryQueue
 from proxy.store.port import (
     GATE,
@@ -72,6 +74,7 @@ class MemoryStore(Store):
         self._clock = clock
         self._queue = MemoryQueue(open_jobs_max=open_jobs_max)
         self._history: list[Decision] = []
+        self._recorded: list[datetime] = []
         self._current: dict[ArtifactRef, int] = {}
         """Where in the history the current decision of a ref stands."""
         self._generation = 0
@@ -90,6 +93,18 @@ class MemoryStore(Store):
             tuple[IndexName, NormalizedName, MemoryKind], dict[Sha256, Remembered]
         ] = {}
         self._advisories = MemoryAdvisories(self._refs_alive)
+        self._kept = MemoryHistory(
+            decisions=self._history,
+            recorded_at=self._recorded,
+            current=self._current,
+            facts=self._facts,
+            overrides=self._overrides,
+            fetches=self._fetches,
+            pages=self._pages,
+            audit=self._audit,
+            queue=self._queue,
+        )
+        self._keeping = MemoryKeeping(self._kept, clock=clock, append=self._append_audit)
 
     async def close(self) -> None:
         return
@@ -107,6 +122,7 @@ class MemoryStore(Store):
         if current != decision:
             self._append_audit(actor, "decision_made", decision.ref.key, detail)
             self._history.append(decision)
+            self._recorded.append(self._clock())
             self._current[decision.ref] = len(self._history) - 1
             self._touch(decision.ref.index, decision.ref.project)
         self._queue.settle(decision, now=self._clock())
@@ -124,7 +140,11 @@ class MemoryStore(Store):
         return self._currently(ref)
 
     async def decision_by_id(self, decision_id: str) -> Decision | None:
-        found = (decision for decision in reversed(self._history) if decision.id == decision_id)
+        found = (
+            decision
+            for place, decision in reversed(list(enumerate(self._history)))
+            if decision.id == decision_id and place not in self._kept.gone
+        )
         return next(found, None)
 
     async def decisions(
@@ -222,7 +242,7 @@ class MemoryStore(Store):
 
     async def put_blob(self, digest: Digest, data: bytes) -> None:
         check_blob(digest, data)
-        self._queue.blobs.setdefault(digest, data)
+        self._queue.put_blob(digest, data, now=self._clock())
 
     async def blob(self, digest: Digest) -> bytes | None:
         return self._queue.blobs.get(digest)
@@ -406,8 +426,31 @@ class MemoryStore(Store):
         return tuple(self._audit[::-1][: row_limit(limit)])
 
     async def verify_audit(self) -> int:
-        last = chain.walk(self._audit, last=None)
+        begun = (await self.audit_anchors() or (None,))[-1]
+        rows = [row for row in self._audit if begun is None or row.number > begun.number]
+        last = chain.walk(rows, last=begun)
         return last.number if last else 0
+
+    # -- keeping -----------------------------------------------------------------------------
+    async def sweep(
+        self, what: Keepable, *, before: datetime, after: str = "", limit: int, look: bool = False
+    ) -> Swept:
+        return await self._keeping.sweep(what, before=before, after=after, limit=limit, look=look)
+
+    async def audit_to_archive(self, *, before: datetime, limit: int) -> tuple[AuditRow, ...]:
+        return await self._keeping.audit_to_archive(before=before, limit=limit)
+
+    async def audit_anchors(self) -> tuple[AuditAnchor, ...]:
+        return await self._keeping.audit_anchors()
+
+    async def anchor_audit(self, anchor: AuditAnchor, *, actor: str) -> None:
+        await self._keeping.anchor_audit(anchor, actor=actor)
+
+    async def drop_archived(self, *, limit: int) -> int:
+        return await self._keeping.drop_archived(limit=limit)
+
+    async def reclaim(self, *, pages: int) -> int:
+        return await self._keeping.reclaim(pages=pages)
 
     # -- project memory ----------------------------------------------------------------------
     async def remember(self, seen: Remembered) -> None:

@@ -22,6 +22,7 @@ from models.decision import Decision, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.store.keeping_port import KeepingPort
 
 GATE = "gate"
 """The actor of decisions that the gate concluded by itself, without evidence."""
@@ -222,7 +223,7 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(Protocol):
+class Store(KeepingPort, Protocol):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:
@@ -463,7 +464,10 @@ class Store(Protocol):
         """The newest rows, newest first."""
 
     async def verify_audit(self) -> int:
-        """Walk the chain; the number of rows. Raises StoreError naming the first broken row."""
+        """Walk the chain; the number of rows, those in archives included.
+
+        It begins after the newest anchor. Raises StoreError naming the first broken row.
+        """
 
     # -- project memory ----------------------------------------------------------------------
     async def remember(self, seen: Remembered) -> None:

@@ -31,6 +31,11 @@ INSERT OR REPLACE INTO current_decisions (
   :policy_digest, :model_digest, :evidence_digest, :expires_at
 )
 """
+PUT_GROUNDS = """
+INSERT INTO decision_grounds (
+  number, index_name, project, sha256, filename, evidence_digest, facts_digest
+) VALUES (:number, :index_name, :project, :sha256, :filename, :evidence_digest, :facts_digest)
+"""
 
 
 def put(session: Session, decision: Decision, *, actor: str) -> None:
@@ -75,6 +80,8 @@ def _append(
             "value": value,
         },
     ).lastrowid
+    grounds = {"evidence_digest": decision.evidence_digest, "facts_digest": decision.facts_digest}
+    session.run(PUT_GROUNDS, ref_columns(decision.ref) | grounds | {"number": number})
     session.run(
         MAKE_CURRENT,
         ref_columns(decision.ref)

@@ -1,0 +1,1 @@
+-- Its place: another branch brings this step.
