@@ -37,6 +37,8 @@ from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
+from proxy.keeping.keeper import Keeper
+from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
 from proxy.resolve import Resolver
@@ -74,6 +76,7 @@ class Rooms:
     desk: Desk
     policy: PolicyFile
     feeds: FeedSchedule
+    keeper: Keeper
     app: web.Application
 
 
@@ -99,6 +102,7 @@ async def serve(config: ChildConfig) -> None:
         tasks = [
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
+            asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
@@ -262,7 +266,8 @@ async def _rooms(
         notices=lambda: (*notices(off), *feeds.notices()),
     )
     app = make_app(door)
-    return Rooms(door=door, desk=desk, policy=policy, feeds=feeds, app=app)
+    keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
+    return Rooms(door=door, desk=desk, policy=policy, feeds=feeds, keeper=keeper, app=app)
 
 
 def _feeds(settings: Settings, store: Store, clock: Clock) -> FeedSchedule:
