@@ -14,7 +14,7 @@ import structlog
 from models.canonical import canonical_json
 from models.clock import Clock
 from models.errors import PratiqueError
-from proxy.keeping.archive import archive_audit
+from proxy.keeping.archive import ARCHIVE_ROWS_MAX, archive_audit
 from proxy.keeping.folder import keeping_alone
 from proxy.keeping.periods import Periods
 from proxy.store.keeping_port import Keepable
@@ -158,20 +158,20 @@ class Keeper:
         return Kept(what=what.value, before=before, gone=gone, size_bytes=size)
 
     async def _archive(self, before: datetime, stop: asyncio.Event, progress: Progress) -> Kept:
-        gone, file = 0, ""
-        while not stop.is_set():
+        gone, file, more = 0, "", True
+        while more and not stop.is_set():
             anchor = await archive_audit(
                 self._store, self._data_dir, before=before, clock=self._clock, actor=ACTOR
             )
+            begun = gone
             while not stop.is_set() and (
                 dropped := await self._store.drop_archived(limit=AUDIT_STEP_ROWS)
             ):
                 gone += dropped
                 progress("audit", gone)
                 await asyncio.sleep(self._pause_s)
-            if anchor is None:
-                break
-            file = anchor.file
+            more = gone - begun >= ARCHIVE_ROWS_MAX  # a few rows more make no archive of their own
+            file = anchor.file if anchor else file
         return Kept(what="audit", before=before, gone=gone, file=file)
 
     async def _reclaim(self, stop: asyncio.Event) -> None:
