@@ -8,6 +8,7 @@ import click
 
 from models.errors import PratiqueError, SettingsInvalid
 from proxy.cli.commands.advisories import advisories
+from proxy.cli.commands.backup import backup, restore_
 from proxy.cli.commands.config import config
 from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
@@ -16,6 +17,7 @@ from proxy.cli.commands.drift import drift_
 from proxy.cli.commands.explain import explain_
 from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
+from proxy.cli.commands.keep import keep
 from proxy.cli.commands.override import override
 from proxy.cli.commands.policy import policy
 from proxy.cli.commands.replay import replay_
@@ -64,6 +66,7 @@ def main() -> None:
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(explain_, rescore_, replay_, drift_, verdict),
+    *(backup, restore_, keep),
     *(override, token, policy, doctor, config, demo, research),
 ):
     main.add_command(command)

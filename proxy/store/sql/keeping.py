@@ -240,7 +240,9 @@ def audit_to_archive(session: Session, *, before: datetime, limit: int) -> tuple
 
 
 def anchors(session: Session) -> tuple[AuditAnchor, ...]:
-    """All anchors, oldest first."""
+    """All anchors, oldest first; none where the store is older than archives, and only looked at."""
+    if session.row(audit.ANCHORED) is None:
+        return ()
     return tuple(anchor_of(row) for row in session.rows(ANCHORS))
 
 
