@@ -33,6 +33,8 @@ SUFFIXES = (".tar.gz", ".tgz")
 GZIP_LEVEL = 3
 """Databases shrink to a fifth with it; wheels are compressed already."""
 ARTIFACT_MODE = 0o444
+_UNREADABLE = (tarfile.TarError, EOFError, zlib.error, OSError)
+"""What reading an archive raises that is damaged, or none."""
 
 
 def pack(folder: Path, manifest: Manifest, target: Path) -> None:
@@ -58,7 +60,7 @@ def manifest_of(archive: IO[bytes]) -> Manifest:
         if found is not None:
             raise broken("something comes after its manifest")
         if member.name == MANIFEST:
-            found = decode_manifest(content.read(MANIFEST_BYTES_MAX + 1))
+            found = decode_manifest(_read(content, MANIFEST_BYTES_MAX + 1))
     if found is None:
         raise broken("its manifest is missing, so that it was cut off")
     return found
@@ -94,7 +96,7 @@ def take(content: IO[bytes], part: Part, folder: Path) -> None:
 def _chunks(content: IO[bytes], part: Part) -> Iterator[bytes]:
     """The bytes of a part, no more than it may have. Raises StoreError at the end where they differ."""
     hashed, left = hashlib.sha256(), part.size_bytes
-    while left >= 0 and (chunk := content.read(min(CHUNK_BYTES, left + 1))):
+    while left >= 0 and (chunk := _read(content, min(CHUNK_BYTES, left + 1))):
         left -= len(chunk)
         hashed.update(chunk)
         yield chunk
@@ -136,7 +138,14 @@ def _members(archive: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
                     raise broken(f"{_shown(member)} is no file")
                 yield member, content
                 tar.members = []  # type: ignore[attr-defined] # else every header stays in memory
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except _UNREADABLE as error:
+        raise broken(f"it cannot be read ({type(error).__name__})") from error
+
+
+def _read(content: IO[bytes], size_bytes: int) -> bytes:
+    try:
+        return content.read(size_bytes)
+    except _UNREADABLE as error:
         raise broken(f"it cannot be read ({type(error).__name__})") from error
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -68,7 +70,9 @@ def backup(settings: Settings, target: Path, keys: tuple[Path, ...], *, with_fil
         raise StoreError(f"{target} is there already.", next_step="Name a new folder or file.")
     packed = target.name.endswith(SUFFIXES)
     extras = _extras(settings, keys)
-    work = target.with_name(f".{target.name}.partial-{secrets.token_hex(4)}")
+    mark = f"partial-{secrets.token_hex(4)}"
+    beside = target.with_name(f".{target.name}.{mark}")
+    work = beside if _reachable(target.parent, settings.data_dir) else settings.data_dir / mark
     try:
         work.mkdir(mode=0o700)
         if is_root():
@@ -80,12 +84,12 @@ def backup(settings: Settings, target: Path, keys: tuple[Path, ...], *, with_fil
         )
         made = work / (PACKED if packed else CONTENT)
         digest, _ = digest_of_file(made if packed else made / MANIFEST)
-        made.rename(target)
-        flush(target.parent)
+        _move(made, target, beside)
     except OSError as error:
         raise failed(target, error) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        for rest in (work, beside):
+            shutil.rmtree(rest, ignore_errors=True)
     click.echo(
         f"{target}: {told.parts} parts, {told.size_bytes >> 20} MiB, {told.artifacts} artifacts, "
         f"{told.audit_rows} audit rows; checked."
@@ -164,6 +168,31 @@ def _make(
         audit_rows=manifest.audit_rows,
         damaged=made.damaged,
     )
+
+
+def _reachable(folder: Path, data_dir: Path) -> bool:
+    """Whether the data folder's owner may go through `folder`: as root, it may be root's alone."""
+    return as_owner_of(data_dir, lambda: os.access(folder, os.X_OK), bool)
+
+
+def _move(made: Path, target: Path, beside: Path) -> None:
+    """Give a whole backup its name; onto another disk it is copied first, and compared."""
+    try:
+        made.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside.mkdir(mode=0o700)
+        copied = beside / made.name
+        (shutil.copytree if made.is_dir() else shutil.copy2)(made, copied)
+        for path in (made, *made.rglob("*")):
+            if path.is_file():
+                copy = copied / path.relative_to(made)
+                if digest_of_file(copy) != digest_of_file(path):
+                    raise StoreError(f"{copy} does not read back as written.") from error
+                flush(copy)
+        copied.rename(target)
+    flush(target.parent)
 
 
 def _pack(made: Made, content: Path, target: Path) -> None:
