@@ -272,10 +272,10 @@ def path_of(ref: ArtifactRef) -> str:
 
 
 @asynccontextmanager
-async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
-    """A door that listens on a free port of the loopback."""
+async def open_house(root: Path, *, store: Any = None, **settings: Any) -> AsyncIterator[House]:
+    """A door that listens on a free port of the loopback; before another `store` than its own if given."""
     clock = StillClock()
-    store = HouseStore(clock=clock)
+    store = store or HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
     upstream = Upstream(folder)
     nudges: list[str] = []
