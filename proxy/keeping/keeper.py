@@ -27,7 +27,7 @@ ACTOR = "keeping"
 LOOK_ROWS = 200
 """Rows that one look takes in; a look writes nothing, and takes a few milliseconds."""
 STEP_ROWS = {
-    Keepable.FETCHES: 500,
+    Keepable.FETCHES: 200,
     Keepable.DECISIONS: 100,
     Keepable.EVIDENCE: 20,
     Keepable.FACTS: 100,
@@ -35,8 +35,8 @@ STEP_ROWS = {
     Keepable.ORPHANS: 20,
     Keepable.PAGES: 20,
 }
-"""Rows of one transaction: at most some 10 MiB for evidence (256 KiB each) and traces (8 MiB each),
-which took 20 ms here."""
+"""Rows of one transaction. Of a million fetch records 200 go in some 25 ms (docs/proofs/admin.md); evidence
+has 256 KiB at most, a trace 8 MiB."""
 AUDIT_STEP_ROWS = 500
 LOOKED_AUDIT_ROWS_MAX = 10_000
 """Audit rows that a look counts; the store gives no more at once."""

@@ -23,6 +23,7 @@ from typing import Any
 from aiohttp import web
 
 from models.work import Priority
+from proxy.keeping.keeper import STEP_ROWS
 from proxy.store.keeping_port import Keepable
 from proxy.store.port import MemoryKind, Store
 from proxy.store.sqlite import SqliteStore
@@ -103,7 +104,7 @@ QUERIES: dict[str, Query] = {
         Keepable.FACTS, before=e.now, after=k.facts_digest, limit=200, look=True
     ),
     "a step of keeping: fetches go": lambda s, _k, e: s.sweep(
-        Keepable.FETCHES, before=e.now - timedelta(days=300), limit=500
+        Keepable.FETCHES, before=e.now - timedelta(days=300), limit=STEP_ROWS[Keepable.FETCHES]
     ),
 }
 """What is asked of the store, with a file of the estate that chance picked."""

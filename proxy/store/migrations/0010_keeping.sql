@@ -106,6 +106,3 @@ WHERE json_extract(signal.value, '$.name') = 'graph.tree'
 -- For the checks of foreign keys, each of which would read all jobs otherwise.
 CREATE INDEX jobs_by_evidence ON jobs (evidence_digest);
 CREATE INDEX jobs_by_facts ON jobs (facts_digest);
-
--- The newest decisions of one action, of which there may be few among many.
-CREATE INDEX current_by_action ON current_decisions (action, number);

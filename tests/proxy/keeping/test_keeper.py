@@ -98,8 +98,8 @@ async def test_keep__lets_go_of_all_that_is_old_enough_in_small_steps(
         "pages": 1, "audit": 5,
     }  # fmt: skip
     assert len(await store.fetches(limit=10_000)) == 1
-    assert store.limits[Keepable.FETCHES] == [STEP_ROWS[Keepable.FETCHES]] * 3
-    assert ("fetches", 500) in told
+    assert store.limits[Keepable.FETCHES] == [STEP_ROWS[Keepable.FETCHES]] * 6
+    assert ("fetches", STEP_ROWS[Keepable.FETCHES]) in told
     newest = (await store.audit())[0]
     assert newest.action == "history_let_go"
     assert json.loads(newest.detail) == {"decisions": 3, "fetches": 1_200, "pages": 1}
@@ -141,7 +141,7 @@ async def test_keep__ends_early_where_the_server_stops(
 ) -> None:
     stop = asyncio.Event()
     await keeper_of(store, tmp_path, clock).keep(stop=stop, progress=lambda *_: stop.set())
-    assert len(await store.fetches(limit=10_000)) == 701
+    assert len(await store.fetches(limit=10_000)) == 1_201 - STEP_ROWS[Keepable.FETCHES]
     assert await store.audit_anchors() == ()
     assert await store.verify_audit()
 
