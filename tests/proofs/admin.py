@@ -132,7 +132,14 @@ LEFT_OUT = {
 """Routes that are no page and no list, and why."""
 QUERY_STRINGS: dict[str, tuple[str, ...]] = {}
 """Further ways of asking for a route, such as `/queue`: ("?after=…",)."""
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+OTHERWISE = {
+    "/simple": 301,
+    "/simple/{project}": 301,
+    "/simple/{project}/": 404,
+    "/v/{decision_id}/graph.svg": 404,
+}
+"""Routes that do not answer 200 here: the upstream of this proof is empty, and no graph is kept. A page
+that sends strangers to a login must not be taken for a fast one."""
 
 
 def paths() -> tuple[str, ...]:
@@ -270,8 +277,8 @@ class AdminExperiment:
                 return f"SAMPLES has nothing for {', '.join(sorted(unknown))}"
             asked = re.sub(r"{(\w+)}", lambda found: SAMPLES[found[1]](known), path)
             answer = await house.get(asked)
-            fine = answer.status in (200, 404) or answer.status in REDIRECTS
-            return "" if fine else f"{asked} answered {answer.status}"
+            wanted = OTHERWISE.get(path, 200)
+            return "" if answer.status == wanted else f"{asked} answered {answer.status}"
 
         return once
 

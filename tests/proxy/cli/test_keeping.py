@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.cli.commands.backup import _move
 from proxy.keeping.manifest import MANIFEST
 from tests.firewall import scratch_folder
 from tests.proxy.cli.test_commands import ROOT
@@ -99,6 +101,25 @@ def test_backup_and_restore__go_round(data_dir: Path, folder: Path, target: str)
     if os.geteuid() == 0:
         assert {path.stat().st_uid for path in (data_dir, *data_dir.rglob("*"))} == {SERVER_UID}
     assert "deny demo" in run(data_dir, "override", "list", "--all").stdout
+
+
+def test_move__onto_another_disk_copies_and_compares(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "made" / "keys").mkdir(parents=True)
+    (folder / "made" / "keys" / "a.pem").write_text("secret")
+    (folder / "made" / "keys" / "a.pem").chmod(0o600)
+    rename = Path.rename
+
+    def on_another_disk(self: Path, target: Path) -> Path:
+        if self == folder / "made":
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", on_another_disk)
+    _move(folder / "made", folder / "target", folder / ".beside")
+    assert tree(folder / "target") == {"keys/a.pem": b"secret"}
+    assert (folder / "target" / "keys" / "a.pem").stat().st_mode & 0o777 == 0o600
 
 
 def test_backup__refuses_a_place_that_is_taken(data_dir: Path, folder: Path) -> None:
