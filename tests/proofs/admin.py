@@ -136,9 +136,8 @@ OTHERWISE = {
     "/simple": 301,
     "/simple/{project}": 301,
     "/simple/{project}/": 404,
-    "/v/{decision_id}/graph.svg": 404,
 }
-"""Routes that do not answer 200 here: the upstream of this proof is empty, and no graph is kept. A page
+"""Routes that do not answer 200 here: the upstream of this proof is empty. A page
 that sends strangers to a login must not be taken for a fast one."""
 
 
