@@ -159,6 +159,7 @@ class ReasonCode(StrEnum):
     LAYER_OFF = "layer-off"
     AGE = "age"
     AGE_UNKNOWN = "age-unknown"
+    FREEZE = "freeze"
     UNSEEN = "unseen"
     STILL_CHECKING = "still-checking"
     NAME_OWNED = "name-owned"

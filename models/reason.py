@@ -296,6 +296,12 @@ def _age(reason: Reason) -> str:
     return f"is younger than {known} that policy asks for"
 
 
+def _freeze(reason: Reason) -> str:
+    since = reason.word("since")
+    known = f" on {since}" if _MOMENT.match(since) else ""
+    return f"came after the freeze that began{known}"
+
+
 _CLAUSES: Mapping[ReasonCode, Callable[[Reason], str]] = MappingProxyType(
     {
         ReasonCode.PROOF_CANARY_LEFT: _canary_left,
@@ -307,5 +313,6 @@ _CLAUSES: Mapping[ReasonCode, Callable[[Reason], str]] = MappingProxyType(
         ReasonCode.LAYER_MISSING: _layer_missing,
         ReasonCode.LAYER_OFF: _layer_off,
         ReasonCode.AGE: _age,
+        ReasonCode.FREEZE: _freeze,
     }
 )

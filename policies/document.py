@@ -16,12 +16,13 @@ from models.evidence import Layer, Shortfall
 from models.phase import Phase
 from models.trust.shelf import DEFAULT_NAME, SHIPPED, Shelf
 from models.work import AnalysisPlan, Variation
-from policies import owned
+from policies import freeze, owned
 from policies.lines import locate, stated_line
+from policies.modes import Mode
 from policies.outcome import Outcome
-from policies.policy import Mode, Policy, Rule, Unseen, content_digest
+from policies.policy import Policy, Rule, Unseen, content_digest
 from policies.reading import Notes, Table
-from policies.rules import age, digests, findings, names
+from policies.rules import age, digests, findings, layers, names, older, provenance, score
 from policies.rules.age import AGE_HOURS_MAX
 from policies.rules.condition import Condition
 
@@ -38,7 +39,10 @@ OVERRIDE_DAYS_MAX = 3650
 """Days that a policy may let an override live at most: ten years."""
 
 _NEXT_STEP = "Mend the document; `pratique policy show` prints a sound one."
-_FAMILIES = (names, digests, findings, age)
+_FAMILIES = (names, digests, findings, age, older, score, layers, provenance)
+GROUPS_MAX = 100
+"""Groups that a policy may treat differently."""
+_GROUP_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
 _RULE_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
 
 _ANY_TIER = ("approve", "monitor", "quarantine")
@@ -96,7 +100,8 @@ def _values(text: str, source: str) -> dict[str, Any]:
 
 def _read(root: Table, text: str, source: str, shelf: Shelf) -> Policy:
     tiers = root.table("tiers")
-    layers = root.table("layers")
+    layer_table = root.table("layers")
+    frozen = root.table("freeze")
     listed_files = root.table("files")
     analysis = root.table("analysis")
     overrides = root.table("overrides")
@@ -110,8 +115,8 @@ def _read(root: Table, text: str, source: str, shelf: Shelf) -> Policy:
         minimum_age_hours=root.integer("minimum_age_hours", 0, AGE_HOURS_MAX, 0),
         tiers=_tiers(tiers),
         block_on_score=tiers.boolean("block_on_score", default=False),
-        layer_missing=_missing(layers.table("missing")),
-        layer_switched_off=_tier(layers.choice("switched_off", _ANY_TIER, "monitor")),
+        layer_missing=_missing(layer_table.table("missing")),
+        layer_switched_off=_tier(layer_table.choice("switched_off", _ANY_TIER, "monitor")),
         incomplete=_incomplete(root.table("incomplete"), listed_files),
         direct_url=_tier(listed_files.choice("direct_url", _SERVABLE, "quarantine")),
         native_of_sibling=listed_files.choice("native_of_sibling", ("hold", "accept"), "hold")
@@ -122,9 +127,13 @@ def _read(root: Table, text: str, source: str, shelf: Shelf) -> Policy:
         override_above_proof=overrides.boolean("above_proof", default=True),
         owned=owned.read(owned_names),
         rules=_rules(root),
+        group_modes=_group_modes(root.table("groups")),
+        observe_unseen=root.choice("observe_unseen", ("hold", "serve"), "hold") == "serve",
+        freeze=freeze.read(frozen),
+        four_eyes=overrides.boolean("four_eyes", default=False),
         digest=Digest(""),
     )
-    for table in (tiers, layers, listed_files, analysis, overrides, owned_names):
+    for table in (tiers, layer_table, frozen, listed_files, analysis, overrides, owned_names):
         table.finish()
     return policy
 
@@ -194,6 +203,17 @@ def _plan(table: Table) -> AnalysisPlan:
         ),
         variations=tuple(Variation(word) for word in elsewhere),
     )
+
+
+def _group_modes(table: Table) -> tuple[tuple[str, Mode], ...]:
+    options = [mode.value for mode in Mode]
+    found = []
+    for name in table.keys(GROUPS_MAX):
+        if not _GROUP_NAME.match(name):
+            table.note(name, "is not a group: 1 to 40 of a-z, 0-9 and '-', beginning with a letter")
+        found.append((name, Mode(table.choice(name, options, Mode.ENFORCE.value))))
+    table.finish()
+    return tuple(sorted(found))
 
 
 def _rules(root: Table) -> tuple[Rule, ...]:

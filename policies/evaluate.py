@@ -93,6 +93,8 @@ def _judge(case: Case, policy: Policy) -> Verdict:
             override_id=deny.id,
         )
     otherwise = _by_owner(case, policy) or _by_rules(case, policy) or _by_nature(case, policy)
+    if policy.freeze is not None:
+        otherwise = policy.freeze.applied(case, otherwise)
     if allow is None:
         return otherwise
     stated = reason(ReasonCode.OVERRIDE_ALLOW, override=allow.id)

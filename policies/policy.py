@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from types import MappingProxyType
 
 from models.canonical import Digest, digest_of
 from models.decision import TrustTier
@@ -11,6 +13,8 @@ from models.evidence import Layer, Shortfall
 from models.trust.shelf import DEFAULT_NAME
 from models.work import AnalysisPlan
 from policies.case import Case
+from policies.freeze import Freeze
+from policies.modes import Mode, strictest
 from policies.outcome import Outcome
 from policies.owned import OwnedNames
 from policies.rules.condition import Condition, Match
@@ -23,10 +27,10 @@ _NOT_CONTENT = frozenset({"text", "source", "plan"})
 analyses to come; what evidence an answer rests on says the evidence."""
 
 
-class Mode(StrEnum):
-    """How the policy is applied."""
-
-    ENFORCE = "enforce"
+_NEWER: Mapping[str, object] = MappingProxyType(
+    {"group_modes": (), "observe_unseen": False, "freeze": None, "four_eyes": False}
+)
+"""Fields that came later, and what they are where a document does not name them."""
 
 
 class Unseen(StrEnum):
@@ -83,7 +87,21 @@ class Policy:
     owned: OwnedNames
     """Names that belong to the operator's organisation."""
     rules: tuple[Rule, ...]
+    group_modes: tuple[tuple[str, Mode], ...] = ()
+    """Groups of clients to which the policy is applied otherwise, by name."""
+    observe_unseen: bool = False
+    """Whether files that nobody has judged are let through where nothing is enforced."""
+    freeze: Freeze | None = None
+    four_eyes: bool = False
+    """Whether whoever asks for an exception may not grant it."""
     digest: Digest
+
+    def mode_of(self, groups: tuple[str, ...]) -> Mode:
+        """How it is applied to a client of these groups; the strictest counts."""
+        if not groups or not self.group_modes:
+            return self.mode
+        modes = dict(self.group_modes)
+        return strictest((modes[one] for one in groups if one in modes), self.mode)
 
     @property
     def fallback(self) -> bool:
@@ -114,6 +132,10 @@ def content_digest(policy: Policy) -> Digest:
         # What the default is says the model's own digest. A policy that names none keeps the digest
         # that it had before there was a choice.
         del content["scorer"]
+    for name, default in _NEWER.items():
+        # Said only where it says something: a policy that does not use it keeps its digest.
+        if content[name] == default:
+            del content[name]
     content["rules"] = [
         {
             "name": rule.name,

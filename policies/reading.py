@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from models.errors import Problem
@@ -101,6 +102,20 @@ class Table:
         self.note(key, f"must be a string, not {shown(value)}")
         return ""
 
+    def moment(self, key: str) -> datetime | None:
+        """A time with a time zone, in UTC; None where it is not stated or wrong."""
+        value = self._take(key, None)
+        if value is None:
+            return None
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value.astimezone(UTC)
+        self.note(
+            key,
+            f"must be a time with a time zone, not {shown(value)}",
+            "write it like 2026-01-31T00:00:00Z",
+        )
+        return None
+
     def strings(self, key: str, most: int, *, least: int = 1) -> tuple[str, ...]:
         """A list of `least` to `most` strings; empty where it is not stated or wrong."""
         if key not in self._values:
@@ -128,6 +143,12 @@ class Table:
                     key, f"may hold {listing}, not {shown(item)}", did_you_mean(item, options)
                 )
         return tuple(option for option in options if option in value)
+
+    def keys(self, most: int) -> tuple[str, ...]:
+        """The keys of a table whose keys are names, at most `most`."""
+        if len(self._values) > most:
+            self.note("", f"may hold at most {most} entries, not {len(self._values)}")
+        return tuple(self._values)[:most]
 
     def table(self, key: str) -> Table:
         """A sub-table; empty where it is not stated or wrong."""

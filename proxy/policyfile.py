@@ -1,4 +1,4 @@
-"""The policy in force: read from a file, and read again when the file changes."""
+"""The policy in force: from a file, read again when that changes; else from the store, if it has one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import structlog
 
 from models.errors import PolicyInvalid, Problem
 from policies.document import DEFAULT_POLICY_TOML, Policy, parse_policy
+from proxy.store.policy_port import PolicyPort
 
 LOG = structlog.get_logger()
 
@@ -21,6 +22,8 @@ class PolicyFile:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._stamp: tuple[int, int] | None = None
+        self._number = 0
+        """Of the store's document that was read last."""
         self._policy = parse_policy(DEFAULT_POLICY_TOML, source="the default policy")
         if path is not None:
             self._policy, self._stamp = _read(path)
@@ -28,6 +31,26 @@ class PolicyFile:
     def current(self) -> Policy:
         """The policy in force."""
         return self._policy
+
+    async def follow(self, store: PolicyPort) -> bool:
+        """Look again, at the file or, without one, at the store; whether another policy is in force now.
+
+        Raises StoreError. A document that cannot be read, as one of a newer Pratique, changes nothing.
+        """
+        if self._path is not None:
+            return self.reload()
+        found = await store.policy_document()
+        if found is None or found.number == self._number:
+            return False
+        self._number = found.number
+        before = self._policy.digest
+        try:
+            self._policy = parse_policy(found.text, source=f"policy {found.number} of the store")
+        except PolicyInvalid as error:
+            LOG.error("policy_refused", number=found.number, error=str(error))
+            return False
+        LOG.info("policy_loaded", number=found.number, policy_digest=self._policy.digest)
+        return self._policy.digest != before
 
     def reload(self) -> bool:
         """Read the file again if it changed; whether another policy is in force now."""

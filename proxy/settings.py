@@ -83,6 +83,7 @@ class Settings:
     feeds: tuple[FeedSource, ...]
     feeds_every_h: int
     feeds_stale_h: int
+    watch_hours: int
     disk_bytes_max: int
     keep_fetches_days: int
     keep_evidence_days: int
@@ -91,6 +92,7 @@ class Settings:
     keep_pages_days: int
     keep_audit_days: int
     refresh_trust_root: bool
+    metrics_public: bool
     uid_base: int
     log_format: str
     log_file: Path | None
@@ -377,6 +379,14 @@ TABLE: tuple[Setting, ...] = (
         help="Hours after which a feed that was not read no longer speaks for what it does not name.",
     ),
     Setting(
+        name="watch_hours",
+        parse=_whole(0, 8760),
+        default="168",
+        metavar="HOURS",
+        help="Hours after which a file that is served as MONITOR is analysed again; 0: only on cause, "
+        "such as an advisory or `pratique watch now`.",
+    ),
+    Setting(
         name="disk_bytes_max",
         parse=_whole(1 << 20, 1 << 50),
         default=str(50 << 30),
@@ -437,6 +447,14 @@ TABLE: tuple[Setting, ...] = (
         flag=True,
         help="Ask sigstore's TUF repository once a day for newer keys to verify attestations with; "
         "else those that came with Pratique are used, and nothing is asked.",
+    ),
+    Setting(
+        name="metrics_public",
+        parse=_bool,
+        default="false",
+        flag=True,
+        help="Show /metrics to everybody who can reach the listener; else to this machine alone, and "
+        "to viewers.",
     ),
     Setting(
         name="uid_base",

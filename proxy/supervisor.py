@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from analyzer.clean import printable
 from analyzer.sandbox.launch import daemon_argv
 from models.errors import PratiqueError, SandboxUnavailable
 from proxy.privileges import Roles, child_setup, is_root, own_folder
@@ -41,6 +42,11 @@ STOP_S = 10.0
 """Seconds a child may take to end after SIGTERM before it is killed."""
 FAILED_STARTS_MAX = 5
 """Starts in a row that may fail before the supervisor gives up at its own start."""
+
+SAY = b"say "
+"""How a child's line begins that is for whoever started us."""
+SAID_CHARS_MAX = 500
+"""Characters of such a line."""
 
 LISTEN_BACKLOG = 1024
 """Connections the kernel keeps waiting while the proxy is busy or being restarted."""
@@ -206,6 +212,9 @@ class Supervisor:
         async for line in child.process.stdout:
             if line.strip() == b"ready":
                 child.ready.set()
+            elif line.startswith(SAY):
+                # For the terminal alone: what stands here may open a door, and is in no log.
+                self._say(printable(line[len(SAY) :].decode("utf-8", "replace"), SAID_CHARS_MAX))
         return await child.process.wait()
 
     async def _stop_all(self) -> None:

@@ -32,6 +32,7 @@ class Dropped:
     kind: str
     """`layer` or `family`."""
     features: int
+    """Those of them that vary; the others could not be missed."""
     losses: tuple[Loss, ...]
 
 
@@ -45,16 +46,19 @@ def ablate(
     resamples: int = RESAMPLES,
     progress: Progress = silent,
 ) -> tuple[Dropped, ...]:
-    """Drop each layer and each family in turn; `whole` are the scores of all, on the same split."""
-    columns = matrix.columns
+    """Drop each layer and each family in turn; `whole` are the scores of all, on the same split.
+
+    A layer or family of which nothing varies has nothing to lose, and is left out.
+    """
+    columns, varying = matrix.columns, matrix.varying
     sets = {
         ("layer", layer.value): columns.of_layers(layer)
         for layer in Layer
-        if columns.of_layers(layer)
+        if not varying.isdisjoint(columns.of_layers(layer))
     }
     for family in columns.families:
         own = tuple(name for name in columns.learned if family_of(name) == family)
-        if own not in sets.values():
+        if own not in sets.values() and not varying.isdisjoint(own):
             sets["family", family] = own
     found = []
     for (kind, name), gone in sets.items():
@@ -64,7 +68,9 @@ def ablate(
         progress(f"ablation: without {kind} {name}")
         without = held_out(matrix, split, boosted(kept, numbers), seed=seed)
         losses = _losses(whole, without, seed=seed, resamples=resamples)
-        found.append(Dropped(name=name, kind=kind, features=len(gone), losses=losses))
+        found.append(
+            Dropped(name=name, kind=kind, features=len(varying.intersection(gone)), losses=losses)
+        )
     return tuple(found)
 
 

@@ -14,12 +14,13 @@ import numpy as np
 from models.canonical import digest_of_bytes
 from models.decision import TrustTier
 from models.errors import ValueInvalid
+from models.research.calibration import Edges
 from models.research.harness import HeldOut
 from models.research.matrix import HONEST, Columns, Matrix
 from models.research.metrics import measure
 from models.research.rows import Row, Table
 from models.research.training import Trained
-from models.trust.card import CARD_SUFFIX, MODEL_SUFFIX, Card, Platt, encode_card
+from models.trust.card import CARD_SUFFIX, MODEL_SUFFIX, Card, encode_card
 from models.trust.features.catalog import FEATURES, SCHEMA, features_digest
 from models.trust.reference import SCORE, Reference, layer_columns, reference_of, write_reference
 from models.trust.scale import Scale
@@ -71,7 +72,6 @@ def _context(*families: str) -> list[str]:
 def artefact_of(trained: Trained, table: Table, *, name: str, seed: int) -> Artefact:
     """Everything that ships of a model; the same bytes for the same table, name and seed."""
     model = trained.text.encode()
-    milli = [round(edge * 1000) for edge in trained.edges.margins]
     card = Card(
         name=name,
         schema=SCHEMA,
@@ -81,16 +81,16 @@ def artefact_of(trained: Trained, table: Table, *, name: str, seed: int) -> Arte
         data_digest=table.digest,
         split_digest=trained.split_digest,
         seed=seed,
-        platt=Platt(slope=trained.platt.slope, intercept=trained.platt.intercept),
-        prior_training=trained.platt.prior,
+        platt=trained.calibrated.platt,
+        prior_training=trained.calibrated.prior,
         prior_deployment=trained.prior_deployment,
         edges=trained.edges.margins,
         created=newest(table.rows),
         lightgbm=version("lightgbm"),
-        metrics=dict(figures_of(trained.held, seed=seed)),
+        metrics={**figures_of(trained.held, seed=seed), **_of_edges(trained.edges)},
     )
-    scale = Scale(edges=(milli[0], milli[1], milli[2]))
-    return Artefact(model=model, card=card, reference=_reference(trained, table, scale, name))
+    reference = _reference(trained, table, card.scale_milli, name)
+    return Artefact(model=model, card=card, reference=reference)
 
 
 def newest(rows: Sequence[Row]) -> datetime:
@@ -113,12 +113,21 @@ def figures_of(held: HeldOut, *, seed: int) -> Mapping[str, float]:
     return found
 
 
+def _of_edges(edges: Edges) -> Mapping[str, float]:
+    """What each edge rests on: its rate, the honest rows, and 1 where it lies beyond them."""
+    found = {}
+    for name, edge in (("e80", edges.e80), ("e60", edges.e60), ("e30", edges.e30)):
+        found[f"{name}.rate"] = edge.rate
+        found[f"{name}.honest_rows"] = float(edge.rows)
+        found[f"{name}.extrapolated"] = float(edge.extrapolated)
+    return found
+
+
 def scores_of(trained: Trained, table: Table) -> Table:
     """What the held-out models said of each row: log-odds by view, and the score of what was measured."""
-    held, platt = trained.held, trained.platt
-    milli = [round(edge * 1000) for edge in trained.edges.margins]
-    scale = Scale(edges=(milli[0], milli[1], milli[2]))
-    margins = [platt.margin(np.asarray(view)) for view in (held.static, held.behaviour, held.real)]
+    held, scale = trained.held, Scale.in_milli(trained.edges.margins)
+    views = (held.static, held.behaviour, held.real)
+    margins = [trained.calibrated.margin(view) for view in views]
     rows = []
     for number, row in enumerate(table.rows):
         own = [float(view[number]) for view in margins]
@@ -145,7 +154,7 @@ def _reference(trained: Trained, table: Table, scale: Scale, name: str) -> Refer
     matrix: Matrix = trained.held.matrix
     keep = np.flatnonzero(matrix.among(*HONEST) & ~np.isnan(trained.held.real))
     rows = [table.rows[number] for number in keep]
-    margins = trained.platt.margin(trained.held.real[keep])
+    margins = trained.calibrated.margin(trained.held.real[keep])
     columns: dict[str, Sequence[float]] = {
         feature: tuple(row.values[at] for row in rows) for at, feature in enumerate(table.features)
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.errors import ValueInvalid
 from models.evidence import Layer
-from models.research.calibration import Platt, fit_platt, probability
+from models.research.calibration import Calibrated, fit_platt, probability
 from models.research.composites import Composites, Pattern
 from models.research.harness import HeldOut, Progress, Score, boosted, held_out, silent
 from models.research.lightgbm_training import TREES, TreeNumbers
@@ -37,11 +37,11 @@ def alone(
     numbers: TreeNumbers = TREES,
     progress: Progress = silent,
 ) -> dict[Layer, HeldOut]:
-    """LightGBM on the features of one layer at a time, for each layer that has any."""
+    """LightGBM on the features of one layer at a time, for each layer of which any varies."""
     found = {}
     for layer in Layer:
         names = matrix.columns.of_layers(layer)
-        if names and not np.isnan(matrix.learned[:, matrix.columns.places(names)]).all():
+        if not matrix.varying.isdisjoint(names):
             progress(f"baselines: {layer.value} alone")
             found[layer] = held_out(matrix, split, boosted(names, numbers), seed=seed)
     return found
@@ -63,8 +63,7 @@ def weighted_sum(
     for layer, held in parts.items():
         rows = held.composites
         own = _measured(layer, rows.pattern)
-        platt = fit_platt(rows.scores[own], rows.malicious[own], rows.weights[own])
-        fits[layer] = platt
+        fits[layer] = fit_platt(rows.scores[own], rows.malicious[own], rows.weights[own])
 
     def summed(name: str, layers: Sequence[Layer]) -> Floats:
         shares = np.array([weights[layer] for layer in layers], dtype=np.float64)
@@ -95,7 +94,7 @@ def _measured(layer: Layer, pattern: np.ndarray) -> Bools:
 
 
 def _summed_composites(
-    parts: Mapping[Layer, HeldOut], fits: Mapping[Layer, Platt], weights: Mapping[Layer, int]
+    parts: Mapping[Layer, HeldOut], fits: Mapping[Layer, Calibrated], weights: Mapping[Layer, int]
 ) -> Floats:
     first = next(iter(parts.values())).composites
     total = np.zeros(len(first.scores))
@@ -168,11 +167,6 @@ def forest(matrix: Matrix, dysec: Table, split: Split, *, seed: int) -> Floats:
 def _usable(rows: Sequence[int], usable: Bools) -> Ints:
     at = np.array(rows, dtype=np.int64)
     return at[usable[at]]
-
-
-def risk_of_trust(matrix: Matrix, trust: Mapping[str, int]) -> Floats:
-    """100 minus a trust score by id, such as that of the rules; NaN where there is none."""
-    return np.array([100.0 - trust[row.id] if row.id in trust else np.nan for row in matrix.rows])
 
 
 def given(matrix: Matrix, scores: Mapping[str, float]) -> Floats:

@@ -9,6 +9,8 @@ import numpy as np
 from models.decision import TrustTier
 from models.errors import ValueInvalid
 from models.research.matrix import Bools, Floats
+from models.trust.card import Platt
+from models.trust.scale import log_odds
 
 PRIOR_DEPLOYMENT = 0.001
 """About 1 in 1,000 new uploads is malicious (FACTS section 3)."""
@@ -27,24 +29,16 @@ GAP_MIN = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Platt:
-    """Log-odds = slope x raw + intercept, on rows of which `prior` was malicious."""
+class Calibrated:
+    """Platt's two numbers, and the malicious share of the rows that gave them."""
 
-    slope: float
-    intercept: float
+    platt: Platt
     prior: float
 
     def margin(self, raw: Floats, *, prior: float = PRIOR_DEPLOYMENT) -> Floats:
         """Log-odds where `prior` of all artifacts are malicious."""
         shift = log_odds(prior) - log_odds(self.prior)
-        return np.asarray(self.slope * raw + self.intercept + shift, dtype=np.float64)
-
-
-def log_odds(share: float) -> float:
-    """ln(p / (1 - p)). Raises ValueInvalid outside of 0 to 1."""
-    if not 0 < share < 1:
-        raise ValueInvalid(f"{share} is no share of a prior; it lies between 0 and 1.")
-    return float(np.log(share / (1 - share)))
+        return np.asarray(self.platt.slope * raw + self.platt.intercept + shift, dtype=np.float64)
 
 
 def probability(margin: Floats) -> Floats:
@@ -52,7 +46,7 @@ def probability(margin: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-np.clip(margin, -60, 60))), dtype=np.float64)
 
 
-def fit_platt(raw: Floats, malicious: Bools, weights: Floats) -> Platt:
+def fit_platt(raw: Floats, malicious: Bools, weights: Floats) -> Calibrated:
     """Logistic regression of the label on one score, by Newton's method, on held-out rows.
 
     The targets are Platt's, a little inside of 0 and 1, so that scores that part the labels fully
@@ -78,10 +72,9 @@ def fit_platt(raw: Floats, malicious: Bools, weights: Floats) -> Platt:
         if abs(loss - new) < 1e-12 * max(abs(loss), 1):
             break
         loss = new
-    return Platt(
-        slope=max(float(found[0] / scale), SLOPE_MIN),
-        intercept=float(found[1]),
-        prior=float(bad / (good + bad)),
+    slope = max(float(found[0] / scale), SLOPE_MIN)
+    return Calibrated(
+        platt=Platt(slope=slope, intercept=float(found[1])), prior=float(bad / (good + bad))
     )
 
 
@@ -120,7 +113,13 @@ class Edge:
     beyond: int
     """Those of them above it."""
     extrapolated: bool
-    """There were too few rows for the rate: it lies beyond them all, by the tail they have."""
+    """Fewer than BEYOND_MIN rows stand for the rate: the edge lies beyond them all, by the tail
+    that they have."""
+
+    @property
+    def expected(self) -> float:
+        """How many of the rows the rate stands for; below 1 there are fewer rows than 1 / rate."""
+        return self.rate * self.rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 Some must stay at chance, or the harness leaks: gaps, tells, the route, shuffled labels. Others are
 far above it by nature (malware is small, and mostly one format): they say how much of a figure size
-or format alone could have made, had the model been given them. It is not.
+or format alone could have made, had the model been given them. It is not. One, the hygiene of the
+metadata, it is given: that control says how much of the static figure needs no malice at all.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ CHANCE = 0.5
 CHANCE_TOLERANCE = 0.05
 """How far the lower bound of a control's AUROC may lie above chance. An AUROC of 0.55 parts one pair
 in ten more than a coin does; finer leaks than this cannot be told from noise on some hundred rows."""
+HYGIENE_FAMILY = "shape."
+"""Features of how carefully an archive was packaged. They are learned, though nothing in them is
+malicious: they may tell as much of the year and the hurry of a release."""
 CONTROL_TREES = replace(TREES, trees=100, features_share=1.0)
 
 
@@ -67,10 +71,14 @@ def run_controls(
     route = [at[name] for name in matrix.columns.route]
     before = [at[name] for name in matrix.columns.before]
     sizes = [place for place in before if place not in route]
+    hygiene = matrix.learned[
+        :, matrix.columns.places(n for n in matrix.columns.learned if n.startswith(HYGIENE_FAMILY))
+    ]
     tells = np.hstack([matrix.context[:, before], formats])
     found = (
         single.control("size only", SIZE, matrix.context[:, sizes], malware, must_hold=False),
         single.control("format only", FORMAT, formats, malware, must_hold=False),
+        single.control("metadata hygiene only", HYGIENE, hygiene, malware, must_hold=False),
         single.control("format only, re-enactments", FORMAT_RUN, formats, run, must_hold=False),
         single.control("tells only", TELLS, tells, enacted, must_hold=True),
         single.control(
@@ -95,6 +103,10 @@ def run_controls(
 
 SIZE = "How far do sizes and counts alone part malware from honest artifacts?"
 FORMAT = "How far does wheel or sdist alone part malware from honest artifacts?"
+HYGIENE = (
+    "How far does careless packaging alone (no Python named, no build system, a back end of its own, "
+    "a version 0.0) part malware from honest artifacts? Two of these are 0 for every wheel."
+)
 FORMAT_RUN = "How far does wheel or sdist alone part re-enactments from the other traced artifacts?"
 TELLS = "Do size, kind or format part a re-enactment from its benign twin?"
 ROUTE = "Does the way by which it was installed part a re-enactment from its benign twin?"

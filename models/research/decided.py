@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,34 +36,38 @@ class Decided:
 
 
 def decided(
-    rows: Sequence[Row], scores: Sequence[float], rules: Mapping[str, float], *, bound: str
+    rows: Sequence[Row],
+    tiers: Sequence[TrustTier | None],
+    rules: Mapping[str, float],
+    *,
+    bound: str,
 ) -> tuple[Decided, ...]:
     """Tiers by population, kind and scorer.
 
-    `scores`: what the model that had not seen a row gives it (0 to 100; NaN: nothing), in the view in
-    which the row is real. `rules`: the same of the rules, by id. Rows without either are left out, so
-    that all scorers are asked about the same ones. `bound`: malware from this day on is also shown
-    by itself.
+    `tiers`: where the model that had not seen a row puts it, in the view in which the row is real;
+    None where it has no view of it. `rules`: their scores (0 to 100), by id. Rows without either are
+    left out, so that all scorers are asked about the same ones. `bound`: malware from this day on is
+    also shown by itself.
     """
     known = [
-        (row, score, rules[row.id])
-        for row, score in zip(rows, scores, strict=True)
-        if not math.isnan(score) and row.id in rules
+        (row, tier, TrustTier.of(int(rules[row.id])))
+        for row, tier in zip(rows, tiers, strict=True)
+        if tier is not None and row.id in rules
     ]
     found: list[Decided] = []
     for name, malicious, part in _parts(known, bound):
         for kind in sorted({row.kind for row, _, _ in part}):
-            own = [(score, theirs) for row, score, theirs in part if row.kind == kind]
-            for scorer, values in (
+            own = [(tier, theirs) for row, tier, theirs in part if row.kind == kind]
+            for scorer, given in (
                 (RULES, [theirs for _, theirs in own]),
-                (MODEL_ALONE, [score for score, _ in own]),
-                (BOTH, [min(one) for one in own]),
+                (MODEL_ALONE, [tier for tier, _ in own]),
+                (BOTH, [tier.capped(theirs) for tier, theirs in own]),
             ):
-                found.append(_decided(scorer, name, kind, malicious, values))
+                found.append(_decided(scorer, name, kind, malicious, given))
     return tuple(found)
 
 
-_Known = tuple[Row, float, float]
+_Known = tuple[Row, TrustTier, TrustTier]
 
 
 def _parts(known: Sequence[_Known], bound: str) -> Iterable[tuple[str, bool, list[_Known]]]:
@@ -80,16 +83,15 @@ def _parts(known: Sequence[_Known], bound: str) -> Iterable[tuple[str, bool, lis
 
 
 def _decided(
-    scorer: str, population: str, kind: str, malicious: bool, values: Sequence[float]
+    scorer: str, population: str, kind: str, malicious: bool, tiers: Sequence[TrustTier]
 ) -> Decided:
-    tiers = [TrustTier.of(int(value)) for value in values]
     shares = {tier: tiers.count(tier) / len(tiers) for tier in TrustTier}
     return Decided(
         scorer=scorer,
         population=population,
         kind=kind,
         malicious=malicious,
-        rows=len(values),
+        rows=len(tiers),
         approve=shares[TrustTier.APPROVE],
         monitor=shares[TrustTier.MONITOR],
         quarantine=shares[TrustTier.QUARANTINE],

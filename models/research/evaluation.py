@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,35 +16,39 @@ from models.research.calibration import (
     PRIOR_DEPLOYMENT,
     TierRates,
     calibration_error,
-    probability,
     reliability,
 )
-from models.research.composites import Pattern
 from models.research.controls import run_controls
+from models.research.decided import decided
 from models.research.harness import HeldOut, Progress, boosted, held_out, silent
+from models.research.judging import judge
+from models.research.leads import Leads
 from models.research.lightgbm_training import TREES, TreeNumbers
-from models.research.matrix import Columns, Floats, Matrix
-from models.research.metrics import (
-    RESAMPLES,
-    Sample,
-    confusion,
-    difference,
-    measure,
-    precision_points,
-    roc_points,
-)
+from models.research.limits import ceiling_of, seen_before, years_of
+from models.research.matrix import Columns, Matrix
+from models.research.metrics import RESAMPLES, measure, precision_points, roc_points
 from models.research.results import (
     Calibration,
-    Compared,
     Count,
     Curve,
     Evaluation,
     Family,
-    Lead,
+    Features,
+    Limits,
     Scored,
-    View,
 )
 from models.research.rows import Population, Row, Table
+from models.research.scorers import (
+    FOREST,
+    MODEL,
+    SUM,
+    Other,
+    forest_beside,
+    learners,
+    samples_of,
+    splits_of_others,
+)
+from models.research.shortfalls import shortfalls_of
 from models.research.splits import (
     FAMILIES_MAX,
     Split,
@@ -55,53 +59,16 @@ from models.research.splits import (
     time_split,
 )
 from models.research.standings import alarms_of, distribution_of, tiers_of
-from models.research.training import ANCHORS, calibrate
+from models.research.thesis import compared_with
+from models.research.training import ANCHORS, calibrate, whole_model
 
+RULES = "rules"
+"""What the rules are called among `others`: 100 minus their score."""
 BOUND = "2024-09-01"
 """Malware first seen from this day on is the final test."""
-MODEL = "learned"
-SUM = "weighted sum"
-LOGISTIC = "logistic regression"
-LEARNERS = (*(f"{layer.value} alone" for layer in Layer), SUM, LOGISTIC)
-"""Baselines that learn from the same table."""
-LEAD_RATES = (0.005, 0.01, 0.05)
 FAMILY_RATE = 0.005
 """The goal: 95 % of re-enactments at 0.5 % of honest runs."""
 RECIPE_FOLDS_MAX = 20
-PUBLISHED_FPR = 0.05
-"""The thesis gives it for its hybrid; ours are compared at the same one."""
-PUBLISHED = (("Static", 0.72), ("Behaviour", 0.91), ("Graph", 0.78), ("Hybrid", 0.94))
-"""F1 of the thesis' own table (FACTS section 3)."""
-DYSEC_FOREST = (
-    ("Combined", 0.960),
-    ("Static", 0.950),
-    ("SysCall", 0.946),
-    ("Opensnoop", 0.936),
-    ("Filetop", 0.920),
-    ("Pattern", 0.885),
-    ("Metadata", 0.844),
-    ("TCP", 0.837),
-    ("Install", 0.695),
-)
-"""Test accuracy of DySec's random forest by category, after a random split (FACTS section 3)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Other:
-    """A scorer that runs elsewhere, such as GuardDog: risk by a row's id, higher is riskier."""
-
-    name: str
-    scores: Mapping[str, float]
-    threshold: float | None = None
-    """At or above it, it flags by default; the model is then compared at that rate too."""
-    views: tuple[View, ...] = (View.STATIC,)
-    """Where its scores mean something. What reads archives is not asked about re-enactments, and a
-    composite has no id, so that nobody outside can have scored it."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueInvalid for composites."""
-        if View.HYBRID in self.views:
-            raise ValueInvalid(f"{self.name} cannot have scored composites, which have no id.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,37 +154,52 @@ class _Run:
                 families = self._families(held[split.name])
         scored = [one for name, found in held.items() for one in self._scored(MODEL, name, found)]
         whole = held[grouped.name]
-        rivals = self._rivals(grouped, dysec)
+        rivals = self._learners(grouped)
+        if dysec is not None:
+            self.progress("baselines: random forest on the DySec features")
+            rivals[FOREST] = forest_beside(rivals[SUM], dysec, grouped, seed=seed)
         for name, found in rivals.items():
             scored += self._scored(name, grouped.name, found)
-        leads = [*self._leads(grouped.name, whole, rivals), *self._other_leads(held)]
+        pairs = Leads(seed=seed, resamples=self.scope.resamples)
+        leads = [
+            *pairs.over_learners(grouped.name, whole, rivals),
+            *pairs.over_others(self.others, held),
+        ]
         if "time" in held:
             later = self._learners(in_time)
             for name, found in later.items():
                 scored += self._scored(name, in_time.name, found)
-            leads += self._leads(in_time.name, held["time"], later)
+            leads += pairs.over_learners(in_time.name, held["time"], later)
         scored += [one for other in self.others for one in self._scored_other(other, held)]
-        platt, edges = calibrate(whole, rates=self.scope.rates, anchors=self.scope.anchors)
+        rates, anchors = self.scope.rates, self.scope.anchors
+        calibrated, edges = calibrate(whole, rates=rates, anchors=anchors)
+        judged = judge(whole, rates=rates, anchors=anchors)
         pieces = whole.composites
-        chances = probability(platt.margin(pieces.scores, prior=platt.prior))
-        bins = reliability(chances, pieces.malicious, pieces.weights)
+        rules = next((one.scores for one in self.others if one.name == RULES), {})
+        bins = reliability(judged.chances, pieces.malicious, pieces.weights)
         return Evaluation(
             data_digest=table.digest,
             split_digests=tuple((one.name, split_digest(rows, one)) for one in splits),
             seed=seed,
-            features=len(self.matrix.columns.learned),
-            layers=tuple((one.value, len(self.matrix.columns.of_layers(one))) for one in Layer),
+            features=self._features(),
             bound=self.scope.bound,
             resamples=self.scope.resamples,
             counts=tuple(self._counts()),
             scored=tuple(scored),
             leads=tuple(leads),
-            alarms=tuple(alarms_of(whole, platt, edges, seed=seed, resamples=self.scope.resamples)),
-            tiers=tuple(tiers_of(whole, platt, edges)),
+            alarms=tuple(alarms_of(judged, seed=seed, resamples=self.scope.resamples)),
+            tiers=tuple(tiers_of(judged)),
+            decided=decided(
+                rows,
+                judged.tiers(),
+                {name: 100 - risk for name, risk in rules.items()},
+                bound=self.scope.bound,
+            ),
+            short=shortfalls_of(table),
             families=families,
-            compared=tuple(self._compared(whole, rivals)),
+            compared=tuple(compared_with(whole, rivals, seed=seed)),
             calibration=Calibration(
-                platt=platt,
+                platt=calibrated.platt,
                 prior_deployment=PRIOR_DEPLOYMENT,
                 bins=bins,
                 error=calibration_error(bins),
@@ -234,7 +216,8 @@ class _Run:
             ),
             ablation=self._ablation(grouped, whole),
             curves=tuple(self._curves(held, rivals)),
-            distribution=distribution_of(whole, platt),
+            distribution=distribution_of(whole, calibrated),
+            limits=self._limits(in_time),
             notes=tuple(notes),
         )
 
@@ -250,6 +233,38 @@ class _Run:
         fit = boosted(numbers=self.scope.numbers)
         return held_out(self.matrix, split, fit, seed=self.seed, progress=self.progress)
 
+    def _learners(self, split: Split) -> dict[str, HeldOut]:
+        return learners(
+            self.matrix,
+            split,
+            seed=self.seed,
+            numbers=self.scope.numbers,
+            progress=self.progress,
+        )
+
+    def _features(self) -> Features:
+        columns, varying = self.matrix.columns, self.matrix.varying
+        self.progress("all rows: which features are used")
+        model, _ = whole_model(self.matrix, seed=self.seed, numbers=self.scope.numbers)
+        by_layer = {layer.value: columns.of_layers(layer) for layer in Layer}
+        counts = {name: len(varying.intersection(own)) for name, own in by_layer.items()}
+        return Features(
+            offered=len(columns.learned),
+            varying=len(varying),
+            used=len(model.used),
+            layers=tuple((name, count) for name, count in counts.items() if count),
+            absent=tuple((n, len(own)) for n, own in by_layer.items() if own and not counts[n]),
+        )
+
+    def _limits(self, in_time: Split) -> Limits:
+        later, seen = seen_before(self.matrix, in_time, bound=self.scope.bound)
+        return Limits(
+            ceiling=ceiling_of(self.matrix),
+            later=later,
+            seen_before=seen,
+            years=years_of(self.matrix.rows),
+        )
+
     def _counts(self) -> Iterable[Count]:
         for population in Population:
             own = [row for row in self.matrix.rows if row.population is population]
@@ -262,88 +277,18 @@ class _Run:
                     groups=len({row.group for row in own}),
                 )
 
-    # ---- scorers ---------------------------------------------------------------------------------
-
-    def _learners(self, split: Split) -> dict[str, HeldOut]:
-        """The baselines that learn from the same table, on the same folds."""
-        numbers, seed = self.scope.numbers, self.seed
-        parts = baselines.alone(
-            self.matrix, split, seed=seed, numbers=numbers, progress=self.progress
-        )
-        found = {f"{layer.value} alone": held for layer, held in parts.items()}
-        found[SUM] = baselines.weighted_sum(parts)
-        self.progress("baselines: logistic regression")
-        found[LOGISTIC] = held_out(self.matrix, split, baselines.logistic, seed=seed)
-        return found
-
-    def _rivals(self, grouped: Split, dysec: Table | None) -> dict[str, HeldOut]:
-        seed = self.seed
-        found = self._learners(grouped)
-        if dysec is not None:
-            self.progress("baselines: random forest on the DySec features")
-            scores = baselines.forest(self.matrix, dysec, grouped, seed=seed)
-            nothing = np.full(len(scores), np.nan)
-            found["DySec forest"] = replace(
-                found[SUM], static=nothing, real=nothing, behaviour=scores
-            )
-        return found
-
     def _scored(self, name: str, split: str, held: HeldOut) -> Iterable[Scored]:
-        for view, sample in _samples(name, split, held):
+        for view, sample in samples_of(name, split, held):
             figures = measure(sample, seed=self.seed, resamples=self.scope.resamples)
             yield Scored(scorer=name, split=split, view=view, measures=figures)
 
     def _scored_other(self, other: Other, held: Mapping[str, HeldOut]) -> Iterable[Scored]:
         scores = baselines.given(self.matrix, other.scores)
-        for split in _of_others(held):
+        for split in splits_of_others(held):
             theirs = baselines.held_by(held[split], scores)
             yield from (
                 one for one in self._scored(other.name, split, theirs) if one.view in other.views
             )
-
-    def _leads(self, split: str, whole: HeldOut, rivals: Mapping[str, HeldOut]) -> Iterable[Lead]:
-        ours = dict(_samples(MODEL, split, whole))
-        for name, held in rivals.items():
-            for view, theirs in _samples(name, split, held):
-                if len(theirs.scores) == len(ours[view].scores):
-                    for rate in LEAD_RATES:
-                        yield self._lead(name, split, view, ours[view], theirs.scores, rate)
-
-    def _other_leads(self, held: Mapping[str, HeldOut]) -> Iterable[Lead]:
-        for other in self.others:
-            scores = baselines.given(self.matrix, other.scores)
-            for split in _of_others(held):
-                theirs = dict(_samples(other.name, split, baselines.held_by(held[split], scores)))
-                both = _only_scored(held[split], scores)
-                for view, ours in _samples(MODEL, split, both):
-                    if view not in other.views or view not in theirs:
-                        continue
-                    for rate in LEAD_RATES:
-                        yield self._lead(other.name, split, view, ours, theirs[view].scores, rate)
-                    if other.threshold is not None:
-                        own = confusion(theirs[view], other.threshold).fpr
-                        lead = self._lead(other.name, split, view, ours, theirs[view].scores, own)
-                        yield replace(lead, own_threshold=True)
-
-    def _lead(
-        self, name: str, split: str, view: View, ours: Sample, theirs: Floats, rate: float
-    ) -> Lead:
-        figures = [
-            measure(one, seed=self.seed, rates=(rate,), resamples=1).at[0].recall.value
-            for one in (ours, replace(ours, scores=theirs))
-        ]
-        return Lead(
-            scorer=name,
-            split=split,
-            view=view,
-            rate=rate,
-            items=len(ours.scores),
-            ours=figures[0],
-            theirs=figures[1],
-            lead=difference(
-                ours, theirs, rate=rate, seed=self.seed, resamples=self.scope.resamples
-            ),
-        )
 
     def _families(self, held: HeldOut) -> tuple[Family, ...]:
         sample = held.behaviour_sample()
@@ -387,42 +332,13 @@ class _Run:
             progress=self.progress,
         )
 
-    # ---- the thesis' table -----------------------------------------------------------------------
-
-    def _compared(self, whole: HeldOut, rivals: Mapping[str, HeldOut]) -> Iterable[Compared]:
-        told = {
-            "Static": (rivals.get("metadata alone"), View.STATIC),
-            "Behaviour": (rivals.get("behaviour alone"), View.BEHAVIOUR),
-            "Graph": (rivals.get("provenance alone"), View.STATIC),
-            "Hybrid": (whole, View.HYBRID),
-        }
-        items = {
-            View.STATIC: "real malware, honest artifacts",
-            View.BEHAVIOUR: "re-enactments, honest artifacts",
-            View.HYBRID: "composites of both",
-        }
-        for name, f1 in PUBLISHED:
-            held, view = told[name]
-            ours = None
-            if held is not None:
-                sample = _sample(held, view)
-                at = measure(sample, seed=self.seed, rates=(PUBLISHED_FPR,), resamples=1).at[0]
-                ours = confusion(sample, at.threshold)
-            yield Compared(
-                name=name,
-                ours=ours,
-                published_f1=f1,
-                published_fpr=PUBLISHED_FPR if name == "Hybrid" else None,
-                items=items[view],
-            )
-
     def _curves(
         self, held: Mapping[str, HeldOut], rivals: Mapping[str, HeldOut]
     ) -> Iterable[Curve]:
         named = {f"{MODEL}, {split}": (split, one) for split, one in held.items()}
         named |= {name: ("grouped", one) for name, one in rivals.items()}
         for name, (split, one) in named.items():
-            for view, sample in _samples(name, split, one):
+            for view, sample in samples_of(name, split, one):
                 yield Curve(
                     name=name, view=view, roc=roc_points(sample), precision=precision_points(sample)
                 )
@@ -444,53 +360,3 @@ def _repeats(rows: Sequence[Row]) -> Iterable[str]:
             "keeping recipes together, therefore leaves others of its technique in training. The "
             "figure that stands for something unseen is that with the technique left out."
         )
-
-
-def _of_others(held: Mapping[str, HeldOut]) -> tuple[str, ...]:
-    """The splits in which another's scores are looked at: its own are the same in all of them."""
-    return tuple(name for name in ("grouped", "time") if name in held)
-
-
-def _only_scored(held: HeldOut, scores: Floats) -> HeldOut:
-    gone = np.isnan(scores)
-    return replace(
-        held,
-        static=np.where(gone, np.nan, held.static),
-        behaviour=np.where(gone, np.nan, held.behaviour),
-    )
-
-
-def _sample(held: HeldOut, view: View) -> Sample:
-    match view:
-        case View.STATIC:
-            return held.static_sample()
-        case View.BEHAVIOUR:
-            return held.behaviour_sample()
-        case View.HYBRID:
-            return held.composites.sample(Pattern.FULL)
-
-
-VIEWS_OF_SPLIT = {
-    "time": (View.STATIC,),
-    "leave-one-technique-out": (View.BEHAVIOUR,),
-    "leave-one-recipe-out": (View.BEHAVIOUR,),
-}
-"""What a split tests; the others test all."""
-VIEWS_OF_SCORER = {
-    "metadata alone": (View.STATIC, View.HYBRID),
-    "provenance alone": (View.STATIC, View.HYBRID),
-    "behaviour alone": (View.BEHAVIOUR, View.HYBRID),
-    "DySec forest": (View.BEHAVIOUR,),
-}
-"""Where a scorer has something to look at; the others have in all."""
-
-
-def _samples(name: str, split: str, held: HeldOut) -> Iterable[tuple[View, Sample]]:
-    wanted = set(VIEWS_OF_SPLIT.get(split, tuple(View)))
-    wanted &= set(VIEWS_OF_SCORER.get(name, tuple(View)))
-    for view in View:
-        if view in wanted:
-            try:
-                yield view, _sample(held, view)
-            except ValueInvalid:
-                continue

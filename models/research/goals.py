@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from models.research.controls import broken
-from models.research.evaluation import FAMILY_RATE, LEARNERS, MODEL
+from models.research.evaluation import FAMILY_RATE
 from models.research.metrics import Interval
 from models.research.results import Alarms, Evaluation, Lead, View
 from models.research.rows import Population
+from models.research.scorers import LEARNERS, MODEL
 
 UNSEEN = "leave-one-technique-out"
 BEHAVIOUR_RECALL = 0.95
@@ -111,12 +112,12 @@ def _wheels(evaluation: Evaluation) -> Iterable[Goal]:
     yield Goal(
         name="Popular wheels: 90 % or more APPROVE",
         met=_at_most(wheels.above_e80, 1 - APPROVED_SHARE),
-        found=f"{in_percent(_rest(wheels))} of {wheels.rows:,}, held out",
+        found=f"{in_percent(_rest(wheels))} of {wheels.rows:,}, by edges made without them",
     )
     yield Goal(
         name="Popular wheels: none BLOCK, at most 0.5 % QUARANTINE",
         met=Met.NO if wheels.above_e30.value else _at_most(wheels.above_e60, QUARANTINED_SHARE),
-        found=f"{in_percent(wheels.above_e60)} of {wheels.rows:,} below MONITOR, held out",
+        found=f"{in_percent(wheels.above_e60)} of {wheels.rows:,} below MONITOR, by edges made without them",
     )
 
 

@@ -43,6 +43,8 @@ class HeldOutComposites:
     recipe: Texts
     group: Texts
     """The group of the half that makes the label, else of the static half."""
+    fold: Ints
+    """The number of the fold that both halves were held out in."""
 
     def sample(self, pattern: Pattern) -> Sample:
         """Those of one pattern, for figures."""
@@ -62,6 +64,8 @@ class HeldOut:
     real: Floats
     """By all that was measured of it; honest rows only."""
     composites: HeldOutComposites
+    fold: Ints
+    """The number of the fold that held it out; NOBODY: it was not tested."""
 
     def static_sample(self) -> Sample:
         """Malware against honest artifacts, by the archive alone."""
@@ -110,6 +114,7 @@ def held_out(
     """Train once a fold and score the rows that it holds out, each by a model that never saw them."""
     rows = len(matrix.rows)
     static, behaviour, real = (np.full(rows, np.nan) for _ in range(3))
+    place = np.full(rows, NOBODY)
     by_archive, by_run = matrix.static_view(), matrix.behaviour_view()
     honest = matrix.among(*HONEST)
     folds = [(number, fold) for number, fold in enumerate(split.folds) if fold.test]
@@ -124,13 +129,14 @@ def held_out(
             score(by_archive[test]),
             score(by_run[test]),
             score(matrix.learned[test]),
-            _composites(matrix, test, score, seed + number),
+            _composites(matrix, test, score, seed=seed + number, fold=number),
         )
 
     parts: list[HeldOutComposites] = []
     with ThreadPoolExecutor(FOLDS_AT_ONCE) as threads:
         for at, (test, *views, made) in enumerate(threads.map(one, folds), start=1):
             static[test], behaviour[test], real[test] = views
+            place[test] = folds[at - 1][0]
             parts.append(made)
             progress(f"{split.name}: {at} of {len(folds)} folds")
     static[~matrix.has_static] = np.nan
@@ -142,10 +148,13 @@ def held_out(
         behaviour=behaviour,
         real=real,
         composites=_joined(parts),
+        fold=place,
     )
 
 
-def _composites(matrix: Matrix, test: Ints, score: Score, seed: int) -> HeldOutComposites:
+def _composites(
+    matrix: Matrix, test: Ints, score: Score, *, seed: int, fold: int
+) -> HeldOutComposites:
     """What a test part can be put together to; a part of one label has none."""
     if len(np.unique(matrix.malicious[test])) < 2:
         return _joined([])
@@ -161,6 +170,7 @@ def _composites(matrix: Matrix, test: Ints, score: Score, seed: int) -> HeldOutC
         pattern=made.pattern,
         recipe=made.recipe,
         group=matrix.group[of],
+        fold=np.full(len(of), fold),
     )
 
 
@@ -173,4 +183,5 @@ def _joined(parts: Sequence[HeldOutComposites]) -> HeldOutComposites:
         pattern=np.concatenate([nobody, *(part.pattern for part in parts)]),
         recipe=np.concatenate([nobody, *(part.recipe for part in parts)]),
         group=np.concatenate([nobody, *(part.group for part in parts)]),
+        fold=np.concatenate([none, *(part.fold for part in parts)]).astype(np.int64),
     )

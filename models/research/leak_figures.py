@@ -202,13 +202,17 @@ def _best_bar(values: Numbers, labels: Bits) -> tuple[float, float, float]:
 
 
 def by_nearest(columns: Numbers, known: Labelled) -> Fit:
-    """The label of the nearest row seen, by the logarithms of its numbers; equally near ones vote."""
+    """The label of the nearest row seen, by the logarithms of its numbers; equally near ones vote.
+
+    Each column counts by its spread among the rows seen: those asked about have no say in it.
+    """
     logs = np.log1p(columns)
-    spread = logs.std(axis=0)
-    scaled = (logs - logs.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     sides = np.where(np.array(known.labels), 1.0, -1.0)
 
     def fit(seen: Sequence[int], asked: Sequence[int]) -> Sequence[float]:
+        spread = logs[list(seen)].std(axis=0)
+        # Distances are differences: nothing has to be centred.
+        scaled = logs / np.where(spread > 0, spread, 1.0)
         there, votes = scaled[list(seen)], sides[list(seen)]
         scores = []
         for row in asked:

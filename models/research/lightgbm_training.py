@@ -45,6 +45,22 @@ class Boosted:
     """LightGBM's own text format, which `models.trust.booster` reads."""
     booster: lightgbm.Booster
 
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Names that any tree splits on, in the order of the vector."""
+        splits = self.booster.feature_importance("split")
+        return tuple(
+            name
+            for name, count in zip(self.booster.feature_name(), splits, strict=True)
+            if count > 0
+        )
+
+    @property
+    def gains(self) -> Mapping[str, float]:
+        """What splits on each feature gained in all, by name; 0 where no tree splits on it."""
+        gains = self.booster.feature_importance("gain")
+        return dict(zip(self.booster.feature_name(), map(float, gains), strict=True))
+
     def raw(self, learned: Floats) -> Floats:
         """Log-odds before calibration, one a row."""
         scores = self.booster.predict(learned, raw_score=True, num_threads=THREADS)

@@ -155,6 +155,23 @@ class Matrix:
         """Whether a row was run, with anything to show for it."""
         return np.asarray(~np.isnan(self.learned[:, self.behaviour_places]).all(axis=1))
 
+    @property
+    def varying(self) -> frozenset[str]:
+        """Learned names that are not the same number in all rows that they are learned from.
+
+        What a row lacks is no number; what reading a fixture of ours says is not learned.
+        """
+        found = set()
+        for places, rows in (
+            (self.static_places, self.has_static),
+            (self.behaviour_places, self.has_behaviour),
+        ):
+            own = self.learned[np.ix_(rows, places)]
+            least = np.where(np.isnan(own), np.inf, own).min(axis=0, initial=np.inf)
+            most = np.where(np.isnan(own), -np.inf, own).max(axis=0, initial=-np.inf)
+            found |= {self.columns.learned[at] for at in places[least < most]}
+        return frozenset(found)
+
     def static_view(self) -> Floats:
         """What is known of each row before anything is run."""
         seen = self.learned.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import jinja2
 from markupsafe import Markup
 
 from models.research.ablation import EQUAL_RATE
+from models.research.calibration import BEYOND_MIN, Edge
 from models.research.controls import CHANCE_TOLERANCE, broken
-from models.research.evaluation import DYSEC_FOREST, FAMILY_RATE, LEARNERS, MODEL
+from models.research.decided import BOTH
+from models.research.evaluation import FAMILY_RATE
 from models.research.figures import draw
 from models.research.goals import UNSEEN, Met, goals, in_percent, in_points
+from models.research.leak_audit import PUBLISHED
 from models.research.metrics import PRIORS, RATES, AtRate, Interval
-from models.research.results import Evaluation, Lead, Scored, View
+from models.research.results import Evaluation, Lead, Scored, View, Year
+from models.research.scorers import LEARNERS, MODEL
 
 TEMPLATES = Path(__file__).parent / "templates"
 VIEW_WORDS = {
@@ -30,6 +35,8 @@ SPLIT_WORDS = {
     "leave-one-recipe-out": "recipe unseen, its technique not",
 }
 HEADLINE_RATE = 0.01
+YEARS_TOLD = 6
+"""Years that stand one by one; what is older is told together."""
 
 
 def render_report(evaluation: Evaluation, *, title: str = "Learned trust, measured") -> str:
@@ -58,8 +65,9 @@ def render_report(evaluation: Evaluation, *, title: str = "Learned trust, measur
         figures=figures,
         goals=goals(evaluation),
         met=Met,
+        both=BOTH,
         broken=broken(evaluation.controls),
-        dysec=DYSEC_FOREST,
+        dysec=sorted(PUBLISHED.items(), key=lambda one: -one[1]),
         rates=RATES,
         priors=PRIORS,
         view_words=VIEW_WORDS,
@@ -79,25 +87,17 @@ def render_report(evaluation: Evaluation, *, title: str = "Learned trust, measur
         better=better,
         level=tuple(one for one in better if one.lead.low <= 0),
         benign=sum(one.rows for one in evaluation.counts if not one.malicious),
+        edges=_edges(evaluation),
+        beyond_min=BEYOND_MIN,
+        years=evaluation.limits.years[:YEARS_TOLD],
+        older=_older(evaluation.limits.years[YEARS_TOLD:]),
+        ages=_ages(evaluation.limits.years),
     )
 
 
 def write_report(evaluation: Evaluation, path: Path) -> None:
     """Write the page."""
     path.write_text(render_report(evaluation), encoding="utf-8")
-
-
-def headline(evaluation: Evaluation) -> dict[str, float]:
-    """The few numbers that a model's card carries, by a name that says what they are."""
-    found = {}
-    for one in _own(evaluation):
-        name = f"{one.view.value}.{one.split}"
-        found[f"{name}.auroc"] = round(one.measures.auroc.value, 4)
-        for at in one.measures.at:
-            found[f"{name}.recall_at_fpr_{at.rate:g}"] = round(at.recall.value, 4)
-    found["calibration.error"] = round(evaluation.calibration.error, 4)
-    found["controls.broken"] = float(len(broken(evaluation.controls)))
-    return found
 
 
 def _own(evaluation: Evaluation) -> tuple[Scored, ...]:
@@ -159,6 +159,57 @@ def _better(evaluation: Evaluation) -> tuple[Lead, ...]:
         if leads:
             found.append(max(leads, key=lambda one: (one.theirs, one.scorer)))
     return tuple(found)
+
+
+def _edges(evaluation: Evaluation) -> tuple[tuple[str, Edge], ...]:
+    """What lies on either side of each edge, and the edge; the best tier first."""
+    edges = evaluation.calibration.edges
+    return (
+        ("APPROVE to MONITOR (81|80)", edges.e80),
+        ("MONITOR to QUARANTINE (61|60)", edges.e60),
+        ("QUARANTINE to BLOCK (31|30)", edges.e30),
+    )
+
+
+def _older(years: Sequence[Year]) -> Year | None:
+    """All of them as one, under the last of them."""
+    if not years:
+        return None
+    return Year(
+        year=years[0].year,
+        honest=sum(one.honest for one in years),
+        malware=sum(one.malware for one in years),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """How far the years of honest artifacts are those of malware."""
+
+    honest: int
+    honest_peak: Year
+    """The year that most honest artifacts are of."""
+    malware: int
+    malware_first: int
+    malware_last: int
+    after: int
+    """Honest artifacts of years after the last malware."""
+
+
+def _ages(years: Sequence[Year]) -> Ages | None:
+    """None where one side has no day at all."""
+    of_malware = [one.year for one in years if one.malware]
+    honest = sum(one.honest for one in years)
+    if not of_malware or not honest:
+        return None
+    return Ages(
+        honest=honest,
+        honest_peak=max(years, key=lambda one: (one.honest, one.year)),
+        malware=sum(one.malware for one in years),
+        malware_first=min(of_malware),
+        malware_last=max(of_malware),
+        after=sum(one.honest for one in years if one.year > max(of_malware)),
+    )
 
 
 def _percent(share: float, digits: int = 1) -> str:

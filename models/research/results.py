@@ -10,9 +10,12 @@ import msgspec
 
 from models.errors import ValueInvalid
 from models.research.ablation import Dropped
-from models.research.calibration import Bin, Edges, Platt
+from models.research.calibration import Bin, Edges
 from models.research.controls import Control
+from models.research.decided import Decided
 from models.research.metrics import Confusion, Interval, Measures, Points
+from models.research.shortfalls import Short
+from models.trust.card import Platt
 
 
 class View(StrEnum):
@@ -65,7 +68,10 @@ class Lead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarms:
-    """Honest rows of one population and format above each edge, judged by all that was measured."""
+    """Honest rows of one population and format above each edge, judged by all that was measured.
+
+    The edges are cross-fitted: those that judge a row were made without it and its group.
+    """
 
     population: str
     kind: str
@@ -77,7 +83,10 @@ class Alarms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tiers:
-    """Where rows of one sort land, in shares that sum to 1, before findings cap anything."""
+    """Where rows of one sort land, in shares that sum to 1, before findings cap anything.
+
+    By cross-fitted edges, as `Alarms` are.
+    """
 
     name: str
     view: View
@@ -107,7 +116,7 @@ class Compared:
 
     name: str
     ours: Confusion | None
-    """None: the table has no features of that kind."""
+    """None: no feature of that kind varies in the table."""
     published_f1: float
     published_fpr: float | None
     items: str
@@ -143,14 +152,63 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How raw scores become chances, on held-out composites."""
+    """How raw scores become chances, on held-out composites, and the edges that ship."""
 
     platt: Platt
     prior_deployment: float
     bins: tuple[Bin, ...]
+    """Cross-fitted: each composite's chance is by what the other folds say."""
     error: float
     edges: Edges
+    """Of all anchors. Each says whether it is read off them or lies beyond."""
     anchors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """How much of what is offered a model can use, and does."""
+
+    offered: int
+    """Learned features of the catalogue that the table has."""
+    varying: int
+    """Those that are not one number throughout the rows that they are learned from."""
+    used: int
+    """Those that any tree of the model over all rows splits on."""
+    layers: tuple[tuple[str, int], ...]
+    """Varying features by layer; only layers that have any."""
+    absent: tuple[tuple[str, int], ...]
+    """Offered features by layer, of layers of which nothing varies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """Re-enactments that were run, and those that did exactly what their benign twin did."""
+
+    grafts: int
+    alike: int
+    """No model over these features can tell them from their twin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Year:
+    """Rows by the year of their day: honest ones by release, malware by first sight."""
+
+    year: int
+    honest: int
+    malware: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the table bounds by itself, whatever learns from it."""
+
+    ceiling: Ceiling
+    later: int
+    """Malware that is tested out of time."""
+    seen_before: int
+    """Those of it whose static vector an earlier archive has too."""
+    years: tuple[Year, ...]
+    """The last first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +218,7 @@ class Evaluation:
     data_digest: str
     split_digests: tuple[tuple[str, str], ...]
     seed: int
-    features: int
-    layers: tuple[tuple[str, int], ...]
-    """Learned features by layer."""
+    features: Features
     bound: str
     """The day from which malware is tested on in the split by time."""
     resamples: int
@@ -171,6 +227,9 @@ class Evaluation:
     leads: tuple[Lead, ...]
     alarms: tuple[Alarms, ...]
     tiers: tuple[Tiers, ...]
+    decided: tuple[Decided, ...]
+    """Empty where nobody said what the rules give."""
+    short: tuple[Short, ...]
     families: tuple[Family, ...]
     compared: tuple[Compared, ...]
     calibration: Calibration
@@ -178,6 +237,7 @@ class Evaluation:
     ablation: tuple[Dropped, ...]
     curves: tuple[Curve, ...]
     distribution: Distribution
+    limits: Limits
     notes: tuple[str, ...]
     """What was left out, and why."""
 

@@ -57,7 +57,8 @@ class Row:
     malicious: bool
     population: Population
     group: str
-    """Rows of one group are not independent (campaign, host project): no split parts them."""
+    """Rows of one group are not independent, so that no split parts them: the campaign of malware,
+    the recipe of a graft and its twin, the project of an honest artifact."""
     template: str = ""
     """Recipe of a graft or twin, template of malware."""
     technique: str = ""

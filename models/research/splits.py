@@ -69,9 +69,11 @@ def time_split(rows: Sequence[Row], *, bound: str, seed: int, folds: int = FOLDS
     """Test on malware of the day `bound` and later, train on what was there before.
 
     A group with any row before the bound stays in training, and its later rows are in neither side;
-    so do later rows of a template that training knows, and malware without a date. All other
-    populations have no date: they are dealt to the folds by group, and so is the later malware, so
-    that each row is scored once, by a model that saw nothing of its group, nor of its time.
+    so do later rows of a template that training knows, and malware without a date. Only malware is
+    parted by its day. Re-enactments have none, and honest rows, which do have the day of their
+    release, are dealt to the folds by group like the later malware, whatever that day is: each row
+    is scored once, by a model that saw nothing of its group and no later malware. Honest releases
+    from after the bound are in training: "out of time" is said of malware alone.
     Raises ValueInvalid where `bound` is no ISO day.
     """
     day = _iso_day(bound)

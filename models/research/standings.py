@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from models.decision import TrustTier
-from models.research.calibration import Edges, Platt
+from models.research.calibration import Calibrated
 from models.research.composites import RECIPES, Pattern
 from models.research.harness import HeldOut
-from models.research.matrix import HONEST, Bools, Floats
+from models.research.judging import UNJUDGED, Judged
+from models.research.matrix import HONEST, Bools, Floats, Ints
 from models.research.metrics import share_at_or_above
 from models.research.results import Alarms, Distribution, Histogram, Tiers, View
 from models.research.rows import Population
@@ -21,28 +21,25 @@ MARGIN_SPAN = (-14.0, 8.0)
 ALL = "all"
 
 
-def alarms_of(
-    held: HeldOut, platt: Platt, edges: Edges, *, seed: int, resamples: int
-) -> Iterable[Alarms]:
+def alarms_of(judged: Judged, *, seed: int, resamples: int) -> Iterable[Alarms]:
     """Shares above each edge, for each honest population, whole and by format."""
-    matrix = held.matrix
-    margins = platt.margin(held.real)
+    matrix, levels = judged.held.matrix, judged.real
     kinds = np.array([row.kind for row in matrix.rows])
     for population in HONEST:
-        own = matrix.among(population) & ~np.isnan(margins)
+        own = matrix.among(population) & (levels != UNJUDGED)
         for kind in (ALL, *sorted(set(kinds[own].tolist()))):
             rows = own if kind == ALL else own & (kinds == kind)
             if not rows.any() or (kind != ALL and rows.sum() == own.sum()):
                 continue
             above = [
                 share_at_or_above(
-                    margins[rows],
+                    levels[rows].astype(np.float64),
                     matrix.group[rows],
-                    float(np.nextafter(edge, np.inf)),
+                    level,
                     seed=seed,
                     resamples=resamples,
                 )
-                for edge in edges.margins
+                for level in (1, 2, 3)
             ]
             yield Alarms(
                 population=population.value,
@@ -54,50 +51,42 @@ def alarms_of(
             )
 
 
-def tiers_of(held: HeldOut, platt: Platt, edges: Edges) -> Iterable[Tiers]:
+def tiers_of(judged: Judged) -> Iterable[Tiers]:
     """Tiers of honest rows as they are, of malware by code, of re-enactments by run, of composites."""
-    matrix = held.matrix
+    matrix = judged.held.matrix
     for population in HONEST:
-        rows = matrix.among(population)
-        yield from _tiers(
-            population.value, View.HYBRID, False, platt.margin(held.real[rows]), edges
-        )
-    behaviour, static = platt.margin(held.behaviour), platt.margin(held.static)
+        own = judged.real[matrix.among(population)]
+        yield from _tiers(population.value, View.HYBRID, False, own)
     twins, grafts = matrix.among(Population.TWIN), matrix.among(Population.GRAFT)
     malware = matrix.among(Population.MALWARE)
-    yield from _tiers("twin, by its run", View.BEHAVIOUR, False, behaviour[twins], edges)
-    yield from _tiers("graft, by its run", View.BEHAVIOUR, True, behaviour[grafts], edges)
-    yield from _tiers("malware, by its code", View.STATIC, True, static[malware], edges)
-    pieces = held.composites
+    yield from _tiers("twin, by its run", View.BEHAVIOUR, False, judged.behaviour[twins])
+    yield from _tiers("graft, by its run", View.BEHAVIOUR, True, judged.behaviour[grafts])
+    yield from _tiers("malware, by its code", View.STATIC, True, judged.static[malware])
+    made = judged.held.composites.recipe
     for recipe in RECIPES:
         if recipe.pattern is Pattern.FULL and recipe.malicious:
-            own = pieces.recipe == recipe.name
-            yield from _tiers(
-                recipe.name, View.HYBRID, True, platt.margin(pieces.scores[own]), edges
-            )
+            own = judged.composites[made == recipe.name]
+            yield from _tiers(recipe.name, View.HYBRID, True, own)
 
 
-def _tiers(
-    name: str, view: View, malicious: bool, margins: Floats, edges: Edges
-) -> Iterable[Tiers]:
-    known = margins[~np.isnan(margins)]
+def _tiers(name: str, view: View, malicious: bool, levels: Ints) -> Iterable[Tiers]:
+    known = levels[levels != UNJUDGED]
     if not len(known):
         return
-    tiers = [edges.tier(float(margin)) for margin in known]
-    shares = {tier: tiers.count(tier) / len(tiers) for tier in TrustTier}
+    approve, monitor, quarantine, block = (float((known == level).mean()) for level in range(4))
     yield Tiers(
         name=name,
         view=view,
         malicious=malicious,
         rows=len(known),
-        approve=shares[TrustTier.APPROVE],
-        monitor=shares[TrustTier.MONITOR],
-        quarantine=shares[TrustTier.QUARANTINE],
-        block=shares[TrustTier.BLOCK],
+        approve=approve,
+        monitor=monitor,
+        quarantine=quarantine,
+        block=block,
     )
 
 
-def distribution_of(held: HeldOut, platt: Platt) -> Distribution:
+def distribution_of(held: HeldOut, calibrated: Calibrated) -> Distribution:
     """Histograms of margins: the honest by population, malware, grafts and twins."""
     matrix = held.matrix
     bounds = np.linspace(*MARGIN_SPAN, BINS + 1)
@@ -111,7 +100,7 @@ def distribution_of(held: HeldOut, platt: Platt) -> Distribution:
     ]
     made = []
     for name, malicious, scores, rows in parts:
-        margins = platt.margin(scores[rows])
+        margins = calibrated.margin(scores[rows])
         margins = margins[~np.isnan(margins)]
         if len(margins):
             counts, _ = np.histogram(np.clip(margins, *MARGIN_SPAN), bounds)

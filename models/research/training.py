@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,15 +10,15 @@ from models.canonical import Digest
 from models.research.calibration import (
     FACTS_RATES,
     PRIOR_DEPLOYMENT,
+    Calibrated,
     Edges,
-    Platt,
     TierRates,
     anchor_edges,
     fit_platt,
 )
 from models.research.composites import MALICIOUS_SHARE, compose
 from models.research.harness import HeldOut, Progress, boosted, held_out, silent
-from models.research.lightgbm_training import TREES, TreeNumbers, boost
+from models.research.lightgbm_training import TREES, Boosted, TreeNumbers, boost
 from models.research.matrix import Matrix
 from models.research.rows import Population
 from models.research.splits import grouped_split, split_digest
@@ -36,7 +36,7 @@ class Trained:
     """LightGBM's text format; the same bytes for the same table and seed."""
     features: tuple[str, ...]
     """Names in the order of the vector."""
-    platt: Platt
+    calibrated: Calibrated
     prior_deployment: float
     edges: Edges
     split_digest: Digest
@@ -50,12 +50,35 @@ def calibrate(
     *,
     rates: TierRates = FACTS_RATES,
     anchors: tuple[Population, ...] = ANCHORS,
-) -> tuple[Platt, Edges]:
-    """Platt on held-out composites; edges on the margins of held-out honest rows, as they are."""
+    without: int | None = None,
+) -> tuple[Calibrated, Edges]:
+    """Platt on held-out composites; edges on the margins of held-out honest rows, as they are.
+
+    `without` a fold: neither its rows nor its composites have a say, so that they may be judged.
+    """
     rows = held.composites
-    platt = fit_platt(rows.scores, rows.malicious, rows.weights)
-    honest = held.real[held.matrix.among(*anchors) & ~np.isnan(held.real)]
-    return platt, anchor_edges(platt.margin(honest), rates)
+    own = np.ones(len(rows.fold), dtype=np.bool_) if without is None else rows.fold != without
+    calibrated = fit_platt(rows.scores[own], rows.malicious[own], rows.weights[own])
+    honest = held.matrix.among(*anchors) & ~np.isnan(held.real)
+    if without is not None:
+        honest &= held.fold != without
+    return calibrated, anchor_edges(calibrated.margin(held.real[honest]), rates)
+
+
+def whole_model(matrix: Matrix, *, seed: int, numbers: TreeNumbers = TREES) -> tuple[Boosted, int]:
+    """The model over all rows, and how many composites it was trained on."""
+    rows = compose(matrix, np.arange(len(matrix.rows)), seed=seed)
+    columns = matrix.columns
+    model = boost(
+        rows.learned,
+        rows.malicious,
+        rows.weights,
+        names=columns.learned,
+        directions=columns.directions,
+        seed=seed,
+        numbers=numbers,
+    )
+    return model, len(rows.malicious)
 
 
 def train(
@@ -72,26 +95,16 @@ def train(
     split = grouped_split(matrix.rows, seed=seed)
     if held is None:
         held = held_out(matrix, split, boosted(numbers=numbers), seed=seed, progress=progress)
-    platt, edges = calibrate(held, rates=rates, anchors=anchors)
+    calibrated, edges = calibrate(held, rates=rates, anchors=anchors)
     progress("all rows: the model that ships")
-    rows = compose(matrix, np.arange(len(matrix.rows)), seed=seed)
-    columns = matrix.columns
-    model = boost(
-        rows.learned,
-        rows.malicious,
-        rows.weights,
-        names=columns.learned,
-        directions=columns.directions,
-        seed=seed,
-        numbers=numbers,
-    )
+    model, rows = whole_model(matrix, seed=seed, numbers=numbers)
     return Trained(
         text=model.text,
-        features=columns.learned,
-        platt=Platt(slope=platt.slope, intercept=platt.intercept, prior=MALICIOUS_SHARE),
+        features=matrix.columns.learned,
+        calibrated=replace(calibrated, prior=MALICIOUS_SHARE),
         prior_deployment=PRIOR_DEPLOYMENT,
         edges=edges,
         split_digest=split_digest(matrix.rows, split),
-        data_rows=len(rows.malicious),
+        data_rows=rows,
         held=held,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import pairwise
@@ -15,7 +14,7 @@ from msgspec import Meta
 from models.canonical import Digest, digest_of_bytes
 from models.errors import ArtefactInvalid
 from models.trust.declared import DECLARED, Declared
-from models.trust.scale import Scale
+from models.trust.scale import Scale, log_odds
 
 CARD_BYTES_MAX = 1024 * 1024
 """Bytes of a card; one of 200 features and 100 metrics is below 20 KiB."""
@@ -77,13 +76,12 @@ class Card:
     @property
     def prior_shift(self) -> float:
         """Log-odds to add, so that what was calibrated at one prior holds at the other."""
-        return _logit(self.prior_deployment) - _logit(self.prior_training)
+        return log_odds(self.prior_deployment) - log_odds(self.prior_training)
 
     @property
     def scale_milli(self) -> Scale:
         """The scale in thousandths of log-odds."""
-        first, middle, last = (round(edge * 1000) for edge in self.edges)
-        return Scale(edges=(first, middle, last))
+        return Scale.in_milli(self.edges)
 
 
 def encode_card(card: Card) -> bytes:
@@ -183,7 +181,3 @@ def _read(path: Path, bytes_max: int, name: str) -> bytes:
     if len(data) > bytes_max:
         raise ArtefactInvalid(f"{path.name} is longer than {bytes_max} bytes.", next_step=NEXT_STEP)
     return data
-
-
-def _logit(share: float) -> float:
-    return math.log(share / (1 - share))

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from models.errors import ValueInvalid
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
@@ -16,6 +18,12 @@ class Scale:
     """
 
     edges: tuple[float, float, float]
+
+    @classmethod
+    def in_milli(cls, edges: tuple[float, float, float]) -> Scale:
+        """The scale in thousandths of log-odds, from edges in log-odds."""
+        first, middle, last = (round(edge * 1000) for edge in edges)
+        return cls(edges=(first, middle, last))
 
     def __post_init__(self) -> None:
         """Raises ValueError for edges that do not ascend, or are no numbers."""
@@ -39,6 +47,13 @@ class Scale:
         if risk <= last:
             return _between(risk, (middle, last), (61, 31), (31, 60))
         return _between(risk, (last, last + span), (31, 0), (0, 30))
+
+
+def log_odds(share: float) -> float:
+    """ln(p / (1 - p)). Raises ValueInvalid outside of 0 to 1."""
+    if not 0 < share < 1:
+        raise ValueInvalid(f"{share} is no share of a prior; it lies between 0 and 1.")
+    return math.log(share / (1 - share))
 
 
 def _between(

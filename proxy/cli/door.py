@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -11,7 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -21,6 +21,8 @@ from models.clock import Clock, utc_now
 from models.decision import Action, Decision, HoldKind
 from models.errors import PratiqueError
 from models.evidence import Layer
+from proxy.admin.access import Role
+from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
@@ -41,14 +43,21 @@ from proxy.keeping.keeper import Keeper
 from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
+from proxy.readiness import ClockWatch, disk_has_room, judge_listens, worker_seen
 from proxy.resolve import Resolver
 from proxy.settings import Settings
 from proxy.simple.page import ProjectPage
 from proxy.sources.composition import Means, advisories_of, sources_of
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
-from proxy.supervisor import ChildConfig, decode_config
+from proxy.supervisor import SAY, ChildConfig, decode_config
+from proxy.telling.delivering import Deliverer
+from proxy.telling.metrics import Metrics
+from proxy.telling.outbox import Outbox
+from proxy.telling.sending import HttpSender
+from proxy.telling.workers import Workers
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
+from proxy.watching import WatchSchedule
 from proxy.web.app import TASKS, make_app
 from proxy.web.connections import ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
@@ -62,8 +71,6 @@ POLICY_LOOK_S = 2.0
 GRAPH_UNREAD_S = 1.0
 """Seconds that a file waits for its dependency graph on its way into the queue: a large tree of which
 nothing is known takes ten, and is only needed once the file was analysed."""
-CHECK_S = 1.0
-"""Seconds a part may take to answer `/readyz`."""
 SHUTDOWN_S = 5.0
 """Seconds that requests under way get when the process ends."""
 
@@ -77,6 +84,9 @@ class Rooms:
     policy: PolicyFile
     feeds: FeedSchedule
     keeper: Keeper
+    watch: WatchSchedule
+    workers: Workers
+    deliverer: Deliverer
     app: web.Application
 
 
@@ -103,6 +113,9 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
             asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
+            asyncio.create_task(rooms.watch.run(stop), name="watch"),
+            asyncio.create_task(rooms.workers.run(stop), name="workers"),
+            asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
@@ -158,7 +171,13 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         )
         await upstream.start()
         stack.push_async_callback(upstream.close)
-        index = CachedIndex(upstream, store, clock=clock)
+        metrics = Metrics()
+        index = CachedIndex(
+            upstream,
+            store,
+            clock=clock,
+            looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
+        )
         stack.push_async_callback(index.close)
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
@@ -168,6 +187,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
+        await policy.follow(store)
         # A graph of its own: what leases may not have is what a graph must not overlook.
         grower = Resolver(index, fetcher)
         stack.callback(grower.close)
@@ -191,7 +211,14 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
 
         resolver = Resolver(WithoutKnown(index, known), fetcher)
         stack.callback(resolver.close)
-        yield await _rooms(config, policy, means, index, artifacts, fetcher, resolver, judge)
+        sender = HttpSender(clock=clock)
+        stack.push_async_callback(sender.close)
+        deliverer = Deliverer(
+            store, sender, clock=clock, jitter=random.random, attempted=metrics.attempted
+        )
+        yield await _rooms(
+            config, policy, means, index, artifacts, fetcher, resolver, judge, metrics, deliverer
+        )
 
 
 async def _rooms(
@@ -203,6 +230,8 @@ async def _rooms(
     fetcher: Fetcher,
     resolver: Resolver,
     judge: JudgeClient,
+    metrics: Metrics,
+    deliverer: Deliverer,
 ) -> Rooms:
     settings, store, clock = config.settings, means.store, means.clock
     off = layers_off(config)
@@ -216,11 +245,22 @@ async def _rooms(
         for ring in bells:
             ring()
 
-    gate = Gate(store=store, policy=policy.current, clock=clock, layers_off=off, nudge=nudge)
+    teller = Outbox(store, nudge=deliverer.nudge)
+    workers = await _workers(store, teller, clock)
+    gate = Gate(
+        store=store,
+        policy=policy.current,
+        clock=clock,
+        layers_off=off,
+        nudge=nudge,
+        origin=settings.origin,
+    )
 
     def decided(decision: Decision) -> None:
         gate.put(decision)
         holds.wake(decision.ref)
+        metrics.decided(decision)
+        deliverer.nudge()
 
     knowledge = Knowledge(index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
@@ -241,9 +281,17 @@ async def _rooms(
         layers_off=off,
         facts=knowledge.facts,
         advised=advisories,
+        origin=settings.origin,
+        lease_expired=workers.lease_expired,
     )
     bells.append(desk.nudge)
-    feeds = _feeds(settings, store, clock)
+    feeds = _feeds(settings, store, clock, teller)
+    first_admin = FirstAdmin(store, clock=clock)
+    if await first_admin.wanted():
+        _say(
+            f"There is no admin yet. Within {SETUP_MINUTES} minutes, open "
+            f"{settings.origin}/setup?key={first_admin.key}"
+        )
     door = Door(
         settings=_door_settings(settings, token_required=token_required),
         store=store,
@@ -260,19 +308,58 @@ async def _rooms(
         clients=clients,
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
+        first_admin=first_admin,
         plan=lambda: policy.current().plan,
         nudge=nudge,
-        checks={"judge": lambda: _answers(config.judge_socket)},
+        checks={
+            "judge": lambda: judge_listens(config.judge_socket),
+            "worker": lambda: worker_seen(workers),
+            "disk": lambda: disk_has_room(artifacts),
+            "clock": ClockWatch(store, clock=clock).trouble,
+        },
+        metrics=metrics,
+        digests=lambda: {
+            "policy": policy.current().digest,
+            "model": model_digest(policy.current()),
+        },
+        heard=workers.heard,
         notices=lambda: (*notices(off), *feeds.notices()),
     )
     app = make_app(door)
     keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
-    return Rooms(door=door, desk=desk, policy=policy, feeds=feeds, keeper=keeper, app=app)
+    watch = WatchSchedule(
+        store, desk.requeue, every=timedelta(hours=settings.watch_hours), clock=clock
+    )
+    return Rooms(
+        door=door,
+        desk=desk,
+        policy=policy,
+        feeds=feeds,
+        keeper=keeper,
+        watch=watch,
+        workers=workers,
+        deliverer=deliverer,
+        app=app,
+    )
 
 
-def _feeds(settings: Settings, store: Store, clock: Clock) -> FeedSchedule:
+def _say(text: str) -> None:
+    """A line for whoever started the firewall; the supervisor passes it on, and no log has it."""
+    sys.stdout.write(f"{SAY.decode()}{text}\n")
+    sys.stdout.flush()
+
+
+async def _workers(store: Store, teller: Outbox, clock: Clock) -> Workers:
+    """Those that had leases when the process before this one ended are expected back."""
+    workers = Workers(clock=clock, teller=teller)
+    for job in await store.jobs():
+        workers.expect(job.worker)
+    return workers
+
+
+def _feeds(settings: Settings, store: Store, clock: Clock, teller: Outbox) -> FeedSchedule:
     return FeedSchedule(
-        FeedUpdater(store, settings.data_dir, clock=clock),
+        FeedUpdater(store, settings.data_dir, clock=clock, teller=teller),
         store,
         settings.feeds,
         every=timedelta(hours=settings.feeds_every_h),
@@ -287,6 +374,7 @@ def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
         index=settings.index_name,
         token_required=token_required,
         hold_s=float(settings.hold_s),
+        metrics_public=settings.metrics_public,
     )
 
 
@@ -306,29 +394,22 @@ def notices(off: tuple[Layer, ...]) -> tuple[str, ...]:
     )
 
 
-async def _answers(path: Path) -> bool:
-    """Whether somebody listens on a local socket."""
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_unix_connection(path), CHECK_S)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
-
-
 async def must_have_tokens(settings: Settings, store: Store, *, clock: Clock) -> bool:
     """Whether clients must show a token. Raises where nobody could, and the listener is public."""
     if settings.anonymous:
         return False
     # Expired and revoked ones count: a door that once asked for tokens does not open by itself.
+    # Those of people do not, while the index is this machine's own: the first admin's token must
+    # not take the index from everybody else here.
     known = await store.tokens(kind=TokenKind.CLIENT)
+    installers = [token for token in known if token.role is Role.INSTALLER]
     now = clock()
     if not any(token.active(now) for token in known) and not settings.listen.loopback:
         raise PratiqueError(
             f"{settings.listen.host} can be reached by others, and there is no client token.",
             next_step="Add one with `pratique token add client NAME --actor YOU`, or say --anonymous.",
         )
-    return bool(known)
+    return bool(installers) or (bool(known) and not settings.listen.loopback)
 
 
 async def _own_worker_token(store: Store, secret: str, *, clock: Clock) -> None:
@@ -363,8 +444,11 @@ async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), POLICY_LOOK_S)
-        if rooms.policy.reload():
-            rooms.desk.nudge()
+        with suppress(
+            PratiqueError
+        ):  # the store is down, which is said elsewhere: it stays as it is
+            if await rooms.policy.follow(rooms.door.store):
+                rooms.desk.nudge()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import msgspec
 
 from models.clock import Clock
 from models.errors import StoreError
+from proxy.admin.audit import LINE_BYTES_MAX, line_of
 from proxy.keeping.folder import PRIVATE_MODE, digest_of_file, failed, flush
 from proxy.store import chain
 from proxy.store.keeping_port import AuditAnchor
@@ -25,8 +26,6 @@ from proxy.store.port import AuditRow, Store
 
 ARCHIVE_ROWS_MAX = 5_000
 """Rows of one archive: some 3 MiB. More rows make more archives."""
-ARCHIVE_LINE_BYTES_MAX = 512 * 1024
-"""Bytes of one line: a detail has at most 64 Ki characters, of up to six bytes each in JSON."""
 
 
 def archive_name(first: int, last: int) -> str:
@@ -48,7 +47,7 @@ async def archive_audit(
     begun = (await store.audit_anchors() or (None,))[-1]
     chain.walk(rows, last=begun)
     path = data_dir / archive_name(rows[0].number, rows[-1].number)
-    data = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+    data = b"".join(line_of(row) for row in rows)  # as an export has them
     await asyncio.to_thread(_write, path, data)
     anchor = AuditAnchor(
         number=rows[-1].number,
@@ -87,7 +86,7 @@ def read_archive(path: Path) -> tuple[AuditRow, ...]:
     """The rows of an archive, oldest first. Raises OSError, and StoreError for what is none."""
     rows = []
     with path.open("rb") as file:
-        while line := file.readline(ARCHIVE_LINE_BYTES_MAX):
+        while line := file.readline(LINE_BYTES_MAX):
             try:
                 rows.append(msgspec.json.decode(line, type=AuditRow))
             except msgspec.DecodeError as error:

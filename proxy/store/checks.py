@@ -22,6 +22,7 @@ from proxy.store.bounds import (
 )
 from proxy.store.codec import micros
 from proxy.store.keeping_port import Keepable
+from proxy.store.policy_port import COMMENT_CHARS_MAX
 from proxy.store.port import Feed, Fetch, Remembered, StoredPage, Token, TokenKind
 
 
@@ -145,4 +146,17 @@ def check_sweep(what: Keepable, before: datetime, *, now: datetime) -> None:
         raise ValueInvalid(
             f"Rows of the kind {what.value} stay for at least {least.days} days.",
             next_step="Name an earlier moment.",
+        )
+
+
+def check_policy_document(text: str, comment: str, newest: int, expected: int) -> None:
+    """Raises StoreConflict where another policy came into force meanwhile, StoreError beyond a bound."""
+    if len(text.encode()) > POLICY_BYTES_MAX:
+        raise StoreError(f"A policy has at most {POLICY_BYTES_MAX} bytes.")
+    if len(comment) > COMMENT_CHARS_MAX:
+        raise StoreError(f"A comment has at most {COMMENT_CHARS_MAX} characters.")
+    if newest != expected:
+        raise StoreConflict(
+            f"Policy {newest} is in force by now, and not {expected}.",
+            next_step="Look at it first, then try again.",
         )

@@ -9,6 +9,7 @@ import msgspec
 
 from models.canonical import Digest, canonical_json, digest_of
 from models.decision import Decision, Override
+from proxy.admin.access import Role
 from proxy.store.keeping_port import AuditAnchor
 from proxy.store.port import FeedImport, Token
 
@@ -40,9 +41,19 @@ def override_detail(override: Override) -> str:
 
 
 def token_detail(token: Token) -> str:
-    """Kind, name and end of a token, without its hash."""
+    """Kind, name, role, groups and end of a token, without its hash."""
     ends = token.expires_at.isoformat() if token.expires_at else None
-    return _json({"expires_at": ends, "kind": token.kind.value, "name": token.name})
+    told: dict[str, Any] = {"expires_at": ends, "kind": token.kind.value, "name": token.name}
+    if token.role is not Role.INSTALLER:
+        told["role"] = token.role.value
+    if token.groups:
+        told["groups"] = list(token.groups)
+    return _json(told)
+
+
+def policy_detail(digest: Digest, comment: str) -> str:
+    """Which policy was put in force, and why."""
+    return _json({"comment": comment, "digest": digest})
 
 
 def import_detail(outcome: FeedImport) -> str:

@@ -18,6 +18,7 @@ from models.errors import StoreConflict, StoreError
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.events import Event
 from proxy.store import chain
 from proxy.store.bounds import (
     DEPENDENCIES_MAX,
@@ -39,9 +40,14 @@ from proxy.store.checks import (
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
 from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
+from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
+from proxy.store.memory_exceptions import MemoryExceptions
 from proxy.store.memory_keeping import MemoryHistory, MemoryKeeping
+from proxy.store.memory_pages import MemoryPages
+from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
+from proxy.store.memory_telling import MemoryTelling
 from proxy.store.port import (
     GATE,
     AdvisoryChange,
@@ -63,7 +69,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(Store):
+class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, MemoryTelling, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.
@@ -71,10 +77,11 @@ class MemoryStore(Store):
     """
 
     def __init__(self, *, clock: Clock, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
+        super().__init__()
         self._clock = clock
         self._queue = MemoryQueue(open_jobs_max=open_jobs_max)
         self._history: list[Decision] = []
-        self._recorded: list[datetime] = []
+        self._recorded_at: list[datetime] = []
         self._current: dict[ArtifactRef, int] = {}
         """Where in the history the current decision of a ref stands."""
         self._generation = 0
@@ -95,7 +102,7 @@ class MemoryStore(Store):
         self._advisories = MemoryAdvisories(self._refs_alive)
         self._kept = MemoryHistory(
             decisions=self._history,
-            recorded_at=self._recorded,
+            recorded_at=self._recorded_at,
             current=self._current,
             facts=self._facts,
             overrides=self._overrides,
@@ -110,7 +117,9 @@ class MemoryStore(Store):
         return
 
     # -- decisions ---------------------------------------------------------------------------
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         detail = decision_detail(
             decision, decision_id=decision.id, digest=digest_of_text(encode(decision))
         )
@@ -121,10 +130,15 @@ class MemoryStore(Store):
             return
         if current != decision:
             self._append_audit(actor, "decision_made", decision.ref.key, detail)
+            before = self._current.get(decision.ref)
             self._history.append(decision)
-            self._recorded.append(self._clock())
+            self._recorded_at.append(self._clock())
             self._current[decision.ref] = len(self._history) - 1
+            self._note_decision(decision, None if before is None else before + 1)
             self._touch(decision.ref.index, decision.ref.project)
+            self._follow_decision(decision, current.action if current else None)
+            for event in telling:
+                self._tell_now(event)
         self._queue.settle(decision, now=self._clock())
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
@@ -356,9 +370,9 @@ class MemoryStore(Store):
         blobs: Sequence[tuple[Digest, bytes]],
         now: datetime,
     ) -> Job:
-        return self._queue.complete(
-            lease_id, worker=worker, evidence=evidence, blobs=blobs, now=now
-        )
+        job = self._queue.complete(lease_id, worker=worker, evidence=evidence, blobs=blobs, now=now)
+        self._was_analysed(job.ref, now)
+        return job
 
     async def fail(self, lease_id: str, *, worker: str, error: str, now: datetime) -> Job:
         return self._queue.fail(lease_id, worker=worker, error=error, now=now)
@@ -526,6 +540,9 @@ class MemoryStore(Store):
         self._advisories.let_go(numbers, forget_before)
 
     # -- within ------------------------------------------------------------------------------
+    def _overrides_active(self, now: datetime) -> int:
+        return sum(override.active(now) for override in self._overrides.values())
+
     def _currently(self, ref: ArtifactRef) -> Decision | None:
         place = self._current.get(ref)
         return None if place is None else self._history[place]

@@ -35,7 +35,7 @@ class _Post:
     sha256: Sha256
     filename: str
     worker: str
-    at: datetime
+    posted_at: datetime
 
 
 class MemoryQueue:
@@ -50,7 +50,7 @@ class MemoryQueue:
         self.blobs: dict[Digest, bytes] = {}
         self.blob_times: dict[Digest, datetime] = {}
         """When each was last put."""
-        self.distrusted: set[str] = set()
+        self.distrusted: dict[str, datetime] = {}
 
     def all_jobs(self) -> tuple[Job, ...]:
         """Every job there is."""
@@ -160,7 +160,7 @@ class MemoryQueue:
                 sha256=evidence.sha256,
                 filename=evidence.filename,
                 worker=worker,
-                at=now,
+                posted_at=now,
             )
         )
         self._entries[job.ref].evidence = digest
@@ -212,7 +212,7 @@ class MemoryQueue:
 
     def posted_at(self, digest: Digest) -> datetime:
         """When evidence was last posted."""
-        return max(post.at for post in self._posts if post.digest == digest)
+        return max(post.posted_at for post in self._posts if post.digest == digest)
 
     def newest_trusted(self) -> set[Digest]:
         """The digest of the newest evidence of each file by a worker who is not distrusted."""
@@ -244,11 +244,18 @@ class MemoryQueue:
         """The digests of all evidence that anybody posted who is not distrusted."""
         return {post.digest for post in self._posts if post.worker not in self.distrusted}
 
+    def posts_by_worker(self) -> dict[str, list[datetime]]:
+        """When each worker posted evidence."""
+        found: dict[str, list[datetime]] = {}
+        for post in self._posts:
+            found.setdefault(post.worker, []).append(post.posted_at)
+        return found
+
     def distrust(self, worker: str, *, now: datetime) -> bool:
         """Distrust a worker and queue anew what is in its hands; False where it was so already."""
         if worker in self.distrusted:
             return False
-        self.distrusted.add(worker)
+        self.distrusted[worker] = now
         for entry in self._entries.values():
             job = entry.job
             if job.worker != worker or job.state not in (JobState.LEASED, JobState.OBSERVED):

@@ -13,13 +13,17 @@ from analyzer.advisories.record import Advisory
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.canonical import Digest
 from models.clock import Clock
-from models.decision import Decision, Override
+from models.decision import Decision, HoldKind, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.events import Event
+from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
 from proxy.store.chain import Link
 from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
+from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting, WorkerSeen
+from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
@@ -51,7 +55,10 @@ from proxy.store.sql import (
     keeping,
     memory,
     overrides,
+    pages,
     policies,
+    policy_documents,
+    sessions,
     tokens,
     traffic,
     workers,
@@ -59,9 +66,11 @@ from proxy.store.sql import (
 from proxy.store.sql import dependencies as sql_dependencies
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
+from proxy.store.sqlite_exceptions import SqliteExceptions
+from proxy.store.sqlite_telling import SqliteTelling
 
 
-class SqliteStore(Store):
+class SqliteStore(SqliteExceptions, SqliteTelling, Store):
     """`proxy.store.port.Store` on SQLite; that port says what each method does."""
 
     def __init__(self, connection: Connection, *, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
@@ -91,8 +100,10 @@ class SqliteStore(Store):
         await self._on.close()
 
     # -- decisions ---------------------------------------------------------------------------
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
-        await self._on.write(deciding.put, decision, actor=actor)
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
+        await self._on.write(deciding.put, decision, actor=actor, telling=telling)
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
         if len(self._seen) < INDEXES_SEEN_MAX:
@@ -274,6 +285,32 @@ class SqliteStore(Store):
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         return await self._on.read(tokens.find, kind)
 
+    # -- policies in force -------------------------------------------------------------------
+    async def put_policy_document(
+        self, digest: Digest, text: str, *, actor: str, comment: str, expected: int
+    ) -> PolicyDocument:
+        return await self._on.write_through(
+            policy_documents.put, digest, text, actor=actor, comment=comment, expected=expected
+        )
+
+    async def policy_document(self) -> PolicyDocument | None:
+        return await self._on.read(policy_documents.find)
+
+    async def policy_documents(
+        self, *, before: int | None = None, limit: int = 100
+    ) -> tuple[PolicyDocument, ...]:
+        return await self._on.read(policy_documents.page, before=before, limit=limit)
+
+    # -- sessions ----------------------------------------------------------------------------
+    async def begin_session(self, session: SignedIn) -> None:
+        await self._on.write(sessions.begin, session)
+
+    async def session(self, hash_: str, *, as_of: datetime) -> SignedIn | None:
+        return await self._on.read(sessions.find, hash_, as_of=as_of)
+
+    async def end_session(self, hash_: str) -> None:
+        await self._on.write(sessions.end, hash_)
+
     # -- what happened -----------------------------------------------------------------------
     async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
         await self._on.write(traffic.record, fetches)
@@ -329,6 +366,50 @@ class SqliteStore(Store):
         self, index: IndexName, project: NormalizedName, kind: MemoryKind
     ) -> tuple[Remembered, ...]:
         return await self._on.read(memory.of_project, index, project, kind)
+
+    # -- what pages read ---------------------------------------------------------------------
+    async def held_counts(self) -> tuple[HeldCount, ...]:
+        return await self._on.read(pages.held_counts)
+
+    async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
+        return await self._on.read(pages.waiting, hold, project=project)
+
+    async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.recorded, numbers)
+
+    async def files_of(
+        self, project: NormalizedName, *, before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.files_of, project, before=before, limit=limit)
+
+    async def filenames_of(self, project: NormalizedName) -> tuple[tuple[int, str], ...]:
+        return await self._on.read(pages.filenames_of, project)
+
+    async def history(
+        self, ref: ArtifactRef, *, before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.history, ref, before=before, limit=limit)
+
+    async def flow(self, *, since: datetime) -> tuple[Hour, ...]:
+        return await self._on.read(pages.flow, since=since)
+
+    async def queue_state(self) -> QueueState:
+        return await self._on.read(pages.queue_state)
+
+    async def workers_seen(self) -> tuple[WorkerSeen, ...]:
+        return await self._on.read(pages.workers_seen)
+
+    async def fetches_page(
+        self, sha256: Sha256, *, before: int = 0, limit: int
+    ) -> tuple[tuple[int, Fetch], ...]:
+        return await self._on.read(pages.fetches_page, sha256, before=before, limit=limit)
+
+    async def overrides_page(
+        self, *, active_at: datetime | None = None, before: int = 0, limit: int
+    ) -> tuple[tuple[int, Override], ...]:
+        return await self._on.read(
+            pages.overrides_page, active_at=active_at, before=before, limit=limit
+        )
 
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:

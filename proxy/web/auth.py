@@ -41,15 +41,20 @@ class Callers:
 
     def name(self, request: web.Request) -> str:
         """The token's name, or `anonymous` where tokens are not required. Raises NotAuthorised."""
+        token = self.token(request)
+        return ANONYMOUS if token is None else token.name
+
+    def token(self, request: web.Request) -> Token | None:
+        """The active token, or None where there is none and none is required. Raises NotAuthorised."""
         header = request.headers.get(hdrs.AUTHORIZATION)
         if header is not None:
             token = self._known.get(header) or self._look_up(header)
             if token is not None and token.active(self._clock()):
-                return token.name
+                return token
         if self._required:
             why = "The token is unknown, revoked or expired." if header else "There is no token."
             raise NotAuthorised(why, next_step=_NEXT)
-        return ANONYMOUS
+        return None
 
     def _look_up(self, header: str) -> Token | None:
         for secret in secrets_of(header):

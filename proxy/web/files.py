@@ -14,7 +14,7 @@ from models.decision import Action, Decision, HoldKind
 from models.errors import PratiqueError, StoreError, ValueInvalid
 from models.reason import reason_line, verdict_words
 from models.work import Priority
-from proxy.store.port import Fetch
+from proxy.store.port import Fetch, Token
 from proxy.web.auth import ANONYMOUS, Callers
 from proxy.web.delivery import Delivery
 from proxy.web.door import Door
@@ -42,6 +42,7 @@ class Caller:
 
     requester: str
     address: str
+    groups: tuple[str, ...] = ()
 
     @property
     def client(self) -> str:
@@ -82,7 +83,7 @@ class Files:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /files/{index}/{project}/{sha256}/{filename}, also with `.metadata`."""
-        caller = Caller(requester=self._callers.name(request), address=request.remote or "local")
+        caller = _caller(self._callers.token(request), request.remote)
         asked = self._asked_for(request)
         ref = asked.ref
         facts = request[FACTS]
@@ -113,7 +114,7 @@ class Files:
         self, request: web.Request, ref: ArtifactRef, caller: Caller
     ) -> web.StreamResponse:
         decision = self._decide(ref, caller)
-        if _checking(decision):
+        if _checking(decision) and not self._lets(decision, caller):
             self._intake.start(ref, priority=_priority(request), client=caller.client)
             outcome = await self._waiting.until_decided(
                 request, ref, lambda: self._decide(ref, caller), client=caller.client
@@ -121,7 +122,10 @@ class Files:
             if isinstance(outcome, web.Response):
                 return outcome
             decision = outcome
-        if decision.action is not Action.SERVE:
+        elif _checking(decision):
+            # Observed, and let through unseen: its analysis is what gives a record of it.
+            self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
+        if not self._lets(decision, caller):
             return await self._refusal(request, decision)
         await self._door.gate.settle(decision)
         return await self._send(request, ref, caller)
@@ -130,15 +134,21 @@ class Files:
         self, request: web.Request, ref: ArtifactRef, caller: Caller
     ) -> web.StreamResponse:
         async def find() -> Path:
-            return self._door.artifacts.path(ref.sha256) or await self._door.fetcher.ensure(ref)
+            path = self._door.artifacts.path(ref.sha256)
+            self._door.metrics.looked_up("artifacts", hit=path is not None)
+            return path or await self._door.fetcher.ensure(ref)
 
         async def check(status: int) -> web.Response | None:
             decision = self._decide(ref, caller)
-            if decision.served and request.method == hdrs.METH_GET and status in (200, 206):
+            lets = self._lets(decision, caller)
+            if lets and request.method == hdrs.METH_GET and status in (200, 206):
                 await self._door.fetch_log.record(self._fetch(request, decision, caller, status))
                 decision = self._decide(ref, caller)  # it may have turned while we wrote
+                lets = self._lets(decision, caller)
             self._note(request, decision)
-            return None if decision.served else await self._refusal(request, decision)
+            if lets and not decision.served:
+                request[FACTS]["observed"] = True
+            return None if lets else await self._refusal(request, decision)
 
         return await self._delivery.send(
             request, ref.sha256, find, client=caller.client, check=check
@@ -149,16 +159,16 @@ class Files:
     ) -> web.StreamResponse:
         decision = self._decide(ref, caller)
         self._note(request, decision)
-        if decision.action is not Action.SERVE:
+        if not self._lets(decision, caller) or _checking(decision):
             if not _checking(decision):
                 return await self._refusal(request, decision)
             self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
             if ref.kind is not ArtifactKind.WHEEL:
                 raise ValueInvalid("There is no metadata of an sdist that was not approved.")
         data = await self._metadata_source.get(ref, await self._listing.entry(ref))
-        if decision.served:
+        if not _checking(decision):
             decision = self._decide(ref, caller)  # it may have turned while we fetched
-            if not decision.served:
+            if not self._lets(decision, caller):
                 return await self._refusal(request, decision)
         request[FACTS]["bytes"] = len(data)
         return self._metadata_source.response(request, data)
@@ -166,6 +176,9 @@ class Files:
     def _decide(self, ref: ArtifactRef, caller: Caller) -> Decision:
         door = self._door
         return door.gate.decide(ref, requester=caller.requester, as_of=door.clock())
+
+    def _lets(self, decision: Decision, caller: Caller) -> bool:
+        return self._door.gate.lets_through(decision, caller.groups)
 
     def _fetch(
         self, request: web.Request, decision: Decision, caller: Caller, status: int
@@ -178,6 +191,7 @@ class Files:
             user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")),
             status=status,
             decision_id=self._ids.of(decision),
+            groups=caller.groups,
         )
 
     async def _refusal(self, request: web.Request, decision: Decision) -> web.Response:
@@ -243,6 +257,14 @@ def refusal(door: Door, decision: Decision, decision_id: str, *, untried: str = 
             "use": pin or None,
         },
     )
+
+
+def _caller(token: Token | None, remote: str | None) -> Caller:
+    """Who asks, as bounds and fetch records know them."""
+    address = remote or "local"
+    if token is None:
+        return Caller(requester=ANONYMOUS, address=address)
+    return Caller(requester=token.name, address=address, groups=token.groups)
 
 
 def _checking(decision: Decision) -> bool:

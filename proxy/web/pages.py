@@ -17,12 +17,13 @@ from multidict import CIMultiDict
 from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, parse_project
+from policies.modes import Mode, lets_through
 from proxy.index.flight import SingleFlight
 from proxy.index.guard import guard_page
 from proxy.simple.negotiate import Format, choose
 from proxy.simple.page import ProjectPage
 from proxy.simple.render import render_project, render_projects
-from proxy.web.auth import Callers
+from proxy.web.auth import ANONYMOUS, Callers
 from proxy.web.door import Door
 from proxy.web.metadata import MetadataSource
 from proxy.web.problems import problem
@@ -88,18 +89,20 @@ class Pages:
     def __init__(self, door: Door, callers: Callers, metadata: MetadataSource) -> None:
         self._door = door
         self._callers = callers
-        self._entries: LRUCache[tuple[str, Format], Entry] = LRUCache(
+        self._entries: LRUCache[tuple[str, Format, bool], Entry] = LRUCache(
             maxsize=door.settings.pages_bytes_max, getsizeof=lambda entry: entry.size_bytes
         )
-        self._renders: SingleFlight[tuple[str, Format, Hashable, Hashable], Entry] = SingleFlight(
-            flights_max=RENDERS_WAITING_MAX, what="pages"
+        self._renders: SingleFlight[tuple[str, Format, bool, Hashable, Hashable], Entry] = (
+            SingleFlight(flights_max=RENDERS_WAITING_MAX, what="pages")
         )
         self._metadata = metadata
         self._threads = asyncio.Semaphore(RENDERS_MAX)
 
     async def project(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /simple/{project}/: always 200 for a project that exists."""
-        requester = self._callers.name(request)
+        token = self._callers.token(request)
+        requester = ANONYMOUS if token is None else token.name
+        marked = self._door.gate.marks(() if token is None else token.groups)
         stated = request.match_info["project"]
         name = normalised(stated)
         facts = request[FACTS]
@@ -111,7 +114,7 @@ class Pages:
         format_ = choose_format(request.headers.get(hdrs.ACCEPT))
         if format_ is None:
             return problem(406, "Not acceptable", "Ask for JSON or HTML of the simple index.")
-        entry = await self._entry(name, format_)
+        entry = await self._entry(name, format_, marked=marked)
         return _respond(request, entry)
 
     async def project_without_slash(self, request: web.Request) -> web.StreamResponse:
@@ -131,17 +134,18 @@ class Pages:
         if format_ is None:
             return problem(406, "Not acceptable", "Ask for JSON or HTML of the simple index.")
         now = self._door.clock()
-        entry = self._entries.get(("", format_))
+        entry = self._entries.get(("", format_, True))
         if entry is None or not entry.fresh("", 0, now):
             entry = await self._renders.run(
-                ("", format_, "", 0), lambda: self._make_list(format_, now)
+                ("", format_, True, "", 0), lambda: self._make_list(format_, now)
             )
         return _respond(request, entry)
 
-    async def _entry(self, name: NormalizedName, format_: Format) -> Entry:
+    async def _entry(self, name: NormalizedName, format_: Format, *, marked: bool) -> Entry:
         door = self._door
         index = door.settings.index
-        entry = self._entries.get((name, format_))
+        key = (name, format_, marked)
+        entry = self._entries.get(key)
         revision = door.gate.revision(index, name)
         moment = monotonic()
         if (
@@ -155,11 +159,11 @@ class Pages:
         serial = door.index.serial(name)  # before the next await: it must be this page's
         await door.gate.load(index, name)
         revision = door.gate.revision(index, name)
-        entry = self._entries.get((name, format_))
+        entry = self._entries.get(key)
         if entry is None or not entry.fresh(serial, revision, door.clock()):
             entry = await self._renders.run(
-                (name, format_, serial, revision),
-                lambda: self._make(name, page, format_, serial, revision),
+                (*key, serial, revision),
+                lambda: self._make(name, page, format_, serial, revision, marked=marked),
             )
         entry.believed_until = moment + door.settings.page_believed_s
         return entry
@@ -171,6 +175,8 @@ class Pages:
         format_: Format,
         serial: Hashable,
         revision: Hashable,
+        *,
+        marked: bool,
     ) -> Entry:
         door = self._door
         as_of = door.clock()
@@ -182,14 +188,22 @@ class Pages:
         )
         view = await door.gate.view(index, name, refs, as_of=as_of)
         metadata = await self._metadata.known(view.decisions.values())
+        decisions = view.decisions
+        if not marked:
+            # What is only observed is listed as upstream lists it; what acts all the same is marked.
+            decisions = {
+                key: one
+                for key, one in decisions.items()
+                if one.served or not lets_through(one, Mode.OBSERVE, unseen=True)
+            }
 
         def make() -> Entry:
             guarded = guard_page(
                 page,
                 index=index,
-                decisions=view.decisions,
+                decisions=decisions,
                 as_of=as_of,
-                fallback=view.fallback,
+                fallback=view.fallback and marked,
                 metadata=metadata,
             )
             body = render_project(guarded, format=format_)
@@ -200,7 +214,7 @@ class Pages:
         else:
             async with self._threads:
                 entry = await asyncio.to_thread(make)
-        return self._keep((name, format_), entry)
+        return self._keep((name, format_, marked), entry)
 
     async def _make_list(self, format_: Format, now: datetime) -> Entry:
         names = await self._door.index.projects()
@@ -209,9 +223,9 @@ class Pages:
             entry = await asyncio.to_thread(
                 lambda: entry_of(render_projects(names, format=format_), format_, "", 0, good_until)
             )
-        return self._keep(("", format_), entry)
+        return self._keep(("", format_, True), entry)
 
-    def _keep(self, key: tuple[str, Format], entry: Entry) -> Entry:
+    def _keep(self, key: tuple[str, Format, bool], entry: Entry) -> Entry:
         if entry.size_bytes <= self._entries.maxsize:
             self._entries[key] = entry
         return entry

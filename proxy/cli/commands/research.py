@@ -25,6 +25,7 @@ from policies.policy import Policy
 from proxy.cli.analyzing import sandbox_daemon
 from proxy.cli.commands.research_audit import audit_qut
 from proxy.cli.commands.research_model import compare, package, score
+from proxy.cli.commands.research_select import select
 from proxy.cli.options import settings_options
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
@@ -276,5 +277,5 @@ def _say_corpus(folder: Path, items: tuple[Item, ...]) -> None:
     click.echo(f"Next: pratique research trace {folder}")
 
 
-for stage in (score, compare, package, audit_qut):
+for stage in (score, compare, select, package, audit_qut):
     research.add_command(stage)

@@ -54,9 +54,9 @@ def score(tables: Path, out: Path, name: str, seed: int) -> None:
     from models.research.matrix import Matrix  # noqa: PLC0415
     from models.research.training import train  # noqa: PLC0415
 
-    table = read_table(_there(tables / ROWS))
+    table = read_table(there(tables / ROWS))
     matrix = Matrix.of(table, catalogue_columns(table))
-    with _telling() as tell:
+    with telling() as tell:
         trained = train(matrix, seed=seed, rates=GOAL_RATES, progress=tell)
     artefact_of(trained, table, name=name, seed=seed).write(out)
     scores = scores_of(trained, table)
@@ -82,11 +82,12 @@ def compare(tables: Path, out: Path, resamples: int, seed: int) -> None:
     from models.research.artefacts import catalogue_columns  # noqa: PLC0415
     from models.research.calibration import GOAL_RATES  # noqa: PLC0415
     from models.research.controls import broken  # noqa: PLC0415
-    from models.research.evaluation import Other, Scope, evaluate  # noqa: PLC0415
+    from models.research.evaluation import Scope, evaluate  # noqa: PLC0415
     from models.research.report import write_report  # noqa: PLC0415
     from models.research.results import View, write_evaluation  # noqa: PLC0415
+    from models.research.scorers import Other  # noqa: PLC0415
 
-    table = read_table(_there(tables / ROWS))
+    table = read_table(there(tables / ROWS))
     columns = catalogue_columns(table)
     others = []
     if (tables / BASELINES).exists():
@@ -96,7 +97,7 @@ def compare(tables: Path, out: Path, resamples: int, seed: int) -> None:
         others = [Other(name="rules", scores=rules, views=(View.STATIC, View.BEHAVIOUR))]
         if guarddog:
             others.append(Other(name="GuardDog", scores=guarddog, threshold=GUARDDOG_THRESHOLD))
-    with _telling() as tell:
+    with telling() as tell:
         evaluation = evaluate(
             table,
             layers=columns.layers,
@@ -143,7 +144,7 @@ def package(tables: Path, made: Path, out: Path, name: str) -> None:
         (made, REPORT),
     ]
     for folder, file in wanted:
-        _there(folder / file)
+        there(folder / file)
     out.mkdir(parents=True, exist_ok=True)
     lines = []
     for folder, file in wanted:
@@ -154,7 +155,7 @@ def package(tables: Path, made: Path, out: Path, name: str) -> None:
     click.echo(f"{len(lines)} files in {out}; check them with: sha256sum -c {SUMS}")
 
 
-def _there(path: Path) -> Path:
+def there(path: Path) -> Path:
     """A file that an earlier stage wrote. Raises ValueInvalid with the stage to run."""
     if path.exists():
         return path
@@ -195,7 +196,7 @@ def _tier_table(tiers: Mapping[str, Mapping[TrustTier, int]]) -> RichTable:
 
 
 @contextmanager
-def _telling() -> Iterator[Callable[[str], None]]:
+def telling() -> Iterator[Callable[[str], None]]:
     """A line that says what is going on, on standard error."""
     console = Console(stderr=True)
     with console.status("starting") as status:

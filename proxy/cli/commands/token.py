@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from models.clock import utc_now
-from models.errors import ValueInvalid
+from proxy.admin.access import Role, at_the_machine
+from proxy.admin.tokens import Ended, create_token, revoke_token
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.cli.times import parse_expiry
 from proxy.settings import Settings
 from proxy.store.port import Store, Token, TokenKind
-from proxy.tokens import EMBEDDED, mint
 
 
 @click.group()
@@ -25,9 +25,28 @@ def token() -> None:
 @click.option(
     "--expires", metavar="WHEN", default=None, help="12h, 30d, 2w or a date. Default: never."
 )
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default=Role.INSTALLER.value,
+    show_default=True,
+    help="What it opens beside the index: viewer sees the pages, requester asks for exceptions, "
+    "reviewer decides, admin does all.",
+)
+@click.option(
+    "--group", "groups", multiple=True, help="A group of clients it belongs to; may be given again."
+)
 @click.option("--actor", required=True, help="Who adds it; it goes into the audit log.")
 @settings_options("data_dir")
-def add(settings: Settings, kind: str, name: str, expires: str | None, actor: str) -> None:
+def add(
+    settings: Settings,
+    kind: str,
+    name: str,
+    expires: str | None,
+    role: str,
+    groups: tuple[str, ...],
+    actor: str,
+) -> None:
     """Add a token called NAME and print its secret, once.
 
     \b
@@ -35,18 +54,27 @@ def add(settings: Settings, kind: str, name: str, expires: str | None, actor: st
       pip install --index-url https://any:SECRET@host/simple/ requests
     A worker reads it from a file:
       pratique worker --server https://host --token-file FILE
+    A person signs in at https://host/login with one of the role viewer or above.
     """
     now = utc_now()
     moment = parse_expiry(expires, now=now) if expires else None
-    secret, minted = mint(TokenKind(kind), name, clock=lambda: now, expires_at=moment)
 
-    async def work(store: Store) -> None:
-        await store.add_token(minted, actor=actor)
+    async def work(store: Store) -> tuple[str, Token]:
+        return await create_token(
+            store,
+            at_the_machine(actor),
+            name=name,
+            kind=TokenKind(kind),
+            role=Role(role),
+            groups=groups,
+            expires_at=moment,
+            clock=lambda: now,
+        )
 
-    with_store(settings, work)
+    secret, minted = with_store(settings, work)
     click.echo(secret)
     click.echo("This secret is shown only now; only its hash is stored.", err=True)
-    if minted.kind is TokenKind.CLIENT:
+    if minted.kind is TokenKind.CLIENT and minted.role is Role.INSTALLER:
         click.echo(
             "If it is the first client token, restart `pratique serve` to ask for it.", err=True
         )
@@ -64,8 +92,11 @@ def list_(settings: Settings) -> None:
     for row in with_store(settings, work):
         state = "active" if row.active(now) else "revoked" if row.revoked_at else "expired"
         until = f"until {row.expires_at:%Y-%m-%d %H:%M}" if row.expires_at else "no expiry"
+        what = row.role.value if row.kind is TokenKind.CLIENT else row.kind.value
+        groups = f"  ({', '.join(row.groups)})" if row.groups else ""
         click.echo(
-            f"{row.id}  {row.kind.value:7} {state:8} {row.name}  since {row.created_at:%Y-%m-%d}, {until}"
+            f"{row.id}  {what:9} {state:8} {row.name}{groups}  "
+            f"since {row.created_at:%Y-%m-%d}, {until}"
         )
 
 
@@ -79,23 +110,13 @@ def revoke(settings: Settings, token_id: str, actor: str) -> None:
     Revoking a worker's token puts every decision that rests on its evidence back on hold.
     """
 
-    async def work(store: Store) -> tuple[Token, int]:
-        found = next((t for t in await store.tokens() if token_id in (t.id, t.name)), None)
-        if found is None or found.kind is not TokenKind.WORKER:
-            return await store.revoke_token(token_id, actor=actor, at=utc_now()), 0
-        if found.name == EMBEDDED:
-            raise ValueInvalid(
-                "The embedded worker's token is `pratique serve`'s own, and new at every start.",
-                next_step="To run without an embedded worker, start `pratique serve --boxes 0`.",
-            )
-        # Distrust first: were we killed in between, its evidence must not stay trusted.
-        affected = await store.decisions_by_worker(found.name)
-        await store.distrust_worker(found.name, actor=actor)
-        for index, project in sorted({(d.ref.index, d.ref.project) for d in affected}):
-            await store.touch_project(index, project)
-        return await store.revoke_token(token_id, actor=actor, at=utc_now()), len(affected)
+    async def work(store: Store) -> Ended:
+        # Who has the file has everything in it: at the machine, the last admin may go as well.
+        return await revoke_token(
+            store, at_the_machine(actor), token_id, clock=utc_now, last_admin=True
+        )
 
-    ended, resting = with_store(settings, work)
-    click.echo(f"Revoked {ended.kind.value} token {ended.name}.")
-    if ended.kind is TokenKind.WORKER:
-        click.echo(f"{resting} decision(s) rest on its evidence; they are put back on hold.")
+    ended = with_store(settings, work)
+    click.echo(f"Revoked {ended.token.kind.value} token {ended.token.name}.")
+    if ended.token.kind is TokenKind.WORKER:
+        click.echo(f"{ended.resting} decision(s) rest on its evidence; they are put back on hold.")

@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.work import Job, JobState, Priority
+from proxy.admin.access import Role
 from proxy.store.codec import decode, micros, micros_or_none, moment, moment_or_none
 from proxy.store.keeping_port import AuditAnchor
 from proxy.store.port import AuditRow, Feed, Fetch, StoredPage, Token, TokenKind
@@ -90,6 +91,8 @@ def token_columns(token: Token) -> dict[str, Any]:
         "created_at": micros(token.created_at),
         "expires_at": micros_or_none(token.expires_at),
         "revoked_at": micros_or_none(token.revoked_at),
+        "role": token.role.value,
+        "groups": " ".join(token.groups),
     }
 
 
@@ -103,6 +106,8 @@ def token_of(row: Row) -> Token:
         created_at=moment(row["created_at"]),
         expires_at=moment_or_none(row["expires_at"]),
         revoked_at=moment_or_none(row["revoked_at"]),
+        role=Role(row.get("role", Role.INSTALLER)),
+        groups=tuple(row.get("groups", "").split()),
     )
 
 
@@ -115,6 +120,7 @@ def fetch_columns(fetch: Fetch) -> dict[str, Any]:
         "user_agent": fetch.user_agent,
         "status": fetch.status,
         "decision_id": fetch.decision_id,
+        "groups": " ".join(fetch.groups),
     }
 
 
@@ -128,6 +134,7 @@ def fetch_of(row: Row) -> Fetch:
         user_agent=row["user_agent"],
         status=row["status"],
         decision_id=row["decision_id"],
+        groups=tuple(row.get("groups", "").split()),
     )
 
 

@@ -18,8 +18,8 @@ ALL = "SELECT * FROM tokens WHERE :kind = '' OR kind = :kind ORDER BY number"
 NAMED = "SELECT * FROM tokens WHERE id = :name OR name = :name ORDER BY number"
 ALIKE = "SELECT * FROM tokens WHERE id = :id OR name = :name OR hash = :hash"
 INSERT = """
-INSERT INTO tokens (id, kind, name, hash, created_at, expires_at, revoked_at)
-VALUES (:id, :kind, :name, :hash, :created_at, :expires_at, :revoked_at)
+INSERT INTO tokens (id, kind, name, hash, created_at, expires_at, revoked_at, role, groups)
+VALUES (:id, :kind, :name, :hash, :created_at, :expires_at, :revoked_at, :role, :groups)
 """
 REVOKE = "UPDATE tokens SET revoked_at = :revoked_at WHERE id = :id"
 

@@ -8,11 +8,12 @@ from functools import cache
 import numpy as np
 
 from models.evidence import Layer
-from models.research.evaluation import Other, Scope, evaluate
+from models.research.evaluation import Scope, evaluate
 from models.research.lightgbm_training import TREES
 from models.research.matrix import Columns, Matrix
 from models.research.results import Evaluation
 from models.research.rows import Population, Row, Table
+from models.research.scorers import Other
 
 HONEST = {
     Population.POPULAR: 60,
@@ -46,6 +47,7 @@ def columns_of(features: tuple[str, ...]) -> Columns:
         "graph": Layer.PROVENANCE,
         "size": Layer.METADATA,
         "kind": Layer.METADATA,
+        "shape": Layer.METADATA,
     }
     directions = {}
     for name in features:
@@ -94,6 +96,19 @@ def table(
 def matrix(made: Table) -> Matrix:
     """A table as arrays under its own columns."""
     return Matrix.of(made, columns_of(made.features))
+
+
+def flattened(made: Table, family: str, value: float = 1.0) -> Table:
+    """The table with every feature of a family the same in all rows."""
+    own = [name.startswith(f"{family}.") for name in made.features]
+    rows = tuple(
+        replace(
+            row,
+            values=tuple(value if flat else x for flat, x in zip(own, row.values, strict=True)),
+        )
+        for row in made.rows
+    )
+    return replace(made, rows=rows)
 
 
 @cache

@@ -66,6 +66,9 @@ def test_artefact__is_taken_by_the_firewall(table: Table, trained: Trained, tmp_
     card, _, _ = read_artefact(tmp_path, "small")
     assert card.data_digest == table.digest
     assert card.created == newest(table.rows)
+    assert card.metrics["e30.rate"] == GOAL_RATES.e30
+    assert card.metrics["e30.extrapolated"] == 1
+    assert card.metrics["e80.extrapolated"] == 0
     assert LearnedScorer.load(tmp_path, "small").name.startswith("small")
     assert read_reference(tmp_path / "small.reference.json").model == "small"
 

@@ -72,13 +72,6 @@ def test_forest__scores_only_what_was_run_and_is_in_both_tables() -> None:
         assert np.isnan(score) == (row.id not in ids or row.population == "malware")
 
 
-def test_risk_of_trust__less_trust_is_more_risk() -> None:
-    first, second, *_ = MATRIX.rows
-    found = baselines.risk_of_trust(MATRIX, {first.id: 90, second.id: 20})
-    assert list(found[:2]) == [10, 80]
-    assert np.isnan(found[2:]).all()
-
-
 def test_held_out__each_row_is_scored_by_a_model_that_never_saw_its_group() -> None:
     trained: list[set[str]] = []
 

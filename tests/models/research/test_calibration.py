@@ -15,10 +15,10 @@ from models.research.calibration import (
     anchor_edges,
     calibration_error,
     fit_platt,
-    log_odds,
     probability,
     reliability,
 )
+from models.trust.scale import log_odds
 
 
 def _rows(seed: int, slope: float, intercept: float) -> tuple[np.ndarray, np.ndarray]:
@@ -32,8 +32,8 @@ def _rows(seed: int, slope: float, intercept: float) -> tuple[np.ndarray, np.nda
 def test_fit_platt__finds_the_line_that_made_the_labels(slope: float, intercept: float) -> None:
     raw, labels = _rows(1, slope, intercept)
     found = fit_platt(raw, labels, np.ones(len(raw)))
-    assert found.slope == pytest.approx(slope, rel=0.1)
-    assert found.intercept == pytest.approx(intercept, abs=0.1)
+    assert found.platt.slope == pytest.approx(slope, rel=0.1)
+    assert found.platt.intercept == pytest.approx(intercept, abs=0.1)
     assert found.prior == pytest.approx(labels.mean())
 
 
@@ -42,20 +42,20 @@ def test_fit_platt__agrees_with_scikit_learn() -> None:
     weights = np.random.default_rng(1).uniform(0.2, 2, len(raw))
     found = fit_platt(raw, labels, weights)
     other = LogisticRegression(C=1e9).fit(raw[:, None], labels, sample_weight=weights)
-    assert found.slope == pytest.approx(other.coef_[0, 0], rel=1e-2)
-    assert found.intercept == pytest.approx(other.intercept_[0], abs=1e-2)
+    assert found.platt.slope == pytest.approx(other.coef_[0, 0], rel=1e-2)
+    assert found.platt.intercept == pytest.approx(other.intercept_[0], abs=1e-2)
 
 
 def test_fit_platt__labels_fully_parted_have_an_answer() -> None:
     raw = np.concatenate([np.full(50, -3.0), np.full(50, 3.0)])
     found = fit_platt(raw, raw > 0, np.ones(100))
-    assert 0 < found.slope < 5
+    assert 0 < found.platt.slope < 5
     assert probability(found.margin(np.array([3.0]), prior=0.5))[0] > 0.95
 
 
 def test_fit_platt__never_turns_the_ranking_over() -> None:
     raw = np.linspace(-1, 1, 100)
-    assert fit_platt(raw, raw < 0, np.ones(100)).slope > 0
+    assert fit_platt(raw, raw < 0, np.ones(100)).platt.slope > 0
 
 
 def test_platt__the_prior_of_deployment_shifts_log_odds() -> None:
@@ -90,6 +90,9 @@ def test_anchor_edges__an_edge_beyond_all_rows_lies_beyond_the_highest() -> None
     edges = anchor_edges(honest)
     assert edges.e30.extrapolated
     assert edges.e30.margin >= honest.max()
+    assert edges.e30.expected == pytest.approx(0.3)
+    assert not edges.e80.extrapolated
+    assert edges.e80.expected == pytest.approx(30)
 
 
 def test_edges__each_tier_lies_between_its_edges() -> None:

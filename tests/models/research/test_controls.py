@@ -57,6 +57,16 @@ def test_run_controls__size_alone_parts_malware_and_is_not_called_broken() -> No
     assert not size.must_hold
 
 
+def test_run_controls__hygiene_alone_is_for_scale_and_never_breaks() -> None:
+    assert "no such column" in CLEAN["metadata hygiene only"].note
+    names = tuple("shape.x" if name == "static.0" else name for name in TABLE.features)
+    careless = _changed(replace(TABLE, features=names), "shape.x", {Population.MALWARE: 99.0})
+    found = _controls(careless)
+    assert found["metadata hygiene only"].auroc.low > 0.99
+    assert not found["metadata hygiene only"].must_hold
+    assert broken(found.values()) == ()
+
+
 def test_run_controls__a_tell_of_the_test_bed_rises() -> None:
     leaky = _changed(TABLE, "size.files", {Population.GRAFT: 7, Population.TWIN: 6})
     assert "tells only" in {one.name for one in broken(_controls(leaky).values())}
@@ -93,6 +103,16 @@ def test_ablate__what_carries_a_view_costs_it() -> None:
     # The one family of its layer is the layer: it is not trained twice.
     assert ("family", "graph") not in by_name
     assert {one.features for one in found if one.kind == "family"} == {4}
+
+
+def test_ablate__what_does_not_vary_is_not_dropped() -> None:
+    alike = synthetic.flattened(TABLE, "graph")
+    matrix = Matrix.of(alike, synthetic.columns_of(alike.features))
+    split = grouped_split(matrix.rows, seed=1)
+    whole = held_out(matrix, split, boosted(numbers=QUICK), seed=1)
+    found = ablate(matrix, split, whole, seed=1, numbers=QUICK, resamples=5)
+    assert {one.name for one in found if one.kind == "layer"} == {"metadata", "behaviour"}
+    assert "graph" not in {one.name for one in found}
 
 
 def test_columns__context_is_not_learned() -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from models.errors import ValueInvalid
-from models.research.evaluation import LEARNERS, MODEL, Other, evaluate
+from models.research.evaluation import evaluate
+from models.research.report import render_report
 from models.research.results import View
 from models.research.rows import Population, Table
+from models.research.scorers import LEARNERS, MODEL, Other
 from tests.models.research import synthetic
 
 FOUND = synthetic.evaluation()
@@ -86,6 +88,28 @@ def test_evaluate__compares_with_the_published_table_row_by_row() -> None:
     for one in FOUND.compared:
         assert one.ours is not None
         assert one.ours.fpr <= 0.05 + 1e-9
+
+
+def test_evaluate__a_layer_of_which_nothing_varies_is_absent_and_no_number() -> None:
+    flat = synthetic.flattened(synthetic.table(), "graph")
+    columns = synthetic.columns_of(flat.features)
+    found = evaluate(
+        flat,
+        layers=columns.layers,
+        directions=columns.directions,
+        seed=1,
+        scope=replace(synthetic.QUICK, ablation=False, resamples=5),
+    )
+    assert found.features.absent == (("provenance", 4),)
+    assert found.features.layers == (("metadata", 8), ("behaviour", 8))
+    assert (found.features.offered, found.features.varying) == (20, 16)
+    assert found.features.used <= 16
+    assert [one.name for one in found.compared if one.ours is None] == ["Graph"]
+    assert "provenance alone" not in {one.scorer for one in found.scored}
+    page = render_report(found)
+    assert "absent: none of its 4 columns varies" in page
+    assert "absent: no column of this kind varies" in page
+    assert "Of provenance none of 4 varies" in page
 
 
 def test_evaluate__says_where_leaving_a_recipe_out_leaves_its_kin_in() -> None:

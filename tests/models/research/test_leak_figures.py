@@ -127,6 +127,16 @@ def test_numbers__a_planted_column_is_found_either_way_round(sign: int) -> None:
     assert asked_of_others(by_nearest(only, known), known, seed=1).value > 0.95
 
 
+def test_nearest__the_rows_asked_about_do_not_scale_the_columns() -> None:
+    """A wild row among those asked would flatten the first column, were it to set the scale."""
+    known = Labelled(labels=(True, False, True), families=("a", "b", "c"))
+    calm = np.expm1([[0.0, 0.0], [1.0, 2.0], [0.1, 1.5]])
+    wild = np.vstack([calm, np.expm1([[300.0, 0.0]])])
+    asked = Labelled(labels=(*known.labels, True), families=(*known.families, "d"))
+    alone = by_nearest(calm, known)([0, 1], [2])
+    assert list(by_nearest(wild, asked)([0, 1], [2, 3]))[:1] == list(alone) == [1.0]
+
+
 def test_asked__same_seed_same_figure() -> None:
     known = rows(50)
     numbers = np.random.default_rng(9).normal(size=(50, 3)) ** 2

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.decision import TrustTier
-from models.trust.scale import Scale
+from models.errors import ValueInvalid
+from models.trust.scale import Scale, log_odds
 
 SCALE = Scale(edges=(-4000, -2000, 1000))
 RISKS = st.floats(-1e6, 1e6)
@@ -68,3 +69,19 @@ def test_score__no_number_has_none() -> None:
 def test_scale__edges_that_do_not_ascend_are_refused(edges: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="ascend"):
         Scale(edges=edges)
+
+
+def test_scale__in_milli_rounds_each_edge_to_thousandths() -> None:
+    assert Scale.in_milli((-4.0004, -2.0, 1.0006)) == Scale(edges=(-4000, -2000, 1001))
+
+
+@given(st.floats(0.001, 0.999))
+def test_log_odds__turn_round_at_a_half(share: float) -> None:
+    assert log_odds(share) == pytest.approx(-log_odds(1 - share), abs=1e-9)
+    assert 1 / (1 + math.exp(-log_odds(share))) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+def test_log_odds__certainty_has_none(share: float) -> None:
+    with pytest.raises(ValueInvalid, match="share"):
+        log_odds(share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from models.canonical import canonical_json
 from models.research.manifest import Item, write_manifest
 from models.research.rows import Population, Table, read_table, write_table
 from models.trust.card import read_artefact
+from models.trust.features.catalog import LEARNED
 from proxy.cli.commands.research_model import BASELINES, DYSEC, REPORT, ROWS, SHIPPED
 from proxy.cli.main import main
 from proxy.research.tracing import make_folders, ref_of
@@ -95,3 +97,27 @@ def test_trace__takes_only_populations_that_there_are(tmp_path: Path) -> None:
     result = run("trace", tmp_path, "--only", "malwre")
     assert result.exit_code == 2
     assert "malwre" in result.output
+
+
+def test_select__says_of_each_learned_feature_why_it_stays_or_falls(
+    tables: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "choice.csv"
+    done = run("select", "--tables", tables, "-o", out)
+    assert done.exit_code == 0, done.output
+    with out.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert {line["feature"] for line in lines} == {f.name for f in LEARNED}
+    said = {line["decided"] for line in lines}
+    assert {"kept", "constant", "unimportant"} <= said
+    for line in lines:
+        if line["decided"] == "correlated":
+            assert abs(float(line["r"])) >= 0.95
+            assert line["with"] in {one["feature"] for one in lines if one["decided"] == "kept"}
+    kept = sum(line["decided"] == "kept" for line in lines)
+    assert f"{kept} of {len(lines)} features are kept" in done.output
+
+
+def test_select__a_bound_that_makes_no_sense_is_refused(tables: Path) -> None:
+    for bound in (("--correlation", "1.5"), ("--importance", "-1")):
+        assert run("select", "--tables", tables, *bound).exit_code == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +26,10 @@ from models.errors import (
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from policies.policy import Policy
+from proxy.admin.access import Role
+from proxy.admin.events import Event
+from proxy.admin.firstadmin import FirstAdmin
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
@@ -155,9 +159,11 @@ class HouseStore(MemoryStore):
         self._answer()
         return await super().changes_since(generation)
 
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         self._answer()
-        await super().put_decision(decision, actor=actor)
+        await super().put_decision(decision, actor=actor, telling=telling)
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         self._answer()
@@ -199,6 +205,8 @@ class House:
     client_secret: str = ""
     worker_secret: str = ""
     nudges: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    """Names of workers that asked for something."""
     known: dict[ArtifactRef, Decision] = field(default_factory=dict)
     """What advisories settle before anything is fetched."""
     session: ClientSession = field(init=False)
@@ -222,6 +230,40 @@ class House:
     async def read_tokens(self) -> None:
         for callers in self.app[CALLERS]:
             await callers.refresh()
+
+    async def token(self, name: str, role: Role, **more: Any) -> str:
+        """The secret of a person's token."""
+        secret, token = mint(TokenKind.CLIENT, name, clock=self.clock, role=role, **more)
+        await self.store.add_token(token, actor="test")
+        await self.read_tokens()
+        return secret
+
+    async def post(
+        self, path: str, form: Mapping[str, str], *, cookie: str = "", **headers: str
+    ) -> Answer:
+        """A form, as a browser sends it: no Authorization, and no redirect followed."""
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        if cookie:
+            named["Cookie"] = cookie
+        async with (
+            ClientSession(timeout=_TIMEOUT) as browser,
+            browser.post(
+                self.url + path, data=dict(form), headers=named, allow_redirects=False
+            ) as response,
+        ):
+            return Answer(
+                response.status,
+                response.reason or "",
+                CIMultiDict(response.headers),
+                await response.read(),
+            )
+
+    async def sign_in(self, role: Role, name: str = "someone") -> str:
+        """The cookie of a session of somebody with that role, as a Cookie header has it."""
+        secret = await self.token(name, role)
+        answer = await self.post("/login", {"token": secret})
+        assert answer.status == 303, answer.body
+        return answer.headers["Set-Cookie"].partition(";")[0]
 
     async def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
         """One request as a client with a token, no redirect followed."""
@@ -272,16 +314,25 @@ def path_of(ref: ArtifactRef) -> str:
 
 
 @asynccontextmanager
-async def open_house(root: Path, *, store: Any = None, **settings: Any) -> AsyncIterator[House]:
+async def open_house(
+    root: Path,
+    *,
+    store: Any = None,
+    policy: Policy = POLICY,
+    checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
+    digests: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback; before another `store` than its own if given."""
     clock = StillClock()
     store = store or HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
     upstream = Upstream(folder)
     nudges: list[str] = []
+    heard: list[str] = []
     gate = Gate(
         store=store,
-        policy=lambda: POLICY,
+        policy=lambda: policy,
         clock=clock,
         nudge=lambda: nudges.append("gate"),
         poll_s=3600,
@@ -308,9 +359,14 @@ async def open_house(root: Path, *, store: Any = None, **settings: Any) -> Async
 
     door = Door(
         settings=DoorSettings(
-            public_url=PUBLIC_URL,
             index=INDEX,
-            **{"page_believed_s": 0, "hop_s": 0.02, "lease_poll_s": 0.05, **settings},
+            **{
+                "public_url": PUBLIC_URL,
+                "page_believed_s": 0,
+                "hop_s": 0.02,
+                "lease_poll_s": 0.05,
+                **settings,
+            },
         ),
         store=store,
         gate=gate,
@@ -326,8 +382,12 @@ async def open_house(root: Path, *, store: Any = None, **settings: Any) -> Async
         clients=TokenBook(store, TokenKind.CLIENT, clock),
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
+        first_admin=FirstAdmin(store, clock=clock),
         plan=lambda: PLAN,
         nudge=lambda: nudges.append("door"),
+        checks=checks or {},
+        digests=lambda: digests or {},
+        heard=heard.append,
     )
     house = House(
         clock=clock,
@@ -342,6 +402,7 @@ async def open_house(root: Path, *, store: Any = None, **settings: Any) -> Async
         client_secret=client_secret,
         worker_secret=worker_secret,
         nudges=nudges,
+        heard=heard,
         known=known,
     )
     house.app = make_app(door)

@@ -1,1 +1,0 @@
--- Its place: another branch brings this step.
