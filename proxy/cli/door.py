@@ -41,6 +41,8 @@ from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
+from proxy.keeping.keeper import Keeper
+from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
 from proxy.readiness import ClockWatch, disk_has_room, judge_listens, worker_seen
@@ -83,6 +85,7 @@ class Rooms:
     desk: Desk
     policy: PolicyFile
     feeds: FeedSchedule
+    keeper: Keeper
     watch: WatchSchedule
     drift: DriftWatch
     workers: Workers
@@ -113,6 +116,7 @@ async def serve(config: ChildConfig) -> None:
         tasks = [
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
+            asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
             asyncio.create_task(rooms.watch.run(stop), name="watch"),
             asyncio.create_task(rooms.drift.run(stop), name="drift"),
             asyncio.create_task(rooms.workers.run(stop), name="workers"),
@@ -329,6 +333,7 @@ async def _rooms(
         notices=lambda: (*notices(off), *feeds.notices()),
     )
     app = make_app(door)
+    keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
     watch = WatchSchedule(
         store, desk.requeue, every=timedelta(hours=settings.watch_hours), clock=clock
     )
@@ -337,6 +342,7 @@ async def _rooms(
         desk=desk,
         policy=policy,
         feeds=feeds,
+        keeper=keeper,
         watch=watch,
         drift=DriftWatch(
             settings.data_dir / DATABASE,

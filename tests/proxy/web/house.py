@@ -317,14 +317,15 @@ def path_of(ref: ArtifactRef) -> str:
 async def open_house(
     root: Path,
     *,
+    store: Any = None,
     policy: Policy = POLICY,
     checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
     digests: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """A door that listens on a free port of the loopback."""
+    """A door that listens on a free port of the loopback; before another `store` than its own if given."""
     clock = StillClock()
-    store = HouseStore(clock=clock)
+    store = store or HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
     upstream = Upstream(folder)
     nudges: list[str] = []
