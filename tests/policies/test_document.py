@@ -81,7 +81,7 @@ def test_default__example_rule_is_sound() -> None:
     rule = DEFAULT_POLICY_TOML[DEFAULT_POLICY_TOML.index("# [[rule]]") :]
     lines = [re.sub(r" #.*", "", line.removeprefix("# ")) for line in rule.splitlines()]
     text = ENFORCE + "\n".join(lines).replace('"…"', f'"{"a" * 64}"')
-    assert len(parse_policy(text, source="x").rules[0].conditions) == 4
+    assert len(parse_policy(text, source="x").rules[0].conditions) == 8
 
 
 def test_default__serves_the_upper_bands_only() -> None:
@@ -146,8 +146,18 @@ def test_digest__covers_every_key(change: str) -> None:
         ('unseen = "hold"', "mode: mode is missing"),
         ("mode = enforce", "line 1: is not TOML"),
         ('mode = "enforce', "is not TOML"),
-        ('mode = "observe"', "line 1: mode must be one of \"enforce\", not 'observe'"),
-        ('mode = "warn"', "must be one of"),
+        ('mode = "observ"', "line 1: mode must be one of"),
+        (ENFORCE + '[groups]\npilot = "off"', "groups.pilot must be one of"),
+        (ENFORCE + '[groups]\nPilot = "warn"', "groups.Pilot is not a group"),
+        (
+            ENFORCE
+            + '[[rule]]\nname = "a"\noutcome = "hold"\nscore_at_least = 50\nscore_below = 50',
+            "is not above",
+        ),
+        (
+            ENFORCE + '[[rule]]\nname = "a"\noutcome = "hold"\ntiers = ["moniter"]',
+            'did you mean "monitor"',
+        ),
         ("mode = 3", "must be one of"),
         (
             ENFORCE + 'unsen = "hold"',

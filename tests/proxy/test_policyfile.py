@@ -23,7 +23,7 @@ def test_reload__takes_a_changed_file(tmp_path: Path) -> None:
     policy = PolicyFile(path)
     before = policy.current().digest
     assert not policy.reload()
-    _write(path, DEFAULT_POLICY_TOML.replace('unseen = "hold"', 'unseen = "fallback"'), 2)
+    _write(path, DEFAULT_POLICY_TOML.replace('\nunseen = "hold"', '\nunseen = "fallback"'), 2)
     assert policy.reload()
     assert policy.current().digest != before
 

@@ -8,12 +8,20 @@ from datetime import timedelta
 import pytest
 
 from models.artifact import Sha256
-from models.evidence import Severity
+from models.decision import LayerStatus, TrustTier
+from models.evidence import Layer, Severity
+from models.facts import FactSignal, Source, SourceState
+from models.trust.layers import PROVENANCE_SOURCE, VERIFIED_SIGNAL
+from policies.case import Case
 from policies.rules.age import ByAge
 from policies.rules.condition import Match
 from policies.rules.digests import ByDigest
 from policies.rules.findings import ByFinding
+from policies.rules.layers import ByLayer
 from policies.rules.names import ByName, contains, normalised
+from policies.rules.older import ByOldness
+from policies.rules.provenance import ByProvenance, Provenance
+from policies.rules.score import ByScore
 from tests.models.examples import NOW, OTHER_SHA, SHA, evidence, facts, finding, ref
 from tests.policies.examples import case
 
@@ -102,3 +110,107 @@ def test_by_age__ends_when_the_first_age_is_reached() -> None:
     ends = condition.ends_at(young)
     assert ends == NOW + timedelta(hours=12)
     assert condition.matches(replace(young, as_of=ends)) is NO
+
+
+def scored(value: int, **layers: LayerStatus) -> Case:
+    """A case with that score, every layer measured but those that are said."""
+    told = case()
+    assert told.score is not None
+    statuses = {Layer(name): status for name, status in layers.items()}
+    return replace(
+        told,
+        score=replace(
+            told.score,
+            value=value,
+            layers=tuple(
+                replace(one, status=statuses.get(one.layer, LayerStatus.MEASURED))
+                for one in told.score.layers
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "match"),
+    [
+        (ByScore(below=50), 49, YES),
+        (ByScore(below=50), 50, NO),
+        (ByScore(at_least=50), 50, YES),
+        (ByScore(at_least=50), 49, NO),
+        (ByScore(tiers=(TrustTier.MONITOR,)), 61, YES),
+        (ByScore(tiers=(TrustTier.MONITOR,)), 81, NO),
+        (ByScore(tiers=(TrustTier.MONITOR,), below=65), 70, NO),
+    ],
+)
+def test_by_score(condition: ByScore, value: int, match: Match) -> None:
+    assert condition.matches(scored(value)) is match
+    assert condition.matches(case(seen=None)) is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("status", "missing", "incomplete"),
+    [
+        (LayerStatus.MEASURED, NO, NO),
+        (LayerStatus.ABSENT, NO, NO),
+        (LayerStatus.MISSING, YES, NO),
+        (LayerStatus.OFF, YES, NO),
+        (LayerStatus.INCOMPLETE, NO, YES),
+    ],
+)
+def test_by_layer(status: LayerStatus, missing: Match, incomplete: Match) -> None:
+    told = scored(90, provenance=status)
+    assert ByLayer(missing=(Layer.PROVENANCE,)).matches(told) is missing
+    assert ByLayer(incomplete=(Layer.PROVENANCE,)).matches(told) is incomplete
+    assert ByLayer(missing=(Layer.BEHAVIOUR,)).matches(told) is NO
+    assert ByLayer(missing=(Layer.PROVENANCE,)).matches(case(seen=None)) is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("condition", "hours", "match"),
+    [
+        (ByOldness(release_hours=72), 72, YES),
+        (ByOldness(release_hours=72), 71.9, NO),
+        (ByOldness(release_hours=72), None, UNKNOWN),
+        (ByOldness(release_hours=72, project_days=2000), 100, NO),
+        (ByOldness(release_hours=72, project_days=1200), 72, YES),
+    ],
+)
+def test_by_oldness(condition: ByOldness, hours: float | None, match: Match) -> None:
+    days = None if hours is None else hours / 24
+    assert condition.matches(case(facts=facts(release_days=days))) is match
+
+
+@pytest.mark.parametrize(
+    ("wanted", "attested", "verified", "match"),
+    [
+        (Provenance.NONE, False, None, YES),
+        (Provenance.NONE, True, None, NO),
+        (Provenance.NONE, None, None, UNKNOWN),
+        (Provenance.ANNOUNCED, True, None, YES),
+        (Provenance.ANNOUNCED, False, None, NO),
+        (Provenance.VERIFIED, True, True, YES),
+        (Provenance.VERIFIED, True, False, NO),
+        (Provenance.VERIFIED, True, None, UNKNOWN),
+    ],
+)
+def test_by_provenance(
+    wanted: Provenance, attested: bool | None, verified: bool | None, match: Match
+) -> None:
+    known = facts(attested=attested)
+    if verified is not None:
+        known = replace(
+            known,
+            sources=(
+                Source(name=PROVENANCE_SOURCE, layer=Layer.PROVENANCE, state=SourceState.MEASURED),
+            ),
+            signals=(
+                FactSignal(
+                    name=VERIFIED_SIGNAL,
+                    layer=Layer.PROVENANCE,
+                    value=verified,
+                    source=PROVENANCE_SOURCE,
+                ),
+            ),
+        )
+    assert ByProvenance(wanted=wanted).matches(case(facts=known)) is match
+    assert ByProvenance(wanted=wanted).matches(case(facts=None, seen=None)) is UNKNOWN

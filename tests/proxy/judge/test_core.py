@@ -55,7 +55,7 @@ def test_judge_case__the_same_request_gives_the_same_decision_after_the_wire() -
     "changes",
     [
         {"policy_toml": ""},
-        {"policy_toml": 'mode = "observe"'},
+        {"policy_toml": 'mode = "watch"'},
         {"evidence": evidence(ref(sha256=OTHER_SHA))},
         {"facts": facts(ref("other-1.0-py3-none-any.whl"))},
     ],

@@ -26,6 +26,7 @@ from models.errors import (
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from policies.policy import Policy
 from proxy.admin.access import Role
 from proxy.admin.firstadmin import FirstAdmin
 from proxy.artifacts.folder import FolderArtifacts
@@ -308,7 +309,9 @@ def path_of(ref: ArtifactRef) -> str:
 
 
 @asynccontextmanager
-async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
+async def open_house(
+    root: Path, *, policy: Policy = POLICY, **settings: Any
+) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback."""
     clock = StillClock()
     store = HouseStore(clock=clock)
@@ -317,7 +320,7 @@ async def open_house(root: Path, **settings: Any) -> AsyncIterator[House]:
     nudges: list[str] = []
     gate = Gate(
         store=store,
-        policy=lambda: POLICY,
+        policy=lambda: policy,
         clock=clock,
         nudge=lambda: nudges.append("gate"),
         poll_s=3600,
