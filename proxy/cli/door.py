@@ -269,7 +269,7 @@ async def _rooms(
         plan=lambda: policy.current().plan,
         nudge=nudge,
         checks={"judge": lambda: _answers(config.judge_socket)},
-        notices=lambda: (*notices(off), *feeds.notices()),
+        notices=lambda: (*notices(off), *policy.notices(), *feeds.notices()),
     )
     app = make_app(door)
     return Rooms(door=door, desk=desk, policy=policy, feeds=feeds, app=app)

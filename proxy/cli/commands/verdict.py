@@ -24,7 +24,7 @@ from proxy.cli.meant import decision_meant
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store_to_read
 from proxy.gate import Gate
-from proxy.policyfile import PolicyFile
+from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.port import Store
 from proxy.verdicts.envelope import ENVELOPE_BYTES_MAX, EnvelopeRefused, seal, unseal
@@ -103,10 +103,9 @@ def export(
     decision and key give the same bytes.
     """
     signing = read_private(key_file) if key_file else None
-    policy = PolicyFile(settings.policy).current()
 
     async def work(store: Store) -> Decision:
-        return await in_force(store, subject, policy)
+        return await in_force(store, subject, await policy_in_force(store, settings.policy))
 
     with nullcontext() if output is None else _opened(output) as out:
         decision = with_store_to_read(settings, work)

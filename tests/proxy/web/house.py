@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -310,9 +310,13 @@ def path_of(ref: ArtifactRef) -> str:
 
 @asynccontextmanager
 async def open_house(
-    root: Path, *, policy: Policy = POLICY, **settings: Any
+    root: Path,
+    *,
+    policy: Policy = POLICY,
+    current: Callable[[], Policy] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[House]:
-    """A door that listens on a free port of the loopback."""
+    """A door that listens on a free port of the loopback. `current`: a policy that may change."""
     clock = StillClock()
     store = HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
@@ -320,7 +324,7 @@ async def open_house(
     nudges: list[str] = []
     gate = Gate(
         store=store,
-        policy=lambda: policy,
+        policy=current or (lambda: policy),
         clock=clock,
         nudge=lambda: nudges.append("gate"),
         poll_s=3600,
