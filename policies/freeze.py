@@ -26,9 +26,7 @@ class Freeze:
         What was decided at its beginning or before had been uploaded by then; an override goes
         above a freeze.
         """
-        return (
-            as_of < self.until and not served.override_id and served.as_of > self.uploaded_after
-        )
+        return as_of < self.until and not served.override_id and served.as_of > self.uploaded_after
 
     def applied(self, case: Case, verdict: Verdict) -> Verdict:
         """`verdict`, or the hold of what it would serve; what has no known upload time is held too."""

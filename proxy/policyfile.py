@@ -59,10 +59,8 @@ class PolicyFile:
         """What admins must not overlook: a policy that was set, and is not in force."""
         if not self._passed_over:
             return ()
-        return (
-            f"The policy in force is a file (--policy); policy {self._passed_over}, "
-            "which was set with `pratique policy set`, is not.",
-        )
+        number = self._passed_over
+        return (f"A policy file (--policy) is in force; policy {number} of the store is not.",)
 
     def reload(self) -> bool:
         """Read the file again if it changed; whether another policy is in force now."""

@@ -50,9 +50,7 @@ class StoredCase:
         )
 
 
-async def as_decided(
-    store: Store, decision: Decision, *, at: datetime | None = None
-) -> StoredCase:
+async def as_decided(store: Store, decision: Decision, *, at: datetime | None = None) -> StoredCase:
     """The case as it was when `decision` was made. Facts or evidence that are gone are None.
 
     With `at`, the same case at another moment, with the overrides of then. Raises StoreError.

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import PolicyInvalid
@@ -101,6 +101,7 @@ async def test_policy_in_force__is_what_a_server_would_have(tmp_path: Path) -> N
     assert (await policy_in_force(store, path)).mode is Mode.WARN
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(
         st.sampled_from(

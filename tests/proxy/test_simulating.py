@@ -38,7 +38,6 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield made
 
 
-
 async def looked(
     store: Store, text: str, *, days: int = 14, scorer: Scorer | None = None
 ) -> Simulated:

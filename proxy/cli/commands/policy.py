@@ -14,6 +14,7 @@ from policies.document import DEFAULT_POLICY_TOML, parse_policy
 from policies.trial import parse_trials, try_all
 from proxy.admin.access import at_the_machine
 from proxy.admin.policy import document, roll_back, set_policy
+from proxy.cli.commands.policy_grandfather import grandfather
 from proxy.cli.commands.policy_simulate import simulate
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store, with_store_to_read
@@ -162,5 +163,5 @@ def test(file: Path, cases: Path) -> None:
         raise SystemExit(1)
 
 
-for command in (simulate,):
+for command in (simulate, grandfather):
     policy.add_command(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,11 @@ class Load:
     answers: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     stop: bool = False
+
+    def grown(self, by: int) -> Callable[[], bool]:
+        """Whether so many answers came since now, or a wrong one."""
+        seen = self.answers["all"]
+        return lambda: self.answers["all"] >= seen + by or bool(self.wrong)
 
 
 async def client(
@@ -86,8 +92,7 @@ async def test_reload__under_load_drops_and_mis_decides_nothing(
             file.write_text(TURNS[turn % len(TURNS)])
             os.utime(file, (turn + 1, turn + 1))
             loaded += await policy.follow(house.store)
-            seen = load.answers["all"]
-            await until(lambda seen=seen: load.answers["all"] >= seen + len(files) or load.wrong)
+            await until(load.grown(len(files)))
         load.stop = True
         await asyncio.gather(*clients)
         assert load.wrong == []
