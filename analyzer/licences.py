@@ -45,7 +45,9 @@ def stated_licence(*, expression: str, free: str, classifiers: Iterable[str]) ->
         spdx = as_spdx(text)
         if spdx:
             return spdx
-    named = [one for one in classifiers if one.startswith(_PREFIX) and one != _OSI.removesuffix(" :: ")]
+    named = [
+        one for one in classifiers if one.startswith(_PREFIX) and one != _OSI.removesuffix(" :: ")
+    ]
     known = [_CLASSIFIERS.get(one.removeprefix(_OSI), "") for one in named]
     if named and all(known):
         return " AND ".join(sorted(set(known)))

@@ -66,7 +66,9 @@ def read(table: Table) -> ByAdvisory | None:
         table.note("advisories", "names no kind, and would never match")
     for one in ids:
         if not _ID.match(one):
-            table.note("advisory_ids", f"holds {one!r:.60}, which is not an id such as PYSEC-2026-1")
+            table.note(
+                "advisory_ids", f"holds {one!r:.60}, which is not an id such as PYSEC-2026-1"
+            )
     if not kinds and not ids:
         return None
     return ByAdvisory(kinds=kinds, ids=tuple(one.upper() for one in ids))

@@ -46,9 +46,7 @@ class ByLicence:
 
 def read(table: Table) -> ByLicence | None:
     """The condition that `table` states, if any."""
-    found = {
-        key: table.strings(key, LICENCES_MAX) for key in ("licences", "licences_outside")
-    }
+    found = {key: table.strings(key, LICENCES_MAX) for key in ("licences", "licences_outside")}
     for key, patterns in found.items():
         for pattern in patterns:
             if not pattern.strip("* ") or len(pattern) > PATTERN_CHARS_MAX:

@@ -41,7 +41,9 @@ def test_stated_licence(
 
 
 def test_stated_licence__is_bounded() -> None:
-    assert len(stated_licence(expression="", free="x" * 10_000, classifiers=())) == LICENCE_CHARS_MAX
+    assert (
+        len(stated_licence(expression="", free="x" * 10_000, classifiers=())) == LICENCE_CHARS_MAX
+    )
     nested = "(" * 5_000 + "MIT" + ")" * 5_000
     assert stated_licence(expression=nested, free="", classifiers=()).startswith("(((")
 

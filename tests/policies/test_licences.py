@@ -45,7 +45,9 @@ def seen(licence: str | None) -> Evidence:
         ("GPL", None, None),
     ],
 )
-def test_licences__as_spdx_reads_them(text: str, *, within: bool | None, named: bool | None) -> None:
+def test_licences__as_spdx_reads_them(
+    text: str, *, within: bool | None, named: bool | None
+) -> None:
     assert satisfied(text, ALLOWED) is within
     assert names_any(text, ALLOWED) is named
 

@@ -13,7 +13,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
 BLOCKS = [
     block for block in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL) if "[[case]]" not in block
 ]
-CONDITIONS = re.findall(r"^# ([a-z0-9_]+) =", DEFAULT_POLICY_TOML.partition("# [[rule]]")[2], re.M)
+CONDITIONS = re.findall(
+    r"^# ([a-z0-9_]+) =", DEFAULT_POLICY_TOML.partition("# [[rule]]")[2], re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
