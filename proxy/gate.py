@@ -25,6 +25,7 @@ from policies.modes import Mode, lets_through
 from policies.policy import Policy
 from proxy.policybook import PolicyBook
 from proxy.store.port import GATE, Store
+from proxy.telling.verdicts import told_of
 
 LOG = structlog.get_logger()
 
@@ -103,7 +104,10 @@ class Gate:
         poll_s: float = POLL_S,
         snapshot_age_s: float = SNAPSHOT_AGE_S,
         decisions_max: int = DECISIONS_MAX,
+        origin: str = "",
     ) -> None:
+        """`origin` is ours, for links in what people are told."""
+        self._origin = origin
         self._store = store
         self._policy = policy
         self._clock = clock
@@ -188,6 +192,10 @@ class Gate:
         project = self._projects.get((index, name))
         return None if project is None else (project.revision, self._policy().digest)
 
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._policy()
+
     def stored(self, ref: ArtifactRef) -> Decision | None:
         """The decision of `ref` that the store holds, as far as memory knows."""
         project = self._projects.get((ref.index, ref.project))
@@ -246,7 +254,9 @@ class Gate:
         policy = self._policy()
         if policy.digest == decision.policy_digest:
             await self._book.keep(policy)
-        await self._store.put_decision(decision, actor=GATE)
+        # The store tells it only where this is the first decision of its file.
+        telling = told_of(decision, None, fetches=0, origin=self._origin, at=self._clock())
+        await self._store.put_decision(decision, actor=GATE, telling=telling)
         # The desk may have stored one that rests on evidence a moment before: then that one holds.
         self.put(await self._store.decision_of(decision.ref) or decision)
 

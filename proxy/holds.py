@@ -26,6 +26,10 @@ BEGUN_MAX = 8_192
 class Holds(Protocol):
     """What the door needs in order to keep somebody waiting (several processes may share it later)."""
 
+    @property
+    def in_all(self) -> int:
+        """How many wait right now."""
+
     async def wait(self, ref: ArtifactRef, timeout_s: float, *, client: str) -> bool:
         """True as soon as `ref` is woken, False after the time. Raises Overloaded at a bound."""
 

@@ -108,7 +108,8 @@ async def simulate(
     judged at the moment when the file was first fetched in them, so that a cooldown is seen to hold
     what was young then; where nobody fetched it, at the moment of its decision. Evidence, facts and
     score are the decision's own, but that a policy with another scorer scores anew (`scorer` is
-    called only then). A client's groups are those of its token today.
+    called only then). A client's groups are those that its fetch records state, else those of its
+    token today.
 
     Raises ValueInvalid for a number of days out of bounds, StoreError.
     """
@@ -198,22 +199,19 @@ def _stopped(run: _Run, flip: Flip, fetches: Sequence[Fetch]) -> Counter[str]:
     A hold that ends by itself, as one for age does, stops nobody afterwards.
     """
     after, policy = flip.after, run.policy
-    counts = Counter(
+    return Counter(
         fetch.requester
         for fetch in fetches
-        if after.expires_at is None or fetch.at < after.expires_at
+        if (after.expires_at is None or fetch.at < after.expires_at)
+        and not lets_through(
+            after, policy.mode_of(_groups(run, fetch)), unseen=policy.observe_unseen
+        )
     )
-    return Counter(
-        {
-            requester: count
-            for requester, count in counts.items()
-            if not lets_through(
-                after,
-                policy.mode_of(run.groups.get(requester, ())),
-                unseen=policy.observe_unseen,
-            )
-        }
-    )
+
+
+def _groups(run: _Run, fetch: Fetch) -> tuple[str, ...]:
+    """Those of then; a record from before they were kept does not say, and those of today stand in."""
+    return fetch.groups or run.groups.get(fetch.requester, ())
 
 
 def _by_fetches(fetches: Mapping[str, int], files: Mapping[str, int]) -> tuple[Stopped, ...]:

@@ -102,6 +102,16 @@ class FolderArtifacts:
                     old.append(Sha256(entry.parent.name + entry.name))
         return sum(self.remove(sha256) for sha256 in old)
 
+    def trouble(self) -> str:
+        """Why no further file would be kept; empty where there is room."""
+        with self._lock:
+            full = self._used + self._promised >= self._bytes_max
+        if full:
+            return f"the bound of {self._bytes_max} bytes of artifacts is reached"
+        if shutil.disk_usage(self._root).free < DISK_FREE_BYTES_MIN:
+            return f"less than {DISK_FREE_BYTES_MIN >> 20} MiB of the disk are free"
+        return ""
+
     def used_bytes(self) -> int:
         """Bytes of whole files; counted at the start, then kept up by this process."""
         return self._used

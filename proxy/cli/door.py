@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -11,7 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -23,9 +23,11 @@ from models.errors import PratiqueError
 from models.evidence import Layer
 from proxy.admin.access import Role
 from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
+from proxy.admin.reminders import Reminders
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
+from proxy.driftwatch import DriftWatch
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
@@ -39,8 +41,11 @@ from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
+from proxy.keeping.keeper import Keeper
+from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
+from proxy.readiness import ClockWatch, disk_has_room, judge_listens, worker_seen
 from proxy.resolve import Resolver
 from proxy.settings import Settings
 from proxy.simple.page import ProjectPage
@@ -48,7 +53,13 @@ from proxy.sources.composition import Means, advisories_of, sources_of
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.supervisor import SAY, ChildConfig, decode_config
+from proxy.telling.delivering import Deliverer
+from proxy.telling.metrics import Metrics
+from proxy.telling.outbox import Outbox
+from proxy.telling.sending import HttpSender
+from proxy.telling.workers import Workers
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
+from proxy.watching import WatchSchedule
 from proxy.web.app import TASKS, make_app
 from proxy.web.connections import ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
@@ -62,8 +73,6 @@ POLICY_LOOK_S = 2.0
 GRAPH_UNREAD_S = 1.0
 """Seconds that a file waits for its dependency graph on its way into the queue: a large tree of which
 nothing is known takes ten, and is only needed once the file was analysed."""
-CHECK_S = 1.0
-"""Seconds a part may take to answer `/readyz`."""
 SHUTDOWN_S = 5.0
 """Seconds that requests under way get when the process ends."""
 
@@ -76,6 +85,12 @@ class Rooms:
     desk: Desk
     policy: PolicyFile
     feeds: FeedSchedule
+    keeper: Keeper
+    watch: WatchSchedule
+    drift: DriftWatch
+    workers: Workers
+    reminders: Reminders
+    deliverer: Deliverer
     app: web.Application
 
 
@@ -101,6 +116,12 @@ async def serve(config: ChildConfig) -> None:
         tasks = [
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
+            asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
+            asyncio.create_task(rooms.watch.run(stop), name="watch"),
+            asyncio.create_task(rooms.drift.run(stop), name="drift"),
+            asyncio.create_task(rooms.workers.run(stop), name="workers"),
+            asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
+            asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
@@ -156,7 +177,13 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         )
         await upstream.start()
         stack.push_async_callback(upstream.close)
-        index = CachedIndex(upstream, store, clock=clock)
+        metrics = Metrics()
+        index = CachedIndex(
+            upstream,
+            store,
+            clock=clock,
+            looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
+        )
         stack.push_async_callback(index.close)
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
@@ -190,7 +217,14 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
 
         resolver = Resolver(WithoutKnown(index, known), fetcher)
         stack.callback(resolver.close)
-        yield await _rooms(config, policy, means, index, artifacts, fetcher, resolver, judge)
+        sender = HttpSender(clock=clock)
+        stack.push_async_callback(sender.close)
+        deliverer = Deliverer(
+            store, sender, clock=clock, jitter=random.random, attempted=metrics.attempted
+        )
+        yield await _rooms(
+            config, policy, means, index, artifacts, fetcher, resolver, judge, metrics, deliverer
+        )
 
 
 async def _rooms(
@@ -202,6 +236,8 @@ async def _rooms(
     fetcher: Fetcher,
     resolver: Resolver,
     judge: JudgeClient,
+    metrics: Metrics,
+    deliverer: Deliverer,
 ) -> Rooms:
     settings, store, clock = config.settings, means.store, means.clock
     off = layers_off(config)
@@ -215,11 +251,22 @@ async def _rooms(
         for ring in bells:
             ring()
 
-    gate = Gate(store=store, policy=policy.current, clock=clock, layers_off=off, nudge=nudge)
+    teller = Outbox(store, nudge=deliverer.nudge)
+    workers = await _workers(store, teller, clock)
+    gate = Gate(
+        store=store,
+        policy=policy.current,
+        clock=clock,
+        layers_off=off,
+        nudge=nudge,
+        origin=settings.origin,
+    )
 
     def decided(decision: Decision) -> None:
         gate.put(decision)
         holds.wake(decision.ref)
+        metrics.decided(decision)
+        deliverer.nudge()
 
     knowledge = Knowledge(index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
@@ -240,9 +287,11 @@ async def _rooms(
         layers_off=off,
         facts=knowledge.facts,
         advised=advisories,
+        origin=settings.origin,
+        lease_expired=workers.lease_expired,
     )
     bells.append(desk.nudge)
-    feeds = _feeds(settings, store, clock)
+    feeds = _feeds(settings, store, clock, teller)
     first_admin = FirstAdmin(store, clock=clock)
     if await first_admin.wanted():
         _say(
@@ -266,13 +315,48 @@ async def _rooms(
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
         first_admin=first_admin,
+        teller=teller,
         plan=lambda: policy.current().plan,
         nudge=nudge,
-        checks={"judge": lambda: _answers(config.judge_socket)},
+        checks={
+            "judge": lambda: judge_listens(config.judge_socket),
+            "worker": lambda: worker_seen(workers),
+            "disk": lambda: disk_has_room(artifacts),
+            "clock": ClockWatch(store, clock=clock).trouble,
+        },
+        metrics=metrics,
+        digests=lambda: {
+            "policy": policy.current().digest,
+            "model": model_digest(policy.current()),
+        },
+        heard=workers.heard,
         notices=lambda: (*notices(off), *policy.notices(), *feeds.notices()),
     )
     app = make_app(door)
-    return Rooms(door=door, desk=desk, policy=policy, feeds=feeds, app=app)
+    keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
+    watch = WatchSchedule(
+        store, desk.requeue, every=timedelta(hours=settings.watch_hours), clock=clock
+    )
+    return Rooms(
+        door=door,
+        desk=desk,
+        policy=policy,
+        feeds=feeds,
+        keeper=keeper,
+        watch=watch,
+        drift=DriftWatch(
+            settings.data_dir / DATABASE,
+            policy=policy.current,
+            told=metrics.set_drift,
+            clock=clock,
+        ),
+        reminders=Reminders(
+            store, teller, policy=policy.current, clock=clock, origin=settings.origin
+        ),
+        workers=workers,
+        deliverer=deliverer,
+        app=app,
+    )
 
 
 def _say(text: str) -> None:
@@ -281,9 +365,17 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _feeds(settings: Settings, store: Store, clock: Clock) -> FeedSchedule:
+async def _workers(store: Store, teller: Outbox, clock: Clock) -> Workers:
+    """Those that had leases when the process before this one ended are expected back."""
+    workers = Workers(clock=clock, teller=teller)
+    for job in await store.jobs():
+        workers.expect(job.worker)
+    return workers
+
+
+def _feeds(settings: Settings, store: Store, clock: Clock, teller: Outbox) -> FeedSchedule:
     return FeedSchedule(
-        FeedUpdater(store, settings.data_dir, clock=clock),
+        FeedUpdater(store, settings.data_dir, clock=clock, teller=teller),
         store,
         settings.feeds,
         every=timedelta(hours=settings.feeds_every_h),
@@ -298,6 +390,7 @@ def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
         index=settings.index_name,
         token_required=token_required,
         hold_s=float(settings.hold_s),
+        metrics_public=settings.metrics_public,
     )
 
 
@@ -315,16 +408,6 @@ def notices(off: tuple[Layer, ...]) -> tuple[str, ...]:
     return (
         "The behaviour layer is off: packages are read, not run, and none scores above MONITOR.",
     )
-
-
-async def _answers(path: Path) -> bool:
-    """Whether somebody listens on a local socket."""
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_unix_connection(path), CHECK_S)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
 
 
 async def must_have_tokens(settings: Settings, store: Store, *, clock: Clock) -> bool:

@@ -8,6 +8,8 @@ import click
 
 from models.errors import PratiqueError, SettingsInvalid
 from proxy.cli.commands.advisories import advisories
+from proxy.cli.commands.audit import audit
+from proxy.cli.commands.backup import backup, restore_
 from proxy.cli.commands.config import config
 from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
@@ -16,7 +18,19 @@ from proxy.cli.commands.drift import drift_
 from proxy.cli.commands.explain import explain_
 from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
+from proxy.cli.commands.installed import installed
+from proxy.cli.commands.keep import keep
 from proxy.cli.commands.override import override
+from proxy.cli.commands.override_requests import (
+    approve,
+    expiring_,
+    extend,
+    refuse,
+    request,
+    requests,
+    uses,
+    withdraw,
+)
 from proxy.cli.commands.policy import policy
 from proxy.cli.commands.replay import replay_
 from proxy.cli.commands.rescore import rescore_
@@ -26,6 +40,8 @@ from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
 from proxy.cli.commands.trace import trace
 from proxy.cli.commands.verdict import verdict
+from proxy.cli.commands.watch import watch
+from proxy.cli.commands.webhook import webhook
 from proxy.cli.commands.worker import worker
 
 
@@ -64,6 +80,9 @@ def main() -> None:
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(explain_, rescore_, replay_, drift_, verdict),
-    *(override, token, policy, doctor, config, demo, research),
+    *(backup, restore_, keep),
+    *(override, audit, installed, token, webhook, watch, policy, doctor, config, demo, research),
 ):
     main.add_command(command)
+for command in (request, requests, approve, refuse, withdraw, extend, uses, expiring_):
+    override.add_command(command)

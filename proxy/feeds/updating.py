@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -13,6 +14,7 @@ import structlog
 from analyzer.advisories.record import Refused
 from models.clock import Clock
 from models.errors import FeedError, FeedInvalid, PratiqueError
+from proxy.admin.events import Event, EventKind, Silent, Teller
 from proxy.feeds.fetching import Validators, discard, download
 from proxy.feeds.lines import Known
 from proxy.feeds.reader import Read, read_feed
@@ -56,7 +58,9 @@ class FeedUpdater:
         *,
         clock: Clock,
         progress: Progress = lambda _feed, _state: None,
+        teller: Teller | None = None,
     ) -> None:
+        self._teller = teller or Silent()
         self._store = store
         self._folder = folder / NAME
         self._clock = clock
@@ -85,6 +89,8 @@ class FeedUpdater:
             if remember or known is not None:
                 failed = replace(before, tried_at=self._clock(), error=told)
                 await self._store.put_feed(failed)
+                if not before.error:  # once, not at every try
+                    await self._teller.tell(_failure(failed, self._clock()))
             if isinstance(error, PratiqueError):
                 raise
             raise FeedError(f"The feed {source.name} cannot be read: {error}.") from error
@@ -161,6 +167,18 @@ class FeedUpdater:
                     next_step="Wait until it is done: `pratique feeds status` says when.",
                 ) from error
             yield
+
+
+def _failure(feed: Feed, at: datetime) -> Event:
+    """That a feed could not be read."""
+    read = f"{feed.succeeded_at:%Y-%m-%d %H:%M} UTC" if feed.succeeded_at else "never"
+    return Event(
+        kind=EventKind.FEED_FAILED,
+        at=at,
+        subject=feed.name,
+        sentence=f"The feed {feed.name} cannot be read; what was read before stays in force.",
+        facts=(("feed", feed.name), ("error", feed.error), ("last read", read)),
+    )
 
 
 def _local(path: Path, known: Validators) -> tuple[Path | None, Validators]:

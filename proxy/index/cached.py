@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -105,8 +105,13 @@ class CachedIndex:
         *,
         clock: Clock,
         bounds: CacheBounds | None = None,
+        looked_up: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`shelf` is the store; `source` is started and closed by whoever made it."""
+        """`shelf` is the store; `source` is started and closed by whoever made it.
+
+        `looked_up` is told, for each page that is asked for, whether it was at hand and fresh.
+        """
+        self._looked_up = looked_up
         self._source = source
         self._shelf = shelf
         self._clock = clock
@@ -141,7 +146,9 @@ class CachedIndex:
         entry = self._memory.get(project)
         if entry is None:
             entry = await self._loads.run(project, lambda: self._load(project))
-        if entry is not None and self._clock() < entry.fresh_until:
+        fresh = entry is not None and self._clock() < entry.fresh_until
+        self._looked_up(fresh)
+        if entry is not None and fresh:
             return self._page_now(project, entry)
         if entry is None or not self._usable(entry):
             return await self.refresh(project)

@@ -144,7 +144,10 @@ class AdvisoryFollower:
         if decision is None and not has_proof(answer.findings):
             return True  # it is queued; whoever judges it will ask again
         await self._tell(ref, before, answer.findings)
-        return await self._derive(ref)
+        derived = await self._derive(ref)
+        # What is still served under watch is looked at again, in the light of what was said.
+        await self._store.want_watched(ref.project)
+        return derived
 
     async def _facts(self, decision: Decision | None) -> Facts | None:
         if decision is None or decision.facts_digest is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,7 @@ from policies.policy import Policy
 from proxy.judge.advised import Advised
 from proxy.judge.hearing import FactsSource, Hearings
 from proxy.judge.port import Judge
-from proxy.judge.upkeep import Upkeep
+from proxy.judge.upkeep import Upkeep, leave_it
 from proxy.store.port import Store
 
 LOG = structlog.get_logger()
@@ -67,7 +67,10 @@ class Desk:
         facts: FactsSource,
         advised: Advised | None = None,
         times: DeskTimes | None = None,
+        origin: str = "",
+        lease_expired: Callable[[str], Awaitable[None]] = leave_it,
     ) -> None:
+        """`origin` is ours, for links in what is told; `lease_expired` hears of a silent worker."""
         self._store = store
         self._clock = clock
         self._times = times or DeskTimes()
@@ -87,6 +90,7 @@ class Desk:
             layers_off=layers_off,
             facts=facts,
             advised=advised,
+            origin=origin,
         )
         self._upkeep = Upkeep(
             store=store,
@@ -97,6 +101,7 @@ class Desk:
             layers_off=layers_off,
             advised=advised,
             nudge=self._observed.set,
+            lease_expired=lease_expired,
         )
 
     def nudge(self) -> None:
@@ -116,6 +121,10 @@ class Desk:
         LOG.info("override_followed", override_id=override.id, action=override.action.value)
         while await self._upkeep.follow_changes():
             pass
+
+    async def requeue(self, ref: ArtifactRef) -> bool:
+        """Queue `ref` for another analysis in the background; False where there is no room now."""
+        return await self._hearings.requeue(ref)
 
     async def worker_revoked(self, name: str) -> None:
         """Derive again what rests on a worker whom the store distrusts now. Raises as judge_ref."""

@@ -29,6 +29,7 @@ from proxy.policybook import PolicyBook
 from proxy.relatives import approved_sibling
 from proxy.sources.advisories import has_proof, with_advisories
 from proxy.store.port import Store
+from proxy.telling.verdicts import events_of
 
 LOG = structlog.get_logger()
 
@@ -55,8 +56,11 @@ class Hearings:
         layers_off: tuple[Layer, ...],
         facts: FactsSource,
         advised: Advised | None = None,
+        origin: str = "",
     ) -> None:
+        """`origin` is ours, for the links in what people are told."""
         self._store = store
+        self._origin = origin
         self._judge = judge
         self._policy = policy
         self._model_digest = model_digest
@@ -125,7 +129,10 @@ class Hearings:
             return before
         if request.facts is not None:
             await self._store.put_facts(request.facts)
-        await self._store.put_decision(decision)
+        telling = await events_of(
+            self._store, decision, before, origin=self._origin, at=self._clock()
+        )
+        await self._store.put_decision(decision, telling=telling)
         _log(decision, duration_ms=int((time.monotonic() - begun) * 1000))
         self._on_decision(decision)
         if decision.hold is HoldKind.ANALYSIS:

@@ -51,6 +51,10 @@ PLATFORM = frozenset({ReasonCode.WRONG_PLATFORM, ReasonCode.PLATFORM_SIBLING})
 """Causes of decisions about wheels that no worker can run."""
 
 
+async def leave_it(_: str) -> None:
+    """Nobody wants to hear of it."""
+
+
 class Upkeep:
     """One sweep does a little of everything; `sweep` says whether there is more to do at once."""
 
@@ -65,7 +69,9 @@ class Upkeep:
         layers_off: tuple[Layer, ...],
         advised: Advised | None = None,
         nudge: Callable[[], None],
+        lease_expired: Callable[[str], Awaitable[None]] = leave_it,
     ) -> None:
+        self._lease_expired = lease_expired
         self._store = store
         self._hearings = hearings
         self._policy = policy
@@ -111,6 +117,8 @@ class Upkeep:
                 attempts=job.attempts,
                 state=job.state.value,
             )
+        for worker in sorted({job.worker for job in ended}):
+            await self._lease_expired(worker)
         if any(job.state is JobState.OBSERVED for job in ended):
             self._nudge()
         return False

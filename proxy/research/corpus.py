@@ -156,7 +156,9 @@ def _place(source: Path, target: Path, sha256: str) -> None:
         opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise ValueInvalid(f"{source} cannot be read: {error.strerror}.") from error
-    with os.fdopen(opened, "rb") as file, draft.open("wb") as copy:
+    # One that a kill left may be read-only already, and is no longer ours to write into.
+    draft.unlink(missing_ok=True)
+    with os.fdopen(opened, "rb") as file, draft.open("xb") as copy:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise ValueInvalid(f"{source} is no plain file.")
         shutil.copyfileobj(file, copy)
@@ -174,5 +176,8 @@ def _digest(path: Path) -> str:
 
 
 def _once(items: Iterable[Item]) -> tuple[Item, ...]:
-    """Each key once, the first of it."""
-    return tuple({item.key: item for item in reversed(list(items))}.values())[::-1]
+    """Each key once, the first of it, where that stands."""
+    first: dict[tuple[str, str], Item] = {}
+    for item in items:
+        first.setdefault(item.key, item)
+    return tuple(first.values())

@@ -13,11 +13,14 @@ from models.decision import DECISION_SCHEMA_VERSION, Decision, Override
 from models.errors import StoreError, StoreSchemaNewer
 from models.evidence import EVIDENCE_SCHEMA_VERSION, Evidence
 from models.facts import FACTS_SCHEMA_VERSION, Facts
+from proxy.admin.events import Event
 
 T = TypeVar("T")
 
 OVERRIDE_SCHEMA_VERSION = 1
 """An override carries no version of its own; its row does."""
+EVENT_SCHEMA_VERSION = 1
+"""The same of an event."""
 
 _VERSIONS: dict[type[Any], int] = {
     Decision: DECISION_SCHEMA_VERSION,
@@ -25,6 +28,7 @@ _VERSIONS: dict[type[Any], int] = {
     Advisory: ADVISORY_SCHEMA_VERSION,
     Facts: FACTS_SCHEMA_VERSION,
     Override: OVERRIDE_SCHEMA_VERSION,
+    Event: EVENT_SCHEMA_VERSION,
 }
 _DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in _VERSIONS

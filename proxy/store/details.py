@@ -10,6 +10,7 @@ import msgspec
 from models.canonical import Digest, canonical_json, digest_of
 from models.decision import Decision, Override
 from proxy.admin.access import Role
+from proxy.store.keeping_port import AuditAnchor
 from proxy.store.port import FeedImport, Token
 
 
@@ -50,6 +51,20 @@ def token_detail(token: Token) -> str:
     return _json(told)
 
 
+def verdict_detail(decision: Decision, *, verdict_sha256: str, verifier: str, key: str) -> str:
+    """Which decision left in which bytes, in whose name, and by which key; no key: not signed."""
+    return _json(
+        {
+            "action": decision.action.value,
+            "digest": decision.digest,
+            "id": decision.id,
+            "key": key or None,
+            "verdict_sha256": verdict_sha256,
+            "verifier": verifier,
+        }
+    )
+
+
 def policy_detail(digest: Digest, comment: str) -> str:
     """Which policy was put in force, and why."""
     return _json({"comment": comment, "digest": digest})
@@ -58,6 +73,11 @@ def policy_detail(digest: Digest, comment: str) -> str:
 def import_detail(outcome: FeedImport) -> str:
     """What reading a feed changed."""
     return _json({"added": outcome.added, "changed": outcome.changed, "removed": outcome.removed})
+
+
+def anchor_detail(anchor: AuditAnchor) -> str:
+    """Where an archive of the audit log ends, and the digest that binds its file."""
+    return _json({"hash": anchor.hash, "last": anchor.number, "sha256": anchor.sha256})
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from models.errors import StoreConflict, StoreError
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.events import Event
 from proxy.store import chain
 from proxy.store.bounds import (
     DEPENDENCIES_MAX,
@@ -38,10 +39,15 @@ from proxy.store.checks import (
 )
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
+from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
 from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
+from proxy.store.memory_exceptions import MemoryExceptions
+from proxy.store.memory_keeping import MemoryHistory, MemoryKeeping
+from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
+from proxy.store.memory_telling import MemoryTelling
 from proxy.store.port import (
     GATE,
     AdvisoryChange,
@@ -63,7 +69,7 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(MemoryAccess, MemoryPolicy, Store):
+class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, MemoryTelling, Store):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.
@@ -75,6 +81,7 @@ class MemoryStore(MemoryAccess, MemoryPolicy, Store):
         self._clock = clock
         self._queue = MemoryQueue(open_jobs_max=open_jobs_max)
         self._history: list[Decision] = []
+        self._recorded_at: list[datetime] = []
         self._current: dict[ArtifactRef, int] = {}
         """Where in the history the current decision of a ref stands."""
         self._generation = 0
@@ -93,12 +100,26 @@ class MemoryStore(MemoryAccess, MemoryPolicy, Store):
             tuple[IndexName, NormalizedName, MemoryKind], dict[Sha256, Remembered]
         ] = {}
         self._advisories = MemoryAdvisories(self._refs_alive)
+        self._kept = MemoryHistory(
+            decisions=self._history,
+            recorded_at=self._recorded_at,
+            current=self._current,
+            facts=self._facts,
+            overrides=self._overrides,
+            fetches=self._fetches,
+            pages=self._pages,
+            audit=self._audit,
+            queue=self._queue,
+        )
+        self._keeping = MemoryKeeping(self._kept, clock=clock, append=self._append_audit)
 
     async def close(self) -> None:
         return
 
     # -- decisions ---------------------------------------------------------------------------
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         detail = decision_detail(
             decision, decision_id=decision.id, digest=digest_of_text(encode(decision))
         )
@@ -109,9 +130,15 @@ class MemoryStore(MemoryAccess, MemoryPolicy, Store):
             return
         if current != decision:
             self._append_audit(actor, "decision_made", decision.ref.key, detail)
+            before = self._current.get(decision.ref)
             self._history.append(decision)
+            self._recorded_at.append(self._clock())
             self._current[decision.ref] = len(self._history) - 1
+            self._note_decision(decision, None if before is None else before + 1)
             self._touch(decision.ref.index, decision.ref.project)
+            self._follow_decision(decision, current.action if current else None)
+            for event in telling:
+                self._tell_now(event)
         self._queue.settle(decision, now=self._clock())
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
@@ -127,7 +154,11 @@ class MemoryStore(MemoryAccess, MemoryPolicy, Store):
         return self._currently(ref)
 
     async def decision_by_id(self, decision_id: str) -> Decision | None:
-        found = (decision for decision in reversed(self._history) if decision.id == decision_id)
+        found = (
+            decision
+            for place, decision in reversed(list(enumerate(self._history)))
+            if decision.id == decision_id and place not in self._kept.gone
+        )
         return next(found, None)
 
     async def decisions(
@@ -225,7 +256,7 @@ class MemoryStore(MemoryAccess, MemoryPolicy, Store):
 
     async def put_blob(self, digest: Digest, data: bytes) -> None:
         check_blob(digest, data)
-        self._queue.blobs.setdefault(digest, data)
+        self._queue.put_blob(digest, data, now=self._clock())
 
     async def blob(self, digest: Digest) -> bytes | None:
         return self._queue.blobs.get(digest)
@@ -344,9 +375,9 @@ class MemoryStore(MemoryAccess, MemoryPolicy, Store):
         blobs: Sequence[tuple[Digest, bytes]],
         now: datetime,
     ) -> Job:
-        return self._queue.complete(
-            lease_id, worker=worker, evidence=evidence, blobs=blobs, now=now
-        )
+        job = self._queue.complete(lease_id, worker=worker, evidence=evidence, blobs=blobs, now=now)
+        self._was_analysed(job.ref, now)
+        return job
 
     async def fail(self, lease_id: str, *, worker: str, error: str, now: datetime) -> Job:
         return self._queue.fail(lease_id, worker=worker, error=error, now=now)
@@ -414,8 +445,31 @@ class MemoryStore(MemoryAccess, MemoryPolicy, Store):
         return tuple(self._audit[::-1][: row_limit(limit)])
 
     async def verify_audit(self) -> int:
-        last = chain.walk(self._audit, last=None)
+        begun = (await self.audit_anchors() or (None,))[-1]
+        rows = [row for row in self._audit if begun is None or row.number > begun.number]
+        last = chain.walk(rows, last=begun)
         return last.number if last else 0
+
+    # -- keeping -----------------------------------------------------------------------------
+    async def sweep(
+        self, what: Keepable, *, before: datetime, after: str = "", limit: int, look: bool = False
+    ) -> Swept:
+        return await self._keeping.sweep(what, before=before, after=after, limit=limit, look=look)
+
+    async def audit_to_archive(self, *, before: datetime, limit: int) -> tuple[AuditRow, ...]:
+        return await self._keeping.audit_to_archive(before=before, limit=limit)
+
+    async def audit_anchors(self) -> tuple[AuditAnchor, ...]:
+        return await self._keeping.audit_anchors()
+
+    async def anchor_audit(self, anchor: AuditAnchor, *, actor: str) -> None:
+        await self._keeping.anchor_audit(anchor, actor=actor)
+
+    async def drop_archived(self, *, limit: int) -> int:
+        return await self._keeping.drop_archived(limit=limit)
+
+    async def reclaim(self, *, pages: int) -> int:
+        return await self._keeping.reclaim(pages=pages)
 
     # -- project memory ----------------------------------------------------------------------
     async def remember(self, seen: Remembered) -> None:
@@ -491,6 +545,9 @@ class MemoryStore(MemoryAccess, MemoryPolicy, Store):
         self._advisories.let_go(numbers, forget_before)
 
     # -- within ------------------------------------------------------------------------------
+    def _overrides_active(self, now: datetime) -> int:
+        return sum(override.active(now) for override in self._overrides.values())
+
     def _currently(self, ref: ArtifactRef) -> Decision | None:
         place = self._current.get(ref)
         return None if place is None else self._history[place]

@@ -35,6 +35,7 @@ class _Post:
     sha256: Sha256
     filename: str
     worker: str
+    posted_at: datetime
 
 
 class MemoryQueue:
@@ -47,7 +48,9 @@ class MemoryQueue:
         self._resolved: dict[str, dict[Sha256, tuple[str, int]]] = {}
         self.evidence: dict[Digest, Evidence] = {}
         self.blobs: dict[Digest, bytes] = {}
-        self.distrusted: set[str] = set()
+        self.blob_times: dict[Digest, datetime] = {}
+        """When each was last put."""
+        self.distrusted: dict[str, datetime] = {}
 
     def all_jobs(self) -> tuple[Job, ...]:
         """Every job there is."""
@@ -149,10 +152,16 @@ class MemoryQueue:
         check_evidence(job, evidence, blobs)
         digest = digest_of_text(encode(evidence))
         for name, data in blobs:
-            self.blobs.setdefault(name, data)
+            self.put_blob(name, data, now=now)
         self.evidence.setdefault(digest, evidence)
         self._posts.append(
-            _Post(digest=digest, sha256=evidence.sha256, filename=evidence.filename, worker=worker)
+            _Post(
+                digest=digest,
+                sha256=evidence.sha256,
+                filename=evidence.filename,
+                worker=worker,
+                posted_at=now,
+            )
         )
         self._entries[job.ref].evidence = digest
         return self._end_lease(job, transitions.observed(job, now=now))
@@ -196,6 +205,37 @@ class MemoryQueue:
                 return self.evidence[post.digest]
         return None
 
+    def put_blob(self, digest: Digest, data: bytes, *, now: datetime) -> None:
+        """Keep a blob that was checked."""
+        self.blobs.setdefault(digest, data)
+        self.blob_times[digest] = now
+
+    def posted_at(self, digest: Digest) -> datetime:
+        """When evidence was last posted."""
+        return max(post.posted_at for post in self._posts if post.digest == digest)
+
+    def newest_trusted(self) -> set[Digest]:
+        """The digest of the newest evidence of each file by a worker who is not distrusted."""
+        newest = {
+            (post.sha256, post.filename): post.digest
+            for post in self._posts
+            if post.worker not in self.distrusted
+        }
+        return set(newest.values())
+
+    def evidence_of_jobs(self) -> set[Digest | None]:
+        """The digests of evidence that jobs name."""
+        return {entry.evidence for entry in self._entries.values()}
+
+    def facts_of_jobs(self) -> set[Digest]:
+        """The digests of facts that jobs name."""
+        return {digest_of_text(encode(entry.facts)) for entry in self._entries.values()}
+
+    def forget_evidence(self, digest: Digest) -> None:
+        """Let go of evidence and of its posts."""
+        del self.evidence[digest]
+        self._posts = [post for post in self._posts if post.digest != digest]
+
     def evidence_by(self, worker: str) -> set[Digest]:
         """The digests of all evidence that a worker posted."""
         return {post.digest for post in self._posts if post.worker == worker}
@@ -204,11 +244,18 @@ class MemoryQueue:
         """The digests of all evidence that anybody posted who is not distrusted."""
         return {post.digest for post in self._posts if post.worker not in self.distrusted}
 
+    def posts_by_worker(self) -> dict[str, list[datetime]]:
+        """When each worker posted evidence."""
+        found: dict[str, list[datetime]] = {}
+        for post in self._posts:
+            found.setdefault(post.worker, []).append(post.posted_at)
+        return found
+
     def distrust(self, worker: str, *, now: datetime) -> bool:
         """Distrust a worker and queue anew what is in its hands; False where it was so already."""
         if worker in self.distrusted:
             return False
-        self.distrusted.add(worker)
+        self.distrusted[worker] = now
         for entry in self._entries.values():
             job = entry.job
             if job.worker != worker or job.state not in (JobState.LEASED, JobState.OBSERVED):

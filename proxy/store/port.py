@@ -23,8 +23,16 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.admin.access import Role
+from proxy.admin.events import Event
 from proxy.store.access_port import AccessPort
+from proxy.store.audit_port import AuditPort
+from proxy.store.exceptions_port import ExceptionsPort
+from proxy.store.installed_port import InstalledPort
+from proxy.store.keeping_port import KeepingPort
+from proxy.store.pages_port import PagesPort
 from proxy.store.policy_port import PolicyPort
+from proxy.store.telling_port import TellingPort
+from proxy.store.watch_port import WatchPort
 
 GATE = "gate"
 """The actor of decisions that the gate concluded by itself, without evidence."""
@@ -71,6 +79,8 @@ class Fetch:
     user_agent: str
     status: int
     decision_id: str
+    groups: tuple[str, ...] = ()
+    """Groups of the token at that time, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,20 +239,34 @@ class Dependency:
     sha256: Sha256
 
 
-class Store(AccessPort, PolicyPort, Protocol):
+class Store(
+    AccessPort,
+    ExceptionsPort,
+    InstalledPort,
+    KeepingPort,
+    AuditPort,
+    PagesPort,
+    PolicyPort,
+    TellingPort,
+    WatchPort,
+    Protocol,
+):
     """Everything that must survive a restart, but for artifact bytes."""
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""
 
     # -- decisions ---------------------------------------------------------------------------
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         """Append to the history, make it the ref's current one, audit it, raise the generation.
 
         In the same transaction the ref's job, if any is OBSERVED (or the decision is final for
         an unseen ref: it serves or denies, and rests on no evidence), becomes DECIDED; but an
         OBSERVED job waits on where the decision was made before the job's evidence came. Putting
-        the current decision again makes no history, no audit row and no generation.
+        the current decision again makes no history, no audit row and no generation, and tells
+        nobody; else the events in `telling` are written into the outbox with it.
         """
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
@@ -473,7 +497,10 @@ class Store(AccessPort, PolicyPort, Protocol):
         """The newest rows, newest first."""
 
     async def verify_audit(self) -> int:
-        """Walk the chain; the number of rows. Raises StoreError naming the first broken row."""
+        """Walk the chain; the number of rows, those in archives included.
+
+        It begins after the newest anchor. Raises StoreError naming the first broken row.
+        """
 
     # -- project memory ----------------------------------------------------------------------
     async def remember(self, seen: Remembered) -> None:

@@ -13,12 +13,16 @@ from analyzer.advisories.record import Advisory
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.canonical import Digest
 from models.clock import Clock
-from models.decision import Decision, Override
+from models.decision import Decision, HoldKind, Override
 from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
+from proxy.admin.events import Event
 from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
+from proxy.store.chain import Link
+from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
+from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting, WorkerSeen
 from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import (
     AdvisoryChange,
@@ -48,8 +52,10 @@ from proxy.store.sql import (
     decisions,
     evidence,
     jobs,
+    keeping,
     memory,
     overrides,
+    pages,
     policies,
     policy_documents,
     sessions,
@@ -60,9 +66,11 @@ from proxy.store.sql import (
 from proxy.store.sql import dependencies as sql_dependencies
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
+from proxy.store.sqlite_exceptions import SqliteExceptions
+from proxy.store.sqlite_telling import SqliteTelling
 
 
-class SqliteStore(Store):
+class SqliteStore(SqliteExceptions, SqliteTelling, Store):
     """`proxy.store.port.Store` on SQLite; that port says what each method does."""
 
     def __init__(self, connection: Connection, *, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
@@ -92,8 +100,10 @@ class SqliteStore(Store):
         await self._on.close()
 
     # -- decisions ---------------------------------------------------------------------------
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
-        await self._on.write(deciding.put, decision, actor=actor)
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
+        await self._on.write(deciding.put, decision, actor=actor, telling=telling)
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
         if len(self._seen) < INDEXES_SEEN_MAX:
@@ -323,11 +333,33 @@ class SqliteStore(Store):
         return await self._on.read(audit.newest, limit)
 
     async def verify_audit(self) -> int:
-        last: AuditRow | None = None
+        last: Link | None = None
         done = False
         while not done:
             last, done = await self._on.read(audit.walk, last)
         return last.number if last else 0
+
+    # -- keeping -----------------------------------------------------------------------------
+    async def sweep(
+        self, what: Keepable, *, before: datetime, after: str = "", limit: int, look: bool = False
+    ) -> Swept:
+        on = self._on.read if look else self._on.write
+        return await on(keeping.sweep, what, before=before, after=after, limit=limit, look=look)
+
+    async def audit_to_archive(self, *, before: datetime, limit: int) -> tuple[AuditRow, ...]:
+        return await self._on.read(keeping.audit_to_archive, before=before, limit=limit)
+
+    async def audit_anchors(self) -> tuple[AuditAnchor, ...]:
+        return await self._on.read(keeping.anchors)
+
+    async def anchor_audit(self, anchor: AuditAnchor, *, actor: str) -> None:
+        await self._on.write_through(keeping.anchor_audit, anchor, actor=actor)
+
+    async def drop_archived(self, *, limit: int) -> int:
+        return await self._on.write(keeping.drop_archived, limit=limit)
+
+    async def reclaim(self, *, pages: int) -> int:
+        return await self._on.write(keeping.reclaim, pages=pages)
 
     # -- project memory ----------------------------------------------------------------------
     async def remember(self, seen: Remembered) -> None:
@@ -337,6 +369,50 @@ class SqliteStore(Store):
         self, index: IndexName, project: NormalizedName, kind: MemoryKind
     ) -> tuple[Remembered, ...]:
         return await self._on.read(memory.of_project, index, project, kind)
+
+    # -- what pages read ---------------------------------------------------------------------
+    async def held_counts(self) -> tuple[HeldCount, ...]:
+        return await self._on.read(pages.held_counts)
+
+    async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
+        return await self._on.read(pages.waiting, hold, project=project)
+
+    async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.recorded, numbers)
+
+    async def files_of(
+        self, project: NormalizedName, *, before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.files_of, project, before=before, limit=limit)
+
+    async def filenames_of(self, project: NormalizedName) -> tuple[tuple[int, str], ...]:
+        return await self._on.read(pages.filenames_of, project)
+
+    async def history(
+        self, ref: ArtifactRef, *, before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        return await self._on.read(pages.history, ref, before=before, limit=limit)
+
+    async def flow(self, *, since: datetime) -> tuple[Hour, ...]:
+        return await self._on.read(pages.flow, since=since)
+
+    async def queue_state(self) -> QueueState:
+        return await self._on.read(pages.queue_state)
+
+    async def workers_seen(self) -> tuple[WorkerSeen, ...]:
+        return await self._on.read(pages.workers_seen)
+
+    async def fetches_page(
+        self, sha256: Sha256, *, before: int = 0, limit: int
+    ) -> tuple[tuple[int, Fetch], ...]:
+        return await self._on.read(pages.fetches_page, sha256, before=before, limit=limit)
+
+    async def overrides_page(
+        self, *, active_at: datetime | None = None, before: int = 0, limit: int
+    ) -> tuple[tuple[int, Override], ...]:
+        return await self._on.read(
+            pages.overrides_page, active_at=active_at, before=before, limit=limit
+        )
 
     # -- upstream pages ----------------------------------------------------------------------
     async def put_page(self, page: StoredPage) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 
+from proxy.web.admin.frame import Frame
+from proxy.web.admin.routes import add_admin
 from proxy.web.auth import Callers
 from proxy.web.delivery import Delivery
 from proxy.web.door import Door
@@ -18,10 +20,11 @@ from proxy.web.health import Health
 from proxy.web.home import Home
 from proxy.web.intake import Intake
 from proxy.web.metadata import MetadataSource
+from proxy.web.metrics import MetricsPage
 from proxy.web.pages import Pages
 from proxy.web.people import People
 from proxy.web.problems import Surface
-from proxy.web.served import FACTS, PATH_CHARS_MAX, Handler, served
+from proxy.web.served import FACTS, METRICS, PATH_CHARS_MAX, Handler, served
 from proxy.web.session import Visitors
 from proxy.web.verdict import Verdicts
 from proxy.web.waiting import Waiting
@@ -92,6 +95,7 @@ def make_app(door: Door) -> web.Application:
     app[CALLERS] = callers
     app[BELL] = bell
     app[TASKS] = tasks
+    app[METRICS] = door.metrics
     door.gate.listen(door.holds.wake_project)
 
     metadata = MetadataSource(door)
@@ -99,12 +103,20 @@ def make_app(door: Door) -> web.Application:
     pages = Pages(door, clients, metadata)
     _get(app, "healthz", "/healthz", health.healthz)
     _get(app, "readyz", "/readyz", health.readyz)
+    _get(
+        app,
+        "metrics",
+        "/metrics",
+        MetricsPage(door, health, principal_of=visitors.principal_of).page,
+    )
     _get(app, "simple_root", "/simple", pages.root_without_slash)
     _get(app, "project", "/simple/{project}/", pages.project)  # first, for it is asked for most
     _get(app, "projects", "/simple/", pages.projects)
     _get(app, "project_slash", "/simple/{project}", pages.project_without_slash)
     _get(app, "file", "/files/{index}/{project}/{sha256}/{filename}", files.file)
-    _add_people(app, Home(door, clients, people, health), Verdicts(door, clients, people), people)
+    frame = Frame(door, visitors, people)
+    add_admin(app, frame, Home(door, clients, people, health), health)
+    _add_people(app, Verdicts(frame, clients), people)
     _add_visitors(app, visitors)
     _add_worker_api(app, worker_api)
     app.router.add_route("*", "/{rest:.*}", served("none", nothing_here))
@@ -143,11 +155,11 @@ def _get(app: web.Application, name: str, path: str, handler: Handler) -> None:
     app.router.add_get(path, served(name, handler))
 
 
-def _add_people(app: web.Application, home: Home, verdicts: Verdicts, people: People) -> None:
-    _get(app, "home", "/", home.page)
+def _add_people(app: web.Application, verdicts: Verdicts, people: People) -> None:
     _get(app, "verdict", "/v/{decision_id}", verdicts.page)
+    _get(app, "processes", "/v/{decision_id}/processes", verdicts.processes)
     _get(app, "graph", "/v/{decision_id}/graph.svg", verdicts.graph)
-    _get(app, "static", f"/static/{people.css_name}", people.css)
+    _get(app, "static", "/static/{name}", people.static)
 
 
 def _add_visitors(app: web.Application, visitors: Visitors) -> None:

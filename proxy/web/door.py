@@ -13,12 +13,14 @@ from models.artifact import ArtifactRef, IndexName, Sha256
 from models.clock import Clock
 from models.facts import Facts
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from proxy.admin.events import Silent, Teller
 from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import Holds
 from proxy.simple.page import ProjectPage
 from proxy.store.port import Store, Token
+from proxy.telling.metrics import Metrics
 from proxy.web.share import QUEUE_SHARE_MAX
 
 HOP_S = 10.0
@@ -139,6 +141,8 @@ class DoorSettings:
     token_required: bool = True
     verdicts_public: bool = False
     """Whether `/` and `/v/…` open without a token; the pages quote evidence."""
+    metrics_public: bool = False
+    """Whether `/metrics` opens to everybody who can reach us."""
     hop_s: float = HOP_S
     hops_max: int = HOPS_MAX
     hops_patient_max: int = HOPS_PATIENT_MAX
@@ -192,7 +196,14 @@ class Door:
     """Rings the desk: something waits for the judge."""
     first_admin: FirstAdmin | None = None
     """Makes the first admin's token for whoever started the firewall."""
-    checks: Mapping[str, Callable[[], Awaitable[bool]]] = field(default_factory=dict)
-    """More of what `/readyz` asks, by name (such as `judge`)."""
+    checks: Mapping[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)
+    """More of what `/readyz` asks, by name (such as `judge`): empty where it is there, else why not."""
+    teller: Teller = field(default_factory=Silent)
+    """Sees to it that people outside are told."""
+    metrics: Metrics = field(default_factory=Metrics)
+    digests: Callable[[], Mapping[str, str]] = dict
+    """Digests of what is in force: `policy`, `model`."""
+    heard: Callable[[str], None] = lambda _: None
+    """Told the name of every worker that asks for something."""
     notices: Callable[[], tuple[str, ...]] = tuple
     """Sentences that stand on every page, such as: The behaviour layer is off."""

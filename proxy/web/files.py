@@ -14,7 +14,7 @@ from models.decision import Action, Decision, HoldKind
 from models.errors import PratiqueError, StoreError, ValueInvalid
 from models.reason import reason_line, verdict_words
 from models.work import Priority
-from proxy.store.port import Fetch
+from proxy.store.port import Fetch, Token
 from proxy.web.auth import ANONYMOUS, Callers
 from proxy.web.delivery import Delivery
 from proxy.web.door import Door
@@ -83,12 +83,7 @@ class Files:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /files/{index}/{project}/{sha256}/{filename}, also with `.metadata`."""
-        token = self._callers.token(request)
-        caller = Caller(
-            requester=ANONYMOUS if token is None else token.name,
-            address=request.remote or "local",
-            groups=() if token is None else token.groups,
-        )
+        caller = _caller(self._callers.token(request), request.remote)
         asked = self._asked_for(request)
         ref = asked.ref
         facts = request[FACTS]
@@ -139,7 +134,9 @@ class Files:
         self, request: web.Request, ref: ArtifactRef, caller: Caller
     ) -> web.StreamResponse:
         async def find() -> Path:
-            return self._door.artifacts.path(ref.sha256) or await self._door.fetcher.ensure(ref)
+            path = self._door.artifacts.path(ref.sha256)
+            self._door.metrics.looked_up("artifacts", hit=path is not None)
+            return path or await self._door.fetcher.ensure(ref)
 
         async def check(status: int) -> web.Response | None:
             decision = self._decide(ref, caller)
@@ -194,6 +191,7 @@ class Files:
             user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")),
             status=status,
             decision_id=self._ids.of(decision),
+            groups=caller.groups,
         )
 
     async def _refusal(self, request: web.Request, decision: Decision) -> web.Response:
@@ -259,6 +257,14 @@ def refusal(door: Door, decision: Decision, decision_id: str, *, untried: str = 
             "use": pin or None,
         },
     )
+
+
+def _caller(token: Token | None, remote: str | None) -> Caller:
+    """Who asks, as bounds and fetch records know them."""
+    address = remote or "local"
+    if token is None:
+        return Caller(requester=ANONYMOUS, address=address)
+    return Caller(requester=token.name, address=address, groups=token.groups)
 
 
 def _checking(decision: Decision) -> bool:

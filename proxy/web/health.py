@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import msgspec
+import structlog
 from aiohttp import hdrs, web
 
 from models.errors import PratiqueError
 from proxy.web.door import Door
+
+LOG = structlog.get_logger()
 
 STORE_SILENT_S = 10.0
 """Seconds without word from the store after which we are not ready; the gate asks twice a second."""
@@ -34,33 +37,58 @@ class Health:
 
     async def readyz(self, _: web.Request) -> web.StreamResponse:
         """200 where everything that an unseen package needs is there; else 503 with what is not."""
-        checks = await self.checks()
-        ready = all(checks.values())
-        return _answer(
-            200 if ready else 503, {"status": "ready" if ready else "degraded", "checks": checks}
-        )
+        troubles = await self.troubles()
+        not_ready = {name: why for name, why in troubles.items() if why}
+        body = {
+            "status": "degraded" if not_ready else "ready",
+            "checks": {name: not why for name, why in troubles.items()},
+            "not_ready": not_ready,
+        }
+        return _answer(503 if not_ready else 200, body)
 
     async def checks(self) -> dict[str, bool]:
         """Each part by name, and whether it is there."""
+        return {name: not why for name, why in (await self.troubles()).items()}
+
+    async def troubles(self) -> dict[str, str]:
+        """Each part by name, and why it is not ready; empty: it is."""
         door = self._door
-        confirmed = door.gate.confirmed_at()
-        silence = timedelta(seconds=STORE_SILENT_S)
-        checks = {
-            "tasks": self._alive(),
-            "store": confirmed is not None and door.clock() - confirmed <= silence,
-            "fetch_record": door.fetch_log.running and not door.fetch_log.spooling,
+        troubles = {
+            "tasks": "" if self._alive() else "a task of the proxy has ended",
+            "store": self._store_trouble(),
+            "fetch_record": self._record_trouble(),
         }
         names = list(door.checks)
-        results = await asyncio.gather(*(_passes(door.checks[name]) for name in names))
-        return checks | dict(zip(names, results, strict=True))
+        results = await asyncio.gather(*(_trouble(name, door.checks[name]) for name in names))
+        return troubles | dict(zip(names, results, strict=True))
+
+    def _store_trouble(self) -> str:
+        confirmed = self._door.gate.confirmed_at()
+        if confirmed is None:
+            return "the store has not answered yet"
+        silent = self._door.clock() - confirmed
+        if silent <= timedelta(seconds=STORE_SILENT_S):
+            return ""
+        return f"the store has not answered for {int(silent.total_seconds())} s"
+
+    def _record_trouble(self) -> str:
+        if not self._door.fetch_log.running:
+            return "fetch records are not being written"
+        if self._door.fetch_log.spooling:
+            return "fetch records wait on local disk for the store"
+        return ""
 
 
-async def _passes(check: Callable[[], Awaitable[bool]]) -> bool:
+async def _trouble(name: str, check: Callable[[], Awaitable[str]]) -> str:
     try:
         async with asyncio.timeout(CHECK_S):
             return await check()
-    except (PratiqueError, OSError, TimeoutError):
-        return False
+    except TimeoutError:
+        return "it did not answer in time"
+    except (PratiqueError, OSError) as error:
+        # Probes are open to everybody: what exactly failed stands in the log alone.
+        LOG.warning("check_failed", part=name, error=str(error)[:300])
+        return "it could not be asked"
 
 
 def _answer(status: int, body: object) -> web.Response:

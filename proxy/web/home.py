@@ -6,11 +6,11 @@ from aiohttp import web
 
 from models.errors import StoreError
 from proxy.web.auth import Callers
+from proxy.web.bands import band_of
 from proxy.web.door import Door
 from proxy.web.health import Health
 from proxy.web.people import People
 from proxy.web.served import FACTS
-from proxy.web.verdict import band_of
 
 DECISIONS_SHOWN = 25
 """Rows of the list of recent decisions."""
@@ -19,6 +19,7 @@ CHECK_WORDS = {
     "tasks": "background tasks",
     "store": "store",
     "fetch_record": "fetch record",
+    "disk": "disk space",
 }
 
 

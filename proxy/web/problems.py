@@ -129,6 +129,6 @@ def problem_of(error: PratiqueError, surface: Surface) -> web.Response:
 
 def problem_of_http(error: web.HTTPException) -> web.Response:
     """The answer to one of aiohttp's own (404, 405, 413 …)."""
-    headers = {key: error.headers[key] for key in ("Allow",) if key in error.headers}
+    headers = {key: error.headers[key] for key in ("Allow", "Location") if key in error.headers}
     detail = error.text if error.text and not error.text.startswith(str(error.status)) else ""
     return problem(error.status, error.reason or "Error", detail, headers=headers)

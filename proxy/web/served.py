@@ -17,6 +17,7 @@ import structlog
 from aiohttp import web
 
 from models.errors import PratiqueError
+from proxy.telling.metrics import Metrics
 from proxy.web.connections import connection_of
 from proxy.web.lines import RequestLines
 from proxy.web.problems import Surface, problem, problem_of, problem_of_http
@@ -27,6 +28,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LogFacts = dict[str, Any]
 FACTS: web.RequestKey[LogFacts] = web.RequestKey("facts", dict)
 """What a handler adds to the request's log line."""
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
+"""Where requests are counted, if at all."""
 PATH_CHARS_MAX = 200
 """Characters of a path in the log, where no route matched."""
 
@@ -76,5 +79,9 @@ def _log(route: str, request: web.Request, status: int, started: int, facts: Log
     facts["route"] = route
     facts["method"] = request.method
     facts["status"] = status
-    facts["duration_us"] = (perf_counter_ns() - started) // 1_000
+    duration_ns = perf_counter_ns() - started
+    facts["duration_us"] = duration_ns // 1_000
+    metrics = request.app.get(METRICS)
+    if metrics is not None:
+        metrics.served(route, status, duration_ns / 1e9)
     _LINES.write(facts)

@@ -18,22 +18,27 @@ from models.decision import (
     LayerStatus,
     ReasonCode,
 )
-from models.errors import StoreError, UpstreamNotFound
+from models.errors import NotAuthorised, StoreError, UpstreamNotFound
 from models.evidence import Evidence, Finding, Severity
 from models.facts import Facts
 from models.filewords import contents_groups
 from models.reason import sentence
 from models.trust.explain import explain
+from proxy.admin.access import Principal, Role
+from proxy.store.pages_port import Recorded
 from proxy.told import told_by_layer
+from proxy.web.admin.frame import Frame, form_values
+from proxy.web.admin.processes import trees_of
 from proxy.web.auth import Callers
-from proxy.web.door import Door
+from proxy.web.bands import band_of
 from proxy.web.graph import graph_of_decision, has_graph, svg_response
-from proxy.web.people import People
 from proxy.web.served import FACTS
 from proxy.web.waterfall import waterfall
 
 ACTS_SHOWN_MAX = 12
 """Acts of one kind that are shown; who wants all has the evidence."""
+HISTORY_ROWS = 20
+"""Decisions about the file that the page tells, the newest ones."""
 FINDINGS_SHOWN_MAX = 200
 """Findings on one page; evidence holds at most a few hundred in its 256 KiB."""
 
@@ -84,20 +89,26 @@ class Changed:
 class Verdicts:
     """Handler of `/v/…`."""
 
-    def __init__(self, door: Door, callers: Callers, people: People) -> None:
-        self._door = door
+    def __init__(self, frame: Frame, callers: Callers) -> None:
+        self._frame = frame
+        self._door = frame.door
         self._callers = callers
-        self._people = people
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /v/{decision_id}."""
-        decision = await self._decision(request)
+        who, decision = await self._decision(request)
         evidence, facts = await self._rests_on(decision)
         await self._door.gate.load(decision.ref.index, decision.ref.project)
         version = self._door.gate.alternative(decision.ref, as_of=self._door.clock())
-        return self._people.page(
+        current = await self._current(decision)
+        waits = decision.hold is HoldKind.REVIEW and current is None
+        reviews = who is not None and who.role.covers(Role.REVIEWER)
+        return self._frame.show(
+            request,
+            who,
             "verdict.html",
-            root="../",
+            here="queue" if waits else "projects",
+            script=waits and reviews,
             decision=decision,
             verdict=decision.verdict(),
             band=band_of(decision),
@@ -119,22 +130,42 @@ class Verdicts:
             sibling=sibling_of(decision, facts),
             waits=waits_for(decision),
             pin=f"{decision.ref.project}=={version}" if version and not decision.served else "",
-            current=await self._current(decision),
-            notices=self._door.notices(),
+            current=current,
+            decidable=waits,
+            form=form_values(self._frame),
+            past=await self._past(decision) if who is not None else (),
+        )
+
+    async def processes(self, request: web.Request) -> web.StreamResponse:
+        """GET, HEAD /v/{decision_id}/processes."""
+        who, decision = await self._decision(request)
+        evidence = await self._evidence(decision)
+        digest = evidence.trace_digest if evidence is not None else None
+        data = await self._door.store.blob(digest) if digest is not None else None
+        return self._frame.show(
+            request,
+            who,
+            "admin/processes.html",
+            here="projects",
+            decision=decision,
+            trees=await trees_of(data) if data is not None else None,
+            phase_words=PHASE_WORDS,
         )
 
     async def graph(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /v/{decision_id}/graph.svg."""
-        decision = await self._decision(request)
+        _, decision = await self._decision(request)
         evidence, facts = await self._rests_on(decision)
         return await svg_response(
             await graph_of_decision(self._door.store, decision, evidence, facts)
         )
 
-    async def _decision(self, request: web.Request) -> Decision:
-        """The decision of the path; whoever may see it may see its picture."""
-        if not self._door.settings.verdicts_public:
-            request[FACTS]["requester"] = self._callers.name(request)
+    async def _decision(self, request: web.Request) -> tuple[Principal | None, Decision]:
+        """Who looks, and the decision of the path; whoever may see it may see its picture.
+
+        Somebody who only installs, and follows the link in pip's error, is nobody: None.
+        """
+        who = await self._viewer(request)
         decision_id = request.match_info["decision_id"].lower()
         decision = None
         if _ID.match(decision_id):
@@ -142,7 +173,25 @@ class Verdicts:
         if decision is None:
             raise UpstreamNotFound("There is no decision of that id.")
         request[FACTS]["decision_id"] = decision_id
-        return decision
+        return who, decision
+
+    async def _viewer(self, request: web.Request) -> Principal | None:
+        with suppress(NotAuthorised):
+            known = await self._frame.visitors.principal_of(request)
+            if known is not None and known.role.covers(Role.VIEWER):
+                return known
+        if self._door.settings.verdicts_public:
+            return None
+        if not self._door.settings.token_required:
+            return await self._frame.visitors.require(request)
+        request[FACTS]["requester"] = self._callers.name(request)
+        return None
+
+    async def _past(self, decision: Decision) -> list[tuple[Recorded, str, str]]:
+        with suppress(StoreError):
+            past = await self._door.store.history(decision.ref, limit=HISTORY_ROWS)
+            return [(row, row.decision.verdict(), band_of(row.decision)) for row in past]
+        return []
 
     async def _rests_on(self, decision: Decision) -> tuple[Evidence | None, Facts | None]:
         digest = decision.facts_digest
@@ -193,13 +242,6 @@ def sibling_of(decision: Decision, facts: Facts | None) -> str:
     """The filename of the sibling that a decision rests on; empty where it rests on none."""
     resting = any(stated.code is ReasonCode.PLATFORM_SIBLING for stated in decision.reasons)
     return facts.sibling_filename if resting and facts else ""
-
-
-def band_of(decision: Decision) -> str:
-    """A class name for the stylesheet: good, watch, held or bad."""
-    if decision.served:
-        return "watch" if decision.verdict() == "Monitored" else "good"
-    return "held" if decision.hold is not None else "bad"
 
 
 def waits_for(decision: Decision) -> str:

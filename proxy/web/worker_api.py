@@ -199,6 +199,8 @@ class WorkerApi:
             lease.lease_id, worker=worker, evidence=evidence, blobs=blobs, now=self._door.clock()
         )
         self._door.nudge()
+        outcome = "complete" if evidence.complete else "incomplete"
+        self._door.metrics.analysed(outcome, evidence.duration_ms / 1000)
         request[FACTS].update(findings=len(evidence.findings), complete=evidence.complete)
         return web.Response(status=204)
 
@@ -211,6 +213,7 @@ class WorkerApi:
         await self._door.store.fail(
             lease_id, worker=worker, error=post.error, now=self._door.clock()
         )
+        self._door.metrics.analysed("failed", 0.0)
         self._door.nudge()
         self._bell.ring()
         return web.Response(status=204)
@@ -218,6 +221,7 @@ class WorkerApi:
     def _worker(self, request: web.Request) -> str:
         worker = self._workers.name(request)
         request[FACTS]["worker"] = worker
+        self._door.heard(worker)
         return worker
 
     async def _lease(self, request: web.Request) -> tuple[str, Lease]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from models.clock import Clock
 from models.decision import Action, Decision, HoldKind, OverrideAction, ReasonCode
 from models.errors import StoreError
 from policies.document import DEFAULT_POLICY_TOML, parse_policy
+from proxy.admin.events import Event
 from proxy.gate import SNAPSHOT_AGE_S, Gate
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Change
@@ -61,9 +63,11 @@ class FlakyStore(MemoryStore):
         self._answer()
         return await super().changes_since(generation)
 
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         self._answer()
-        await super().put_decision(decision, actor=actor)
+        await super().put_decision(decision, actor=actor, telling=telling)
 
     def _answer(self) -> None:
         if self.down:

@@ -120,6 +120,15 @@ async def test_simulate__a_group_that_only_observes_is_not_stopped(store: Store)
     assert outcome.comparison.worse == 1
 
 
+async def test_simulate__the_groups_of_then_count(store: Store) -> None:
+    await store.add_token(replace(make_token("t1"), name="ci", groups=("pilot",)), actor="a")
+    await decide(store, ref())
+    one = replace(make_fetch(ref()), at=NOW - timedelta(hours=1), requester="ci", groups=("prod",))
+    await store.record_fetches([one])
+    text = '[groups]\npilot = "observe"\nprod = "enforce"\n' + DENY
+    assert [one.requester for one in (await looked(store, text)).stopped] == ["ci"]
+
+
 async def test_simulate__the_override_of_then_counts(store: Store) -> None:
     allow = override(
         OverrideAction.ALLOW, created_at=NOW - timedelta(days=9), expires_at=NOW - timedelta(days=2)

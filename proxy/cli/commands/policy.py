@@ -22,6 +22,7 @@ from proxy.cli.texts import read_policy_text
 from proxy.settings import Settings
 from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import Store
+from proxy.telling.outbox import Outbox
 
 
 @click.group()
@@ -82,7 +83,14 @@ def set_(settings: Settings, file: Path, actor: str, comment: str, expect: int |
     async def work(store: Store) -> PolicyDocument:
         current = await store.policy_document()
         known = (current.number if current else 0) if expect is None else expect
-        return await set_policy(store, at_the_machine(actor), text, comment=comment, expected=known)
+        return await set_policy(
+            store,
+            at_the_machine(actor),
+            text,
+            comment=comment,
+            expected=known,
+            teller=Outbox(store),
+        )
 
     made = with_store(settings, work)
     click.echo(f"Policy {made.number} is in force. Digest: {made.digest}")
@@ -117,7 +125,9 @@ def rollback(settings: Settings, number: int, actor: str, comment: str) -> None:
     """Put policy NUMBER of the history in force again, as a new entry."""
 
     async def work(store: Store) -> PolicyDocument:
-        return await roll_back(store, at_the_machine(actor), number, comment=comment)
+        return await roll_back(
+            store, at_the_machine(actor), number, comment=comment, teller=Outbox(store)
+        )
 
     made = with_store(settings, work)
     click.echo(f"Policy {made.number} is in force: the text of {number} again.")

@@ -20,9 +20,11 @@ from models.decision import Decision
 from models.errors import StoreError, ValueInvalid
 from models.reason import reason_line
 from policies.policy import Policy
+from proxy.admin.access import at_the_machine
+from proxy.admin.verdicts import record_export
 from proxy.cli.meant import decision_meant
 from proxy.cli.options import settings_options
-from proxy.cli.store import with_store_to_read
+from proxy.cli.store import with_store, with_store_to_read
 from proxy.gate import Gate
 from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
@@ -58,7 +60,7 @@ def verdict() -> None:
 
     \b
     pratique verdict key verdict.pem
-    pratique verdict export 7fk2m9qa3c --key verdict.pem -o demo.verdict.json
+    pratique verdict export 7fk2m9qa3c --key verdict.pem --actor kim -o demo.verdict.json
     pratique verdict verify demo.verdict.json --key verdict.pem.pub demo-2.0-py3-none-any.whl
     """
 
@@ -87,6 +89,7 @@ def key(file: Path) -> None:
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here.")
 @click.option("--verifier", metavar="URI", help="Who decided. Default: this server's public URL.")
+@click.option("--actor", required=True, help="Who hands it out; it goes into the audit log.")
 @settings_options("data_dir", "policy", "listen", "public_url")
 def export(
     settings: Settings,
@@ -95,26 +98,41 @@ def export(
     key_file: Path | None,
     output: Path | None,
     verifier: str | None,
+    actor: str,
 ) -> None:
     """Write the verdict on a file, by the id of its decision or by its sha256.
 
     Only what is in force is exported: a decision that was replaced, or has ended, is refused. A
     file that is served gets PASSED, one that is held or denied FAILED, with the reasons. The same
     decision and key give the same bytes.
+
+    A verdict cannot be called back, so the audit log says who handed out which: it is written there
+    first, and without that row nothing is handed out.
     """
     signing = read_private(key_file) if key_file else None
 
-    async def work(store: Store) -> Decision:
+    async def find(store: Store) -> Decision:
         return await in_force(store, subject, await policy_in_force(store, settings.policy))
 
     with nullcontext() if output is None else _opened(output) as out:
-        decision = with_store_to_read(settings, work)
-        statement = statement_of(
-            decision, verifier=verifier or settings.origin, version=version("pratique")
-        )
+        decision = with_store_to_read(settings, find)
+        name = verifier or settings.origin
+        statement = statement_of(decision, verifier=name, version=version("pratique"))
         if signing is None:
             click.echo("Without --key it is not signed, and nobody can check it.", err=True)
         data = statement + b"\n" if signing is None else seal(statement, PAYLOAD_TYPE, signing)
+        signer = "" if signing is None else key_id(signing.public_key())
+
+        async def record(store: Store) -> None:
+            await in_force(
+                store, decision.id, await policy_in_force(store, settings.policy)
+            )  # it may have been replaced since
+            await record_export(
+                store, at_the_machine(actor), decision, data, verifier=name, key=signer
+            )
+
+        # Opened to write only now: where nothing is to be handed out, no store is made or upgraded.
+        with_store(settings, record)
         if out is None:
             click.echo(data, nl=False)
             return

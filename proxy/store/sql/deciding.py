@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from models.canonical import Digest
-from models.decision import Decision
+from models.decision import Action, Decision
+from proxy.admin.events import Event
 from proxy.store.codec import digest_of_text, encode, micros, micros_or_none
 from proxy.store.details import decision_detail
 from proxy.store.port import GATE
-from proxy.store.sql import audit, changes, jobs
+from proxy.store.sql import audit, changes, installed, jobs, override_uses, watches
+from proxy.store.sql import telling as outbox
 from proxy.store.sql.connection import Session
 from proxy.store.sql.rows import ref_columns
 
 CURRENT_DIGEST = """
-SELECT digest FROM current_decisions
+SELECT number, digest, action FROM current_decisions
 WHERE index_name = :index_name AND project = :project
   AND sha256 = :sha256 AND filename = :filename
 """
 APPEND = """
-INSERT INTO decisions (id, digest, recorded_at, schema_version, value)
-VALUES (:id, :digest, :recorded_at, :schema_version, :value)
+INSERT INTO decisions (
+  id, digest, recorded_at, schema_version, value, action, hold, score, sha256
+) VALUES (
+  :id, :digest, :recorded_at, :schema_version, :value, :action, :hold, :score, :sha256
+)
 """
 MAKE_CURRENT = """
 INSERT OR REPLACE INTO current_decisions (
@@ -31,10 +37,15 @@ INSERT OR REPLACE INTO current_decisions (
   :policy_digest, :model_digest, :evidence_digest, :expires_at
 )
 """
+PUT_GROUNDS = """
+INSERT INTO decision_grounds (
+  number, index_name, project, sha256, filename, evidence_digest, facts_digest
+) VALUES (:number, :index_name, :project, :sha256, :filename, :evidence_digest, :facts_digest)
+"""
 
 
-def put(session: Session, decision: Decision, *, actor: str) -> None:
-    """Append, make current, audit, raise the generation, end the job."""
+def put(session: Session, decision: Decision, *, actor: str, telling: Sequence[Event] = ()) -> None:
+    """Append, make current, audit, raise the generation, end the job; tell, where it is new."""
     now = session.clock()
     value = encode(decision)
     digest = digest_of_text(value)
@@ -43,7 +54,12 @@ def put(session: Session, decision: Decision, *, actor: str) -> None:
         return
     if current is None or current["digest"] != digest:
         decision_id = decision.id
-        _append(session, decision, value=value, decision_id=decision_id, digest=digest, now=now)
+        number = _append(
+            session, decision, value=value, decision_id=decision_id, digest=digest, now=now
+        )
+        before = (current["number"], Action(current["action"])) if current else None
+        installed.follow(session, decision, number=number, before=before, now=now)
+        override_uses.note(session, decision, decision_id)
         changes.touch(session, decision.ref.index, decision.ref.project)
         audit.append(
             session,
@@ -52,6 +68,10 @@ def put(session: Session, decision: Decision, *, actor: str) -> None:
             subject=decision.ref.key,
             detail=decision_detail(decision, decision_id=decision_id, digest=digest),
         )
+        action_before = Action(current["action"]) if current else None
+        watches.follow(session, decision, before=action_before, now=now)
+        for event in telling:
+            outbox.tell(session, event)
     jobs.settle(session, decision, now=now)
 
 
@@ -63,18 +83,27 @@ def _append(
     decision_id: str,
     digest: Digest,
     now: datetime,
-) -> None:
+) -> int:
     micros(decision.as_of)
-    number = session.run(
-        APPEND,
-        {
-            "id": decision_id,
-            "digest": digest,
-            "recorded_at": micros(now),
-            "schema_version": decision.schema_version,
-            "value": value,
-        },
-    ).lastrowid
+    number = (
+        session.run(
+            APPEND,
+            {
+                "id": decision_id,
+                "digest": digest,
+                "recorded_at": micros(now),
+                "schema_version": decision.schema_version,
+                "value": value,
+                "action": decision.action.value,
+                "hold": decision.hold.value if decision.hold else None,
+                "score": decision.score.value if decision.score else None,
+                "sha256": decision.ref.sha256,
+            },
+        ).lastrowid
+        or 0
+    )
+    grounds = {"evidence_digest": decision.evidence_digest, "facts_digest": decision.facts_digest}
+    session.run(PUT_GROUNDS, ref_columns(decision.ref) | grounds | {"number": number})
     session.run(
         MAKE_CURRENT,
         ref_columns(decision.ref)
@@ -88,3 +117,4 @@ def _append(
             "expires_at": micros_or_none(decision.expires_at),
         },
     )
+    return number

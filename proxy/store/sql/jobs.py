@@ -16,7 +16,7 @@ from proxy.store import transitions
 from proxy.store.bounds import LEASE_FILES_MAX, row_limit
 from proxy.store.checks import check_evidence
 from proxy.store.codec import micros
-from proxy.store.sql import changes, decisions, evidence
+from proxy.store.sql import changes, decisions, evidence, watches
 from proxy.store.sql.connection import Session
 from proxy.store.sql.rows import job_columns, job_of, ref_columns
 
@@ -187,6 +187,7 @@ def complete(
         evidence.put_blob(session, digest, data)
     digest = evidence.put_evidence(session, evidence_given, worker=worker, posted_at=micros(now))
     session.run(SET_EVIDENCE, {"id": job.id, "digest": digest})
+    watches.analysed(session, job.ref, now=now)
     return _end_lease(session, job, transitions.observed(job, now=now))
 
 

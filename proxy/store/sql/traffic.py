@@ -23,10 +23,11 @@ WHERE index_name = :index_name AND project = :project
 """
 INSERT = """
 INSERT INTO fetches (
-  at, index_name, project, sha256, filename, requester, address, user_agent, status, decision_id
+  at, index_name, project, sha256, filename, requester, address, user_agent, status, decision_id,
+  groups
 ) VALUES (
   :at, :index_name, :project, :sha256, :filename, :requester, :address, :user_agent, :status,
-  :decision_id
+  :decision_id, :groups
 )
 """
 PAGE = "SELECT * FROM pages WHERE index_name = :index_name AND project = :project"

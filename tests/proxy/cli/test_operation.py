@@ -27,16 +27,20 @@ from models.decision import (
     LayerStatus,
     OverrideAction,
 )
+from models.errors import StoreError
 from models.evidence import Layer, Place, Severity
 from models.trust.features.catalog import FEATURES
 from models.trust.numbers import RULES
 from models.trust.reference import reference_of, write_reference
 from models.trust.rules import RulesScorer
+from proxy.admin.verdicts import EXPORTED
 from proxy.cli.main import main
 from proxy.cli.store import DATABASE
 from proxy.scanning import Scanned
 from proxy.scorers import scorer_named
+from proxy.store.port import AuditRow
 from proxy.store.sqlite import SqliteStore
+from proxy.verdicts.keys import key_id, read_public
 from tests.firewall import scratch_folder
 from tests.models.examples import evidence, facts, finding, override, proof, ref
 from tests.policies.examples import judged
@@ -44,6 +48,7 @@ from tests.proxy.archive import decide
 from tests.proxy.store.values import make_decision, make_fetch
 
 Run = Callable[..., Result]
+KIM = ("--actor", "kim")
 DATA = b"the bytes of a wheel"
 SERVED = ref("demo-2.0-py3-none-any.whl", Sha256(hashlib.sha256(DATA).hexdigest()))
 HELD = ref("held-1.0-py3-none-any.whl", Sha256("b" * 64))
@@ -125,6 +130,27 @@ def dump(data_dir: Path) -> list[str]:
     lines = list(raw.iterdump())
     raw.close()
     return lines
+
+
+def unaudited(data_dir: Path) -> list[str]:
+    """All but the audit log, and the number of its rows."""
+    return [
+        line for line in dump(data_dir) if not re.match(r'INSERT INTO "\w*(audit|sequence)"', line)
+    ]
+
+
+def audited(data_dir: Path) -> list[AuditRow]:
+    """The exports that the audit log names, oldest first; its chain holds."""
+
+    async def rows() -> list[AuditRow]:
+        store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
+        try:
+            await store.verify_audit()
+            return [row for row in await store.audit() if row.action == EXPORTED][::-1]
+        finally:
+            await store.close()
+
+    return asyncio.run(rows())
 
 
 def test_rescore__shows_flips_without_touching_the_store(
@@ -229,7 +255,7 @@ def test_drift__reports_and_writes_gauges(run: Run, data_dir: Path, tmp_path: Pa
 
 def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_path: Path) -> None:
     made = filled(data_dir)
-    before = dump(data_dir)
+    before = unaudited(data_dir)
     folder = scratch_folder()
     key, public = folder / "k.pem", folder / "k.pem.pub"
     assert run("verdict", "key", str(key)).exit_code == 0
@@ -241,9 +267,9 @@ def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_p
     other.write_bytes(DATA + b"!")
 
     file = folder / "demo.json"
-    exported = run("verdict", "export", SERVED.sha256, "--key", str(key), "-o", str(file))
+    exported = run("verdict", "export", SERVED.sha256, "--key", str(key), "-o", str(file), *KIM)
     assert exported.exit_code == 0, exported.stderr
-    by_id = run("verdict", "export", made["demo"].id, "--key", str(key))
+    by_id = run("verdict", "export", made["demo"].id, "--key", str(key), *KIM)
     assert by_id.stdout == file.read_text()
     checked = run("verdict", "verify", str(file), "--key", str(public), str(artifact))
     assert checked.exit_code == 0, checked.stderr
@@ -256,7 +282,7 @@ def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_p
 
     for project in ("held", "denied"):
         refused = folder / f"{project}.json"
-        run("verdict", "export", made[project].id, "--key", str(key), "-o", str(refused))
+        run("verdict", "export", made[project].id, "--key", str(key), "-o", str(refused), *KIM)
         done = run("verdict", "verify", str(refused), "--key", str(public))
         assert done.exit_code == 3
         assert "GENUINE FAILED" in done.stdout
@@ -277,13 +303,13 @@ def test_verdict__is_made_handed_out_and_checked(run: Run, data_dir: Path, tmp_p
     private = run("verdict", "verify", str(file), "--key", str(key))
     assert private.exit_code == 1
     assert "private key" in private.stderr
-    bare = run("verdict", "export", made["demo"].id)
+    bare = run("verdict", "export", made["demo"].id, *KIM)
     assert "not signed" in bare.stderr
     (folder / "bare.json").write_text(bare.stdout)
     unsigned = run("verdict", "verify", str(folder / "bare.json"), "--key", str(public))
     assert unsigned.exit_code == 4
     assert "no signed envelope" in unsigned.stderr
-    assert dump(data_dir) == before
+    assert unaudited(data_dir) == before
 
 
 def test_verdict_export__only_of_what_is_in_force(run: Run, data_dir: Path) -> None:
@@ -303,14 +329,14 @@ def test_verdict_export__only_of_what_is_in_force(run: Run, data_dir: Path) -> N
         return newer
 
     newer = asyncio.run(go_on())
-    replaced = run("verdict", "export", old.id)
+    replaced = run("verdict", "export", old.id, *KIM)
     assert replaced.exit_code == 1
     assert f"{newer.id} is in force" in replaced.stderr
-    over = run("verdict", "export", ended.id)
+    over = run("verdict", "export", ended.id, *KIM)
     assert over.exit_code == 1
     assert "ended on" in over.stderr
-    assert run("verdict", "export", "0" * 64).exit_code == 1
-    assert run("verdict", "export", "nonsense").exit_code == 1
+    assert run("verdict", "export", "0" * 64, *KIM).exit_code == 1
+    assert run("verdict", "export", "nonsense", *KIM).exit_code == 1
 
     async def another_name() -> None:
         store = SqliteStore.open(data_dir / DATABASE, clock=utc_now)
@@ -320,7 +346,7 @@ def test_verdict_export__only_of_what_is_in_force(run: Run, data_dir: Path) -> N
             await store.close()
 
     asyncio.run(another_name())
-    several = run("verdict", "export", SERVED.sha256)
+    several = run("verdict", "export", SERVED.sha256, *KIM)
     assert several.exit_code == 1
     assert newer.id in several.stderr
     assert "2 decisions" in several.stderr
@@ -486,7 +512,7 @@ def test_verdict_export__asks_the_door_and_not_the_stored_word_alone(
 ) -> None:
     """A sibling of the same release with a proof holds this file back, whatever was decided of it."""
     made = filled(data_dir)
-    assert run("verdict", "export", made["demo"].id).exit_code == 0
+    assert run("verdict", "export", made["demo"].id, *KIM).exit_code == 0
     sibling = replace(SERVED, filename="demo-2.0.tar.gz", sha256=Sha256("e" * 64))
 
     async def prove() -> None:
@@ -497,7 +523,7 @@ def test_verdict_export__asks_the_door_and_not_the_stored_word_alone(
             await store.close()
 
     asyncio.run(prove())
-    result = run("verdict", "export", made["demo"].id)
+    result = run("verdict", "export", made["demo"].id, *KIM)
     assert result.exit_code == 1
     assert "the door now says HOLD" in result.stderr
 
@@ -530,9 +556,9 @@ def test_verdict_export__an_allow_that_was_taken_back_hands_nothing_out(
 
     decision = asyncio.run(allowed(revoked=False))
     assert decision.action is Action.SERVE
-    assert run("verdict", "export", decision.id).exit_code == 0
+    assert run("verdict", "export", decision.id, *KIM).exit_code == 0
     asyncio.run(allowed(revoked=True))
-    result = run("verdict", "export", decision.id)
+    result = run("verdict", "export", decision.id, *KIM)
     assert result.exit_code == 1
     assert "the door now says" in result.stderr
 
@@ -542,11 +568,69 @@ def test_verdict_export__leaves_no_empty_file_where_there_is_nothing_to_write(
 ) -> None:
     filled(data_dir)
     out = tmp_path / "out.json"
-    assert run("verdict", "export", "aaaaaaaaaa", "-o", str(out)).exit_code == 1
+    assert run("verdict", "export", "aaaaaaaaaa", "-o", str(out), *KIM).exit_code == 1
     assert not out.exists()
     out.write_text("kept")
-    assert run("verdict", "export", "aaaaaaaaaa", "-o", str(out)).exit_code == 1
+    assert run("verdict", "export", "aaaaaaaaaa", "-o", str(out), *KIM).exit_code == 1
     assert out.read_text() == "kept"
+
+
+def test_verdict_export__says_in_the_audit_log_who_handed_out_what(
+    run: Run, data_dir: Path
+) -> None:
+    decision = filled(data_dir)["demo"]
+    key = scratch_folder() / "k.pem"
+    assert run("verdict", "key", str(key)).exit_code == 0
+    began = utc_now()
+    export = ("verdict", "export", decision.id, "--verifier", "https://v.test")
+    signed = run(*export, "--key", str(key), *KIM)
+    bare = run(*export, "--actor", "lee")
+    assert (signed.exit_code, bare.exit_code) == (0, 0)
+    rows = audited(data_dir)
+    assert [(row.actor, row.subject) for row in rows] == [
+        ("kim", SERVED.key),
+        ("lee", SERVED.key),
+    ]
+    assert all(began <= row.at <= utc_now() for row in rows)
+    signer = key_id(read_public(key.with_name("k.pem.pub")))
+    for row, done, by in zip(rows, (signed, bare), (signer, None), strict=True):
+        assert json.loads(row.detail) == {
+            "action": "SERVE",
+            "digest": decision.digest,
+            "id": decision.id,
+            "key": by,
+            "verdict_sha256": hashlib.sha256(done.stdout.encode()).hexdigest(),
+            "verifier": "https://v.test",
+        }
+
+
+def test_verdict_export__what_is_refused_leaves_no_row_and_nobody_is_nameless(
+    run: Run, data_dir: Path
+) -> None:
+    assert run("verdict", "export", "a" * 64, *KIM).exit_code == 1
+    assert not (data_dir / DATABASE).exists()
+    made = filled(data_dir)
+    before = dump(data_dir)
+    assert run("verdict", "export", made["demo"].id).exit_code == 2
+    assert run("verdict", "export", "aaaaaaaaaa", *KIM).exit_code == 1
+    assert dump(data_dir) == before
+
+
+def test_verdict_export__without_its_row_nothing_is_handed_out(
+    run: Run, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = filled(data_dir)
+    out = scratch_folder() / "out.json"
+
+    async def full(_store: SqliteStore, **_row: str) -> None:
+        raise StoreError("The disk is full.", next_step="Make room.")
+
+    monkeypatch.setattr(SqliteStore, "append_audit", full)
+    told = run("verdict", "export", made["demo"].id, *KIM)
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert "The disk is full" in told.stderr
+    assert run("verdict", "export", made["demo"].id, "-o", str(out), *KIM).exit_code == 1
+    assert not out.exists()
 
 
 def test_verdict_verify__minds_its_age(run: Run, data_dir: Path) -> None:
@@ -554,7 +638,8 @@ def test_verdict_verify__minds_its_age(run: Run, data_dir: Path) -> None:
     key, out = data_dir.parent / "v.pem", data_dir.parent / "v.json"
     assert run("verdict", "key", str(key)).exit_code == 0
     assert (
-        run("verdict", "export", made["demo"].id, "--key", str(key), "-o", str(out)).exit_code == 0
+        run("verdict", "export", made["demo"].id, "--key", str(key), "-o", str(out), *KIM).exit_code
+        == 0
     )
     check = ("verdict", "verify", str(out), "--key", f"{key}.pub")
     assert run(*check).exit_code == 0

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from models.errors import FeedError, FeedInvalid
+from proxy.admin.events import Event, EventKind
 from proxy.feeds import fetching
 from proxy.feeds.source import FeedSource, parse_source
 from proxy.feeds.updating import NAME, SHRINK_FROM, FeedUpdater
@@ -263,3 +264,32 @@ async def test_update__a_source_under_a_new_name_asks_for_all_of_it(desk: Desk) 
 def test_document__is_what_the_server_gives(tmp_path: Path) -> None:
     assert document(ONE) in list(members(ONE).values())
     assert zipped(tmp_path, ONE).startswith(b"PK")
+
+
+class Told:
+    """A teller that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    async def tell(self, event: Event) -> None:
+        self.events.append(event)
+
+
+async def test_update__a_failure_is_told_once_until_it_works_again(desk: Desk) -> None:
+    told = Told()
+    updater = FeedUpdater(desk.store, desk.folder / "data", clock=desk.clock, teller=told)
+    path = desk.folder / "x.jsonl"
+    source = parse_source(f"mine={path}")
+    for _ in range(3):
+        with pytest.raises(FeedError):
+            await updater.update(source)
+    (event,) = told.events
+    assert (event.kind, event.subject) == (EventKind.FEED_FAILED, "mine")
+    assert dict(event.facts)["last read"] == "never"
+    to_jsonl(path, members(ONE))
+    await updater.update(source)
+    path.unlink()
+    with pytest.raises(FeedError):
+        await updater.update(source)
+    assert len(told.events) == 2

@@ -124,10 +124,10 @@ async def test_desk__a_store_that_fails_once_costs_time_and_nothing_else(
     real = room.store.put_decision
     failures = [StoreError("disk full"), StoreError("disk full")]
 
-    async def flaky(decision: Decision, *, actor: str = "judge") -> None:
+    async def flaky(decision: Decision, **rest: Any) -> None:
         if failures:
             raise failures.pop()
-        await real(decision, actor=actor)
+        await real(decision, **rest)
 
     monkeypatch.setattr(room.store, "put_decision", flaky)
     async with room.running():

@@ -166,3 +166,21 @@ def test_join__bytes_that_one_calls_malware_and_the_other_honest_are_refused(
     assert join(mine, folder_of(tmp_path / "a", a_graft(1, Population.POPULAR))) == 1
     with pytest.raises(ValueInvalid, match="is malware in"):
         join(mine, folder_of(tmp_path / "b", a_graft(1, Population.MALWARE)))
+
+
+def test_join__a_draft_that_a_kill_left_is_replaced_and_not_written_into(
+    tmp_path: Path, mine: Path
+) -> None:
+    """It may be read-only already, and then whoever is not root could never go on."""
+    other = folder_of(tmp_path / "other", a_graft(1))
+    target = a_graft(1).path(mine)
+    target.parent.mkdir(parents=True)
+    draft = target.with_name(f"{target.name}.new")
+    draft.write_bytes(b"half")
+    draft.chmod(0o444)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.hardlink_to(draft)
+    assert join(mine, other) == 1
+    assert target.read_bytes() == b"1"
+    assert elsewhere.read_bytes() == b"half"
+    assert not draft.exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
 from policies.policy import Policy
 from proxy.admin.access import Role
+from proxy.admin.events import Event
 from proxy.admin.firstadmin import FirstAdmin
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.fetchlog import FetchLog
@@ -158,9 +159,11 @@ class HouseStore(MemoryStore):
         self._answer()
         return await super().changes_since(generation)
 
-    async def put_decision(self, decision: Decision, *, actor: str = "judge") -> None:
+    async def put_decision(
+        self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()
+    ) -> None:
         self._answer()
-        await super().put_decision(decision, actor=actor)
+        await super().put_decision(decision, actor=actor, telling=telling)
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         self._answer()
@@ -202,6 +205,8 @@ class House:
     client_secret: str = ""
     worker_secret: str = ""
     nudges: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    """Names of workers that asked for something."""
     known: dict[ArtifactRef, Decision] = field(default_factory=dict)
     """What advisories settle before anything is fetched."""
     session: ClientSession = field(init=False)
@@ -312,16 +317,23 @@ def path_of(ref: ArtifactRef) -> str:
 async def open_house(
     root: Path,
     *,
+    store: Any = None,
     policy: Policy = POLICY,
     current: Callable[[], Policy] | None = None,
+    checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
+    digests: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """A door that listens on a free port of the loopback. `current`: a policy that may change."""
+    """A door that listens on a free port of the loopback; before another `store` than its own if given.
+
+    `current`: a policy that may change, instead of `policy`.
+    """
     clock = StillClock()
-    store = HouseStore(clock=clock)
+    store = store or HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
     upstream = Upstream(folder)
     nudges: list[str] = []
+    heard: list[str] = []
     gate = Gate(
         store=store,
         policy=current or (lambda: policy),
@@ -351,9 +363,14 @@ async def open_house(
 
     door = Door(
         settings=DoorSettings(
-            public_url=PUBLIC_URL,
             index=INDEX,
-            **{"page_believed_s": 0, "hop_s": 0.02, "lease_poll_s": 0.05, **settings},
+            **{
+                "public_url": PUBLIC_URL,
+                "page_believed_s": 0,
+                "hop_s": 0.02,
+                "lease_poll_s": 0.05,
+                **settings,
+            },
         ),
         store=store,
         gate=gate,
@@ -372,6 +389,9 @@ async def open_house(
         first_admin=FirstAdmin(store, clock=clock),
         plan=lambda: PLAN,
         nudge=lambda: nudges.append("door"),
+        checks=checks or {},
+        digests=lambda: digests or {},
+        heard=heard.append,
     )
     house = House(
         clock=clock,
@@ -386,6 +406,7 @@ async def open_house(
         client_secret=client_secret,
         worker_secret=worker_secret,
         nudges=nudges,
+        heard=heard,
         known=known,
     )
     house.app = make_app(door)

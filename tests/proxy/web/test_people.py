@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from markupsafe import Markup
 from multidict import CIMultiDict
 
 from models.behaviour import Act, ActKind, BehaviourProfile, Changes
@@ -29,6 +30,7 @@ from models.facts import FactSignal, Source, SourceState, sibling_text
 from models.phase import Phase
 from models.work import Priority
 from proxy.facts import gather
+from proxy.web.people import TEXT_CHARS_MAX, age, ago, plain, visible
 from proxy.web.verdict import ACTS_SHOWN_MAX
 from tests.proxy.web.decided import START, held, proved, ref_of, served
 from tests.proxy.web.house import PUBLIC_URL, House
@@ -338,3 +340,33 @@ def assert_strict(headers: CIMultiDict[str], page: str) -> None:
     assert not re.search(r"<[^>]+\son[a-z]+=", page)
     ours = r'<img src="[a-z2-7]{10}/graph\.svg" alt="[^"<>]*">'
     assert "<img" not in re.sub(ours, "", page)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "since"),
+    [
+        (5, "just now", "just now"),
+        (60, "1 min", "1 min ago"),
+        (7_300, "2 h", "2 h ago"),
+        (400_000, "4 d", "4 d ago"),
+        (-400_000, "in 4 d", "in 4 d"),
+        (-30, "just now", "just now"),
+    ],
+)
+def test_age__in_the_largest_unit_that_fits(seconds: int, told: str, since: str) -> None:
+    at = START - timedelta(seconds=seconds)
+    assert age(at, START) == told
+    assert ago(at, START) == since
+
+
+def test_visible__what_turns_words_about_is_written_out_and_lines_stay() -> None:
+    assert visible("a\u202eb\nc\td") == "a\\u202eb\nc    d"
+    assert visible("\u2066" * 50) == "\\u2066" * 50
+    assert visible("plain ä 本") == "plain ä 本"
+    assert visible(7) == 7
+    assert visible(Markup("<b>\u202e</b>")) == "<b>\u202e</b>"
+
+
+def test_plain__one_line_and_cut() -> None:
+    assert plain("a\nb") == "a\\nb"
+    assert len(plain("x" * 10_000)) == TEXT_CHARS_MAX

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from models.decision import Decision
 from models.errors import StoreError, StoreSchemaNewer
+from proxy.store.codec import encode
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import Migration, migrate, packaged
 from proxy.store.sqlite import SqliteStore
 from tests.proxy.store.processes import ROOT
-from tests.proxy.store.values import FakeClock, make_decision, make_ref
+from tests.proxy.store.values import POLICY, FakeClock, make_decision, make_ref
 
 NEXT = len(packaged()) + 1
 ADDS_A_COLUMN = Migration(
@@ -135,3 +137,38 @@ async def test_migrate__is_done_once_by_those_who_start_together(
     assert await stores[0].verify_audit() == 4
     for store in stores:
         await store.close()
+
+
+async def test_open__files_that_are_monitored_already_come_onto_the_watch_list(
+    path: Path, clock: FakeClock
+) -> None:
+    before = tuple(one for one in packaged() if one.number < 9)
+    await Connection.open(path, clock=clock, migrations=before).close()
+    raw = sqlite3.connect(path)
+    for decision in (
+        make_decision(make_ref("watched"), score=70, evidence=POLICY),
+        make_decision(make_ref("approved"), score=90, evidence=POLICY),
+        make_decision(make_ref("bare"), score=70),
+    ):
+        _put_as_before(raw, decision)
+    raw.commit()
+    raw.close()
+    store = SqliteStore.open(path, clock=clock)
+    assert [one.ref for one in await store.watched()] == [make_ref("watched")]
+    await store.close()
+
+
+def _put_as_before(raw: sqlite3.Connection, decision: Decision) -> None:
+    """What a version without a watch list writes."""
+    number = raw.execute(
+        "INSERT INTO decisions (id, digest, recorded_at, schema_version, value)"
+        " VALUES (?, ?, 0, ?, ?)",
+        (decision.id, decision.digest, decision.schema_version, encode(decision)),
+    ).lastrowid
+    ref = decision.ref
+    raw.execute(
+        "INSERT INTO current_decisions (number, index_name, project, sha256, filename, digest,"
+        " action, policy_digest, evidence_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, ref.index, ref.project, ref.sha256, ref.filename, decision.digest,
+         decision.action.value, decision.policy_digest, decision.evidence_digest),
+    )  # fmt: skip

@@ -1,0 +1,160 @@
+"""`/policy`: the document in force with its lines, those before it, and a draft: checked, or put in force."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from models.canonical import Digest
+from models.errors import (
+    PolicyInvalid,
+    PratiqueError,
+    StoreConflict,
+    UpstreamNotFound,
+    ValueInvalid,
+)
+from models.trust.shelf import SHIPPED
+from policies.document import parse_policy
+from policies.policy import Policy
+from proxy.admin.access import Principal, Role
+from proxy.admin.policy import roll_back, set_policy
+from proxy.store.policy_port import COMMENT_CHARS_MAX
+from proxy.web.admin.frame import Frame, before_of, field, listed, number_of, see
+
+LINES_SHOWN = 5_000
+"""Lines of a document on one page."""
+DOCUMENTS_SHOWN = 20
+"""Earlier documents on one page."""
+DOCUMENTS_SEARCHED = 200
+"""Documents, newest first, among which one that no decision rests on yet is looked for."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+class PolicyPages:
+    """Handlers of `/policy`."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """GET, HEAD /policy?before=."""
+        who = await self._frame.visitors.require(request, Role.VIEWER)
+        return await self._page(request, who)
+
+    async def past(self, request: web.Request) -> web.StreamResponse:
+        """GET, HEAD /policy/{digest}: the text of any policy that a decision rests on."""
+        who = await self._frame.visitors.require(request, Role.VIEWER)
+        digest = request.match_info["digest"]
+        if not _DIGEST.match(digest):
+            raise ValueInvalid("That is not the digest of a policy.")
+        current = self._frame.policy
+        text: str | None = current.text
+        if digest != current.digest:
+            text = await self._kept(Digest(digest))
+        if text is None:
+            raise UpstreamNotFound("There is no policy of that digest.")
+        return self._frame.show(
+            request,
+            who,
+            "admin/policy_past.html",
+            here="policy",
+            digest=digest,
+            lines=text.splitlines()[:LINES_SHOWN],
+            in_force=digest == current.digest,
+        )
+
+    async def _kept(self, digest: Digest) -> str | None:
+        """The text of a policy that a decision rests on, or that was put in force here lately."""
+        store = self._frame.door.store
+        text = await store.policy(digest)
+        if text is None:
+            documents = await store.policy_documents(limit=DOCUMENTS_SEARCHED)
+            text = next((one.text for one in documents if one.digest == digest), None)
+        return text
+
+    async def check(self, request: web.Request) -> web.StreamResponse:
+        """POST /policy/check: all mistakes of a document, or that it has none. Changes nothing."""
+        who, form = await self._frame.post(request, Role.REVIEWER)
+        draft = _document(str(form.get("document", "")))
+        try:
+            checked = parse_policy(draft, source="your draft")
+        except PolicyInvalid as error:
+            return await self._page(request, who, draft=draft, error=error)
+        return await self._page(request, who, draft=draft, checked=checked)
+
+    async def put(self, request: web.Request) -> web.StreamResponse:
+        """POST /policy: put a document in force; with mistakes, or where another was faster, nothing."""
+        who, form = await self._frame.post(request, Role.ADMIN)
+        draft = _document(str(form.get("document", "")))
+        try:
+            await set_policy(
+                self._frame.door.store,
+                who,
+                draft,
+                comment=_comment(field(form, "comment")),
+                expected=number_of(field(form, "expected")),
+                teller=self._frame.door.teller,
+            )
+        except (PolicyInvalid, StoreConflict, ValueInvalid) as error:
+            return await self._page(request, who, draft=draft, error=error)
+        return see("/policy")
+
+    async def restore(self, request: web.Request) -> web.StreamResponse:
+        """POST /policy/documents/{number}/restore: an earlier document, as a new one."""
+        who, form = await self._frame.post(request, Role.ADMIN)
+        await roll_back(
+            self._frame.door.store,
+            who,
+            number_of(request.match_info["number"]),
+            comment=field(form, "comment", chars_max=COMMENT_CHARS_MAX),
+            teller=self._frame.door.teller,
+        )
+        return see("/policy")
+
+    async def _page(
+        self,
+        request: web.Request,
+        who: Principal,
+        *,
+        draft: str | None = None,
+        checked: Policy | None = None,
+        error: PratiqueError | None = None,
+    ) -> web.Response:
+        policy, store = self._frame.policy, self._frame.door.store
+        before = before_of(request)
+        newest = await store.policy_document()
+        rows = await store.policy_documents(before=before or None, limit=DOCUMENTS_SHOWN + 1)
+        conflict = isinstance(error, StoreConflict)
+        return self._frame.show(
+            request,
+            who,
+            "admin/policy.html",
+            here="policy",
+            status=409 if conflict else 422 if error else 200,
+            policy=policy,
+            digest=policy.digest,
+            lines=policy.text.splitlines()[:LINES_SHOWN],
+            model=SHIPPED.digest(policy.scorer),
+            draft=policy.text if draft is None else draft,
+            checked=checked,
+            error=error,
+            newest=newest,
+            files=listed(rows, lambda row: row.number, before=before, limit=DOCUMENTS_SHOWN),
+            comment_max=COMMENT_CHARS_MAX,
+        )
+
+
+def _document(text: str) -> str:
+    """A document as a browser sends it, with line ends as they were."""
+    return text.replace("\r\n", "\n")
+
+
+def _comment(text: str) -> str:
+    if not text:
+        raise ValueInvalid(
+            "There is no reason.", next_step="Say why, for whoever reads the history."
+        )
+    if len(text) > COMMENT_CHARS_MAX:
+        raise ValueInvalid(f"A reason has at most {COMMENT_CHARS_MAX} characters.")
+    return text
