@@ -22,7 +22,7 @@ from proxy.store.port import Fetch, Store, TokenKind
 DAYS_MAX = 365
 """Days that may be replayed; fetch records are seldom kept longer."""
 DECISIONS_MAX = 200_000
-"""Decisions replayed at most; each takes about a millisecond, most of it reading its evidence."""
+"""Decisions replayed at most; each takes some two milliseconds, most of it reading what it rests on."""
 FETCHES_MAX = 2_000
 """Fetch records looked at for one file, the newest ones; more than that is hit in any case."""
 REQUESTERS_MAX = 1_000
