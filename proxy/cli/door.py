@@ -330,7 +330,7 @@ async def _rooms(
             "model": model_digest(policy.current()),
         },
         heard=workers.heard,
-        notices=lambda: (*notices(off), *feeds.notices()),
+        notices=lambda: (*notices(off), *policy.notices(), *feeds.notices()),
     )
     app = make_app(door)
     keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)

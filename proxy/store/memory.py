@@ -290,16 +290,21 @@ class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, Mem
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:
-        check_override(override)
-        encode(override)
-        stored = self._overrides.get(override.id)
-        if stored == override:
-            return
-        if stored is not None:
-            raise StoreConflict(f"There is another override {override.id} already.")
-        self._append_audit(override.actor, "override_added", override.id, override_detail(override))
-        self._overrides[override.id] = override
-        self._touch_override(override)
+        await self.add_overrides((override,))
+
+    async def add_overrides(self, overrides: Sequence[Override]) -> None:
+        known = dict(self._overrides)
+        for override in overrides:
+            check_override(override)
+            encode(override)
+            if known.setdefault(override.id, override) != override:
+                raise StoreConflict(f"There is another override {override.id} already.")
+        for override in overrides:
+            if override.id not in self._overrides:
+                detail = override_detail(override)
+                self._append_audit(override.actor, "override_added", override.id, detail)
+                self._overrides[override.id] = override
+                self._touch_override(override)
 
     async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
         override = self._overrides.get(override_id)

@@ -385,6 +385,9 @@ class Store(
         is a no-op, another under its id a StoreConflict.
         """
 
+    async def add_overrides(self, overrides: Sequence[Override]) -> None:
+        """Do what `add_override` does with each, all of them or none."""
+
     async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
         """End an override. Raises StoreError where there is none of that id.
 

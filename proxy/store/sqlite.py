@@ -199,6 +199,9 @@ class SqliteStore(SqliteExceptions, SqliteTelling, Store):
     async def add_override(self, override: Override) -> None:
         await self._on.write_through(overrides.add, override, frozenset(self._seen))
 
+    async def add_overrides(self, added: Sequence[Override]) -> None:
+        await self._on.write_through(overrides.add_all, added, frozenset(self._seen))
+
     async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
         return await self._on.write_through(
             overrides.revoke, override_id, actor=actor, at=at, seen=frozenset(self._seen)
