@@ -49,6 +49,27 @@ def configure_log(*, format_: str, file: Path | None, process: str) -> None:
     aiohttp.propagate = False
 
 
+class _StandardError:
+    """Whatever standard error is at the moment of writing."""
+
+    def write(self, text: str) -> int:
+        """One piece of a line."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """All of it."""
+        sys.stderr.flush()
+
+
+def keep_standard_output() -> None:
+    """Send lines of a command that configures no log to standard error: its output is its answer."""
+    if not structlog.is_configured():
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+            logger_factory=structlog.PrintLoggerFactory(cast("Any", _StandardError())),
+        )
+
+
 class _AiohttpLines(logging.Handler):
     """What aiohttp says through logging, as lines of ours.
 

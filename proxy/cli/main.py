@@ -43,6 +43,7 @@ from proxy.cli.commands.verdict import verdict
 from proxy.cli.commands.watch import watch
 from proxy.cli.commands.webhook import webhook
 from proxy.cli.commands.worker import worker
+from proxy.log import keep_standard_output
 
 
 class Pratique(click.Group):
@@ -86,3 +87,9 @@ for command in (
     main.add_command(command)
 for command in (request, requests, approve, refuse, withdraw, extend, uses, expiring_):
     override.add_command(command)
+
+
+def run() -> None:
+    """What the command `pratique` starts."""
+    keep_standard_output()
+    main(prog_name="pratique")

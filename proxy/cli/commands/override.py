@@ -14,6 +14,7 @@ from models.decision import Override, OverrideAction
 from models.errors import OverrideInvalid, UpstreamError
 from policies.overrides import problems_of
 from policies.rules.names import contains
+from proxy.admin.review import check_eyes
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.cli.times import parse_expiry
@@ -86,6 +87,7 @@ def add(
         made = asked
         if made.action is OverrideAction.ALLOW and digest is None and name and not future:
             made = replace(made, bound=await existing(store, settings, name, specifier))
+        check_eyes(made.action, policy)
         await store.add_override(made)
         return made
 

@@ -16,6 +16,7 @@ import pytest
 
 from models.clock import utc_now
 from models.decision import Action, Decision, HoldKind
+from policies.document import DEFAULT_POLICY_TOML
 from proxy.cli.store import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
@@ -132,6 +133,23 @@ def test_override__what_makes_no_sense_is_one_sentence(
     assert done.returncode == 1
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_override__where_policy_wants_two_people_nobody_adds_or_approves_alone(
+    run: Run, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(DEFAULT_POLICY_TOML.replace("four_eyes = false", "four_eyes = true"))
+    request, two = asked(run), ("--policy", str(policy))
+    allow = (*("override", "add", "allow", "--project", "demo", "--future"), *two)
+    words = ("--justification", "x", "--expires", "1d")
+    alone = run(*allow, *words, "--actor", "rita")
+    assert alone.returncode == 1
+    assert "one person asks for an exception and another grants it" in alone.stderr
+    own = run("override", "approve", request, "--actor", "dev", *two)
+    assert own.returncode == 1
+    assert "two people" in own.stderr
+    assert run("override", "approve", request, "--actor", "rita", *two).returncode == 0
 
 
 def test_audit__exported_holds_by_itself_and_against_the_store(run: Run, tmp_path: Path) -> None:
