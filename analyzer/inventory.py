@@ -96,6 +96,8 @@ class ReaderReport:
     name: str = ""
     version: str = ""
     requires_python: str = ""
+    licence: str = ""
+    """What the metadata states; empty where it states none."""
     requires_dist: tuple[str, ...] = ()
     build: BuildSystem | None = None
     modules: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from analyzer.inventory import BuildSystem, EntryPoint, RecordCheck
+from analyzer.licences import stated_licence
 
 Note = Callable[[str, str, str], None]
 """(flaw id, path, detail)."""
@@ -67,6 +68,8 @@ class CoreMetadata:
     requires_python: str = ""
     requires_dist: tuple[str, ...] = ()
     dynamic: tuple[str, ...] = ()
+    licence: str = ""
+    """An SPDX expression or other words; empty where none is stated."""
 
 
 def read_core_metadata(data: bytes, note: Note) -> CoreMetadata:
@@ -80,6 +83,11 @@ def read_core_metadata(data: bytes, note: Note) -> CoreMetadata:
         requires_python=raw.get("requires_python", ""),
         requires_dist=tuple(raw.get("requires_dist", ())),
         dynamic=tuple(field.lower() for field in raw.get("dynamic", ())),
+        licence=stated_licence(
+            expression=raw.get("license_expression", ""),
+            free=raw.get("license", ""),
+            classifiers=raw.get("classifiers", ()),
+        ),
     )
 
 

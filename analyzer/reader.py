@@ -361,6 +361,7 @@ def _report(
         name=printable(core.name),
         version=printable(core.version),
         requires_python=printable(core.requires_python),
+        licence=printable(core.licence),
         requires_dist=requires,
         native=shown_native,
         code=_code(stock),

@@ -73,6 +73,7 @@ def parse_report(blob: bytes, *, filename: str, kind: str) -> ReaderReport | Non
         name=printable(report.name),
         version=printable(report.version),
         requires_python=printable(report.requires_python),
+        licence=printable(report.licence),
         requires_dist=_requirements(report.requires_dist),
         build=replace(
             report.build,
@@ -162,6 +163,7 @@ def _facts(report: ReaderReport) -> Iterator[tuple[str, int | bool | str | None]
     yield "foreign_modules", counts.foreign_modules
     yield "requirements", len(report.requires_dist)
     yield "requires_python", report.requires_python or None
+    yield "licence", report.licence or None
     yield "modules", len(report.modules) if report.kind == "wheel" else None
     yield "start_hooks", len(report.start_hooks)
     yield "start_files", len(start_files(report))

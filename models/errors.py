@@ -58,6 +58,10 @@ class PolicyInvalid(DocumentInvalid):
     """The policy document cannot be used; the policy in force before it stays in force."""
 
 
+class LockInvalid(DocumentInvalid):
+    """A lock file cannot be read whole; nothing of it was allowed."""
+
+
 class OverrideInvalid(DocumentInvalid):
     """An override has mistakes, or asks for more than the policy grants."""
 

@@ -22,7 +22,18 @@ from policies.modes import Mode
 from policies.outcome import Outcome
 from policies.policy import Policy, Rule, Unseen, content_digest
 from policies.reading import Notes, Table
-from policies.rules import age, digests, findings, layers, names, older, provenance, score
+from policies.rules import (
+    advisories,
+    age,
+    digests,
+    findings,
+    layers,
+    licences,
+    names,
+    older,
+    provenance,
+    score,
+)
 from policies.rules.age import AGE_HOURS_MAX
 from policies.rules.condition import Condition
 
@@ -39,7 +50,18 @@ OVERRIDE_DAYS_MAX = 3650
 """Days that a policy may let an override live at most: ten years."""
 
 _NEXT_STEP = "Mend the document; `pratique policy show` prints a sound one."
-_FAMILIES = (names, digests, findings, age, older, score, layers, provenance)
+_FAMILIES = (
+    names,
+    digests,
+    findings,
+    age,
+    older,
+    score,
+    layers,
+    provenance,
+    advisories,
+    licences,
+)
 GROUPS_MAX = 100
 """Groups that a policy may treat differently."""
 _GROUP_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")

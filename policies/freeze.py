@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from models.decision import Action, HoldKind, ReasonCode, reason
+from models.decision import Action, Decision, HoldKind, ReasonCode, reason
 from policies.case import Case
 from policies.reading import Table
 from policies.verdict import Verdict, facts_retry
@@ -19,6 +19,14 @@ class Freeze:
 
     uploaded_after: datetime
     until: datetime
+
+    def may_hold(self, served: Decision, as_of: datetime) -> bool:
+        """Whether a decision that knew nothing of the freeze may be about a file that it holds.
+
+        What was decided at its beginning or before had been uploaded by then; an override goes
+        above a freeze.
+        """
+        return as_of < self.until and not served.override_id and served.as_of > self.uploaded_after
 
     def applied(self, case: Case, verdict: Verdict) -> Verdict:
         """`verdict`, or the hold of what it would serve; what has no known upload time is held too."""

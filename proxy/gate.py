@@ -313,7 +313,11 @@ class Gate:
         confirmed = max(project.read_at, self._confirmed_at or project.read_at)
         if project.suspect or as_of - confirmed > self._snapshot_age:
             return self._held(served.ref, as_of, ReasonCode.STILL_CHECKING)
-        stale = served.policy_digest != self._policy().digest
+        policy = self._policy()
+        stale = served.policy_digest != policy.digest
+        if stale and policy.freeze is not None and policy.freeze.may_hold(served, as_of):
+            # A freeze is for emergencies: it does not wait until the judge has derived it all again.
+            return self._held(served.ref, as_of, ReasonCode.STILL_CHECKING)
         if project.overrides or stale:
             # A new explicit deny, or a new rule that refuses without looking further, counts at
             # once, before the judge has derived the decision again.

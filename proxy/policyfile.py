@@ -24,6 +24,8 @@ class PolicyFile:
         self._stamp: tuple[int, int] | None = None
         self._number = 0
         """Of the store's document that was read last."""
+        self._passed_over = 0
+        """Of the store's document that is not in force, since a file is."""
         self._policy = parse_policy(DEFAULT_POLICY_TOML, source="the default policy")
         if path is not None:
             self._policy, self._stamp = _read(path)
@@ -37,9 +39,10 @@ class PolicyFile:
 
         Raises StoreError. A document that cannot be read, as one of a newer Pratique, changes nothing.
         """
-        if self._path is not None:
-            return self.reload()
         found = await store.policy_document()
+        if self._path is not None:
+            self._passed_over = found.number if found else 0
+            return self.reload()
         if found is None or found.number == self._number:
             return False
         self._number = found.number
@@ -51,6 +54,13 @@ class PolicyFile:
             return False
         LOG.info("policy_loaded", number=found.number, policy_digest=self._policy.digest)
         return self._policy.digest != before
+
+    def notices(self) -> tuple[str, ...]:
+        """What admins must not overlook: a policy that was set, and is not in force."""
+        if not self._passed_over:
+            return ()
+        number = self._passed_over
+        return (f"A policy file (--policy) is in force; policy {number} of the store is not.",)
 
     def reload(self) -> bool:
         """Read the file again if it changed; whether another policy is in force now."""
@@ -71,6 +81,19 @@ class PolicyFile:
             return False
         LOG.info("policy_loaded", file=str(self._path), policy_digest=self._policy.digest)
         return self._policy.digest != before
+
+
+async def policy_in_force(store: PolicyPort, path: Path | None) -> Policy:
+    """What a server with these settings has in force: the file, else the store's, else the default.
+
+    Raises PolicyInvalid, StoreError.
+    """
+    if path is not None:
+        return _read(path)[0]
+    found = await store.policy_document()
+    if found is None:
+        return parse_policy(DEFAULT_POLICY_TOML, source="the default policy")
+    return parse_policy(found.text, source=f"policy {found.number} of the store")
 
 
 def _read(path: Path) -> tuple[Policy, tuple[int, int] | None]:

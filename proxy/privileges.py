@@ -5,9 +5,22 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import msgspec
+
+from models.errors import PratiqueError
+
+Answer = TypeVar("Answer")
+
+ANSWER_BYTES_MAX = 1024 * 1024
+"""Bytes of an answer of `as_owner_of`."""
+_ANSWERED, _REFUSED = b"+", b"-"
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -92,3 +105,63 @@ def become_owner_of(path: Path) -> None:
     if owner != 0:
         os.environ["HOME"] = "/nonexistent"
         drop_to(owner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal:
+    """A PratiqueError on its way through the pipe."""
+
+    message: str
+    next_step: str
+
+
+def as_owner_of(path: Path, work: Callable[[], Answer], kind: type[Answer]) -> Answer:
+    """Do `work` as the owner of `path`, in a child where this process is root, and give its answer.
+
+    For commands that need both: root outside the data folder, its owner for what is in it. The answer
+    (JSON of `kind`, for it comes from somebody with fewer rights) and any PratiqueError come through a
+    pipe. Only in a process without threads.
+    """
+    uid = owner_of(path)
+    if not is_root() or uid == 0:
+        return work()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _answer(uid, writing, work)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        data = pipe.read(ANSWER_BYTES_MAX)
+    _, status = os.waitpid(child, 0)
+    if status == 0 and data[:1] == _ANSWERED:
+        return msgspec.json.decode(data[1:], type=kind)
+    if status == 0 and data[:1] == _REFUSED:
+        refusal = msgspec.json.decode(data[1:], type=_Refusal)
+        raise PratiqueError(refusal.message, next_step=refusal.next_step)
+    raise PratiqueError(
+        f"The part of the command that runs as uid {uid} ended early.",
+        next_step="Its message stands above; it is a fault of Pratique unless somebody ended it.",
+    )
+
+
+def _answer(uid: int, writing: int, work: Callable[[], object]) -> NoReturn:
+    """In the child: become `uid`, work, answer, and end without what the parent has yet to do."""
+    code = os.EX_SOFTWARE
+    try:
+        os.environ["HOME"] = "/nonexistent"
+        drop_to(uid)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        try:
+            data = _ANSWERED + msgspec.json.encode(work())
+        except PratiqueError as error:
+            refusal = _Refusal(message=error.message, next_step=error.next_step)
+            data = _REFUSED + msgspec.json.encode(refusal)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(data)
+        code = os.EX_OK
+    except BaseException:  # noqa: BLE001 - the edge of a process: told on standard error, and it ends
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)

@@ -22,10 +22,14 @@ from analyzer.sandbox.options import BOXES_MAX
 from models.artifact import IndexName, parse_index_name
 from models.errors import PratiqueError, Problem, SettingsInvalid
 from proxy.feeds.source import FeedSource, parse_sources
+from proxy.store.bounds import EXPOSURE_DAYS
 
 ENVIRONMENT_PREFIX = "PRATIQUE_"
 SETTINGS_BYTES_MAX = 256 * 1024
 """Bytes of a settings file; ours is below 4 KiB."""
+
+KEEP_DAYS_MAX = 36_500
+"""Days that history may be set to stay; beyond a century write 0."""
 
 UIDS_NEEDED = 64
 """Uids from `uid_base` on: one each for proxy, judge and worker, then two for every box."""
@@ -81,6 +85,12 @@ class Settings:
     feeds_stale_h: int
     watch_hours: int
     disk_bytes_max: int
+    keep_fetches_days: int
+    keep_evidence_days: int
+    keep_traces_days: int
+    keep_decisions_days: int
+    keep_pages_days: int
+    keep_audit_days: int
     refresh_trust_root: bool
     metrics_public: bool
     uid_base: int
@@ -172,6 +182,17 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.isdigit() or not low <= int(text) <= high:
             raise ValueError(f"write a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _days(low: int) -> Callable[[str], int]:
+    """Days that something stays; 0 means for ever."""
+
+    def parse(text: str) -> int:
+        if not text.isdigit() or not (int(text) == 0 or low <= int(text) <= KEEP_DAYS_MAX):
+            raise ValueError(f"write 0 (for ever), or a number from {low} to {KEEP_DAYS_MAX}")
         return int(text)
 
     return parse
@@ -371,6 +392,53 @@ TABLE: tuple[Setting, ...] = (
         default=str(50 << 30),
         metavar="BYTES",
         help="Bytes of artifacts kept on disk; beyond it, new files are refused and the log says so.",
+    ),
+    Setting(
+        name="keep_fetches_days",
+        parse=_days(EXPOSURE_DAYS),
+        default="400",
+        metavar="DAYS",
+        help=f"Days that it is known who fetched what; at least {EXPOSURE_DAYS}. 0: for ever.",
+    ),
+    Setting(
+        name="keep_evidence_days",
+        parse=_days(1),
+        default="400",
+        metavar="DAYS",
+        help="Days that evidence and facts stay which no decision in force rests on any more. 0: for "
+        "ever.",
+    ),
+    Setting(
+        name="keep_traces_days",
+        parse=_days(1),
+        default="90",
+        metavar="DAYS",
+        help="Days that recordings of runs stay; of files that are held, denied or under watch, as long "
+        "as they are. 0: for ever.",
+    ),
+    Setting(
+        name="keep_decisions_days",
+        parse=_days(1),
+        default="0",
+        metavar="DAYS",
+        help="Days that a decision stays after another one replaced it, and no less than "
+        "keep_fetches_days. 0: for ever.",
+    ),
+    Setting(
+        name="keep_pages_days",
+        parse=_days(1),
+        default="90",
+        metavar="DAYS",
+        help="Days that an upstream's page stays that nobody asked for, of projects without a decision. "
+        "0: for ever.",
+    ),
+    Setting(
+        name="keep_audit_days",
+        parse=_days(1),
+        default="0",
+        metavar="DAYS",
+        help="Days after which rows of the audit log move into archives in the data folder, which are "
+        "part of its chain. 0: never.",
     ),
     Setting(
         name="refresh_trust_root",

@@ -6,28 +6,51 @@ from models.errors import StoreError
 from policies.document import parse_policy
 from policies.policy import Policy
 from proxy.admin.access import Principal, Role
+from proxy.admin.events import Event, EventKind, Silent, Teller
 from proxy.store.policy_port import PolicyDocument, PolicyPort
 
 SOURCE = "the policy in the store"
 
 
 async def set_policy(
-    store: PolicyPort, by: Principal, text: str, *, comment: str, expected: int
+    store: PolicyPort,
+    by: Principal,
+    text: str,
+    *,
+    comment: str,
+    expected: int,
+    teller: Teller | None = None,
 ) -> PolicyDocument:
-    """Put a document in force. `expected`: the number that the admin saw in force, 0 for none.
+    """Put a document in force, and tell. `expected`: the number that the admin saw in force, 0 for none.
 
     Raises NotAllowed, PolicyInvalid with every mistake, and StoreConflict where another was faster:
     then nothing has changed.
     """
     by.require(Role.ADMIN)
     policy = parse_policy(text, source=SOURCE)
-    return await store.put_policy_document(
+    made = await store.put_policy_document(
         policy.digest, text, actor=by.name, comment=comment, expected=expected
     )
+    why = f": {comment}" if comment else "."
+    await (teller or Silent()).tell(
+        Event(
+            kind=EventKind.POLICY_CHANGED,
+            at=made.at,
+            subject=f"policy {made.number}",
+            sentence=f"{by.name} put policy {made.number} in force{why}",
+            facts=(("number", str(made.number)), ("digest", made.digest), ("mode", policy.mode)),
+        )
+    )
+    return made
 
 
 async def roll_back(
-    store: PolicyPort, by: Principal, number: int, *, comment: str = ""
+    store: PolicyPort,
+    by: Principal,
+    number: int,
+    *,
+    comment: str = "",
+    teller: Teller | None = None,
 ) -> PolicyDocument:
     """Put an earlier document in force again, as a new one. Raises as `set_policy`, and StoreError."""
     by.require(Role.ADMIN)
@@ -39,6 +62,7 @@ async def roll_back(
         found.text,
         comment=comment or f"back to policy {number}",
         expected=current.number if current else 0,
+        teller=teller,
     )
 
 

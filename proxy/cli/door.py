@@ -41,6 +41,8 @@ from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
+from proxy.keeping.keeper import Keeper
+from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
 from proxy.readiness import ClockWatch, disk_has_room, judge_listens, worker_seen
@@ -83,11 +85,12 @@ class Rooms:
     desk: Desk
     policy: PolicyFile
     feeds: FeedSchedule
+    keeper: Keeper
     watch: WatchSchedule
     drift: DriftWatch
     workers: Workers
-    deliverer: Deliverer
     reminders: Reminders
+    deliverer: Deliverer
     app: web.Application
 
 
@@ -113,11 +116,12 @@ async def serve(config: ChildConfig) -> None:
         tasks = [
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
+            asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
             asyncio.create_task(rooms.watch.run(stop), name="watch"),
             asyncio.create_task(rooms.drift.run(stop), name="drift"),
             asyncio.create_task(rooms.workers.run(stop), name="workers"),
-            asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
             asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
+            asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
@@ -311,6 +315,7 @@ async def _rooms(
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
         first_admin=first_admin,
+        teller=teller,
         plan=lambda: policy.current().plan,
         nudge=nudge,
         checks={
@@ -325,10 +330,10 @@ async def _rooms(
             "model": model_digest(policy.current()),
         },
         heard=workers.heard,
-        teller=teller,
-        notices=lambda: (*notices(off), *feeds.notices()),
+        notices=lambda: (*notices(off), *policy.notices(), *feeds.notices()),
     )
     app = make_app(door)
+    keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
     watch = WatchSchedule(
         store, desk.requeue, every=timedelta(hours=settings.watch_hours), clock=clock
     )
@@ -337,6 +342,7 @@ async def _rooms(
         desk=desk,
         policy=policy,
         feeds=feeds,
+        keeper=keeper,
         watch=watch,
         drift=DriftWatch(
             settings.data_dir / DATABASE,
@@ -344,11 +350,11 @@ async def _rooms(
             told=metrics.set_drift,
             clock=clock,
         ),
-        workers=workers,
-        deliverer=deliverer,
         reminders=Reminders(
             store, teller, policy=policy.current, clock=clock, origin=settings.origin
         ),
+        workers=workers,
+        deliverer=deliverer,
         app=app,
     )
 

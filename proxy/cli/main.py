@@ -9,6 +9,7 @@ import click
 from models.errors import PratiqueError, SettingsInvalid
 from proxy.cli.commands.advisories import advisories
 from proxy.cli.commands.audit import audit
+from proxy.cli.commands.backup import backup, restore_
 from proxy.cli.commands.config import config
 from proxy.cli.commands.decisions import decisions
 from proxy.cli.commands.demo import demo
@@ -18,6 +19,7 @@ from proxy.cli.commands.explain import explain_
 from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
 from proxy.cli.commands.installed import installed
+from proxy.cli.commands.keep import keep
 from proxy.cli.commands.override import override
 from proxy.cli.commands.override_requests import (
     approve,
@@ -78,6 +80,7 @@ def main() -> None:
 for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(explain_, rescore_, replay_, drift_, verdict),
+    *(backup, restore_, keep),
     *(override, audit, installed, token, webhook, watch, policy, doctor, config, demo, research),
 ):
     main.add_command(command)

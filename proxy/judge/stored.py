@@ -50,11 +50,12 @@ class StoredCase:
         )
 
 
-async def as_decided(store: Store, decision: Decision) -> StoredCase:
+async def as_decided(store: Store, decision: Decision, *, at: datetime | None = None) -> StoredCase:
     """The case as it was when `decision` was made. Facts or evidence that are gone are None.
 
-    Raises StoreError.
+    With `at`, the same case at another moment, with the overrides of then. Raises StoreError.
     """
+    as_of = decision.as_of if at is None else at
     facts = evidence = None
     if decision.facts_digest is not None:
         facts = await store.facts(decision.facts_digest)
@@ -63,13 +64,13 @@ async def as_decided(store: Store, decision: Decision) -> StoredCase:
     overrides = await store.overrides(project=decision.ref.project)
     return StoredCase(
         ref=decision.ref,
-        as_of=decision.as_of,
+        as_of=as_of,
         facts=facts,
         evidence=evidence,
         overrides=tuple(
             override
             for stored in overrides
-            if (override := override_at(stored, decision.as_of)) is not None
+            if (override := override_at(stored, as_of)) is not None
             and in_scope(override, decision.ref)
         ),
         layers_off=decision.layers_off,

@@ -48,6 +48,11 @@ INDEXES_SEEN_MAX = 64
 """Index names that a process remembers having been asked about; operators have a handful."""
 
 
+EXPOSURE_DAYS = 90
+"""Days for which it is known who fetched a file, whatever is set: releases turned out to be malicious
+up to some two months after their upload (xz 5.6.0 after 35 days), and then that list is needed."""
+
+
 def row_limit(limit: int) -> int:
     """`limit` within 0 and ROWS_MAX (SQLite reads a negative LIMIT as none at all)."""
     return max(0, min(limit, ROWS_MAX))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Protocol
 
 from models.canonical import canonical_json
-from models.errors import StoreError
+from models.errors import StoreConflict, StoreError
 from proxy.store.bounds import AUDIT_DETAIL_CHARS_MAX
 from proxy.store.port import AuditRow
 
@@ -15,8 +16,20 @@ GENESIS = "0" * 64
 """What the first row has for `previous`."""
 
 
+class Link(Protocol):
+    """What the next row hangs on: a row, or the anchor of an archive."""
+
+    @property
+    def number(self) -> int:
+        """Its place in the chain, from 1 on."""
+
+    @property
+    def hash(self) -> str:
+        """Its hash, in hex."""
+
+
 def link(
-    last: AuditRow | None, *, at: datetime, actor: str, action: str, subject: str, detail: str
+    last: Link | None, *, at: datetime, actor: str, action: str, subject: str, detail: str
 ) -> AuditRow:
     """The row that follows `last`. Raises StoreError for a detail beyond its bound."""
     if len(detail) > AUDIT_DETAIL_CHARS_MAX:
@@ -38,7 +51,7 @@ def link(
     )
 
 
-def walk(rows: Iterable[AuditRow], *, last: AuditRow | None) -> AuditRow | None:
+def walk(rows: Iterable[AuditRow], *, last: Link | None) -> Link | None:
     """The last of `rows`, which follow `last`. Raises StoreError naming the first broken one."""
     for row in rows:
         expected = link(
@@ -62,6 +75,14 @@ def broken(number: int, how: str) -> StoreError:
     return StoreError(
         f"The audit chain is broken: row {number} {how}.",
         next_step="Compare the database with a backup; somebody wrote to it from outside.",
+    )
+
+
+def refused_anchor(number: int) -> StoreConflict:
+    """The error for a row after which the chain cannot begin."""
+    return StoreConflict(
+        f"The audit chain cannot begin after row {number}.",
+        next_step="Archive in one process at a time; `pratique keep` begins where the last one ended.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models.canonical import Digest, digest_of_bytes
 from models.decision import Override
@@ -14,12 +14,14 @@ from models.work import Job
 from proxy.store.bounds import (
     BLOB_BYTES_MAX,
     ERROR_CHARS_MAX,
+    EXPOSURE_DAYS,
     FETCH_TEXT_CHARS_MAX,
     HEADER_CHARS_MAX,
     MEMORY_CHARS_MAX,
     POLICY_BYTES_MAX,
 )
 from proxy.store.codec import micros
+from proxy.store.keeping_port import Keepable
 from proxy.store.policy_port import COMMENT_CHARS_MAX
 from proxy.store.port import Feed, Fetch, Remembered, StoredPage, Token, TokenKind
 
@@ -135,6 +137,16 @@ def pick_token(found: Sequence[Token], id_or_name: str, *, at: datetime) -> Toke
     active = [token for token in open_ones if token.active(at)]
     candidates = active or open_ones or list(found)
     return candidates[-1] if candidates else None
+
+
+def check_sweep(what: Keepable, before: datetime, *, now: datetime) -> None:
+    """Raises ValueInvalid where what would go is too young, whatever anybody has set."""
+    least = timedelta(days=EXPOSURE_DAYS if what is Keepable.FETCHES else 0)
+    if before > now - least:
+        raise ValueInvalid(
+            f"Rows of the kind {what.value} stay for at least {least.days} days.",
+            next_step="Name an earlier moment.",
+        )
 
 
 def check_policy_document(text: str, comment: str, newest: int, expected: int) -> None:

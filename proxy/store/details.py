@@ -10,6 +10,7 @@ import msgspec
 from models.canonical import Digest, canonical_json, digest_of
 from models.decision import Decision, Override
 from proxy.admin.access import Role
+from proxy.store.keeping_port import AuditAnchor
 from proxy.store.port import FeedImport, Token
 
 
@@ -72,6 +73,11 @@ def policy_detail(digest: Digest, comment: str) -> str:
 def import_detail(outcome: FeedImport) -> str:
     """What reading a feed changed."""
     return _json({"added": outcome.added, "changed": outcome.changed, "removed": outcome.removed})
+
+
+def anchor_detail(anchor: AuditAnchor) -> str:
+    """Where an archive of the audit log ends, and the digest that binds its file."""
+    return _json({"hash": anchor.hash, "last": anchor.number, "sha256": anchor.sha256})
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -39,9 +39,11 @@ from proxy.store.checks import (
 )
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.details import decision_detail, import_detail, override_detail, token_detail
+from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
 from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
 from proxy.store.memory_exceptions import MemoryExceptions
+from proxy.store.memory_keeping import MemoryHistory, MemoryKeeping
 from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
@@ -98,6 +100,18 @@ class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, Mem
             tuple[IndexName, NormalizedName, MemoryKind], dict[Sha256, Remembered]
         ] = {}
         self._advisories = MemoryAdvisories(self._refs_alive)
+        self._kept = MemoryHistory(
+            decisions=self._history,
+            recorded_at=self._recorded_at,
+            current=self._current,
+            facts=self._facts,
+            overrides=self._overrides,
+            fetches=self._fetches,
+            pages=self._pages,
+            audit=self._audit,
+            queue=self._queue,
+        )
+        self._keeping = MemoryKeeping(self._kept, clock=clock, append=self._append_audit)
 
     async def close(self) -> None:
         return
@@ -140,7 +154,11 @@ class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, Mem
         return self._currently(ref)
 
     async def decision_by_id(self, decision_id: str) -> Decision | None:
-        found = (decision for decision in reversed(self._history) if decision.id == decision_id)
+        found = (
+            decision
+            for place, decision in reversed(list(enumerate(self._history)))
+            if decision.id == decision_id and place not in self._kept.gone
+        )
         return next(found, None)
 
     async def decisions(
@@ -238,7 +256,7 @@ class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, Mem
 
     async def put_blob(self, digest: Digest, data: bytes) -> None:
         check_blob(digest, data)
-        self._queue.blobs.setdefault(digest, data)
+        self._queue.put_blob(digest, data, now=self._clock())
 
     async def blob(self, digest: Digest) -> bytes | None:
         return self._queue.blobs.get(digest)
@@ -272,16 +290,21 @@ class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, Mem
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:
-        check_override(override)
-        encode(override)
-        stored = self._overrides.get(override.id)
-        if stored == override:
-            return
-        if stored is not None:
-            raise StoreConflict(f"There is another override {override.id} already.")
-        self._append_audit(override.actor, "override_added", override.id, override_detail(override))
-        self._overrides[override.id] = override
-        self._touch_override(override)
+        await self.add_overrides((override,))
+
+    async def add_overrides(self, overrides: Sequence[Override]) -> None:
+        known = dict(self._overrides)
+        for override in overrides:
+            check_override(override)
+            encode(override)
+            if known.setdefault(override.id, override) != override:
+                raise StoreConflict(f"There is another override {override.id} already.")
+        for override in overrides:
+            if override.id not in self._overrides:
+                detail = override_detail(override)
+                self._append_audit(override.actor, "override_added", override.id, detail)
+                self._overrides[override.id] = override
+                self._touch_override(override)
 
     async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
         override = self._overrides.get(override_id)
@@ -422,8 +445,31 @@ class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, Mem
         return tuple(self._audit[::-1][: row_limit(limit)])
 
     async def verify_audit(self) -> int:
-        last = chain.walk(self._audit, last=None)
+        begun = (await self.audit_anchors() or (None,))[-1]
+        rows = [row for row in self._audit if begun is None or row.number > begun.number]
+        last = chain.walk(rows, last=begun)
         return last.number if last else 0
+
+    # -- keeping -----------------------------------------------------------------------------
+    async def sweep(
+        self, what: Keepable, *, before: datetime, after: str = "", limit: int, look: bool = False
+    ) -> Swept:
+        return await self._keeping.sweep(what, before=before, after=after, limit=limit, look=look)
+
+    async def audit_to_archive(self, *, before: datetime, limit: int) -> tuple[AuditRow, ...]:
+        return await self._keeping.audit_to_archive(before=before, limit=limit)
+
+    async def audit_anchors(self) -> tuple[AuditAnchor, ...]:
+        return await self._keeping.audit_anchors()
+
+    async def anchor_audit(self, anchor: AuditAnchor, *, actor: str) -> None:
+        await self._keeping.anchor_audit(anchor, actor=actor)
+
+    async def drop_archived(self, *, limit: int) -> int:
+        return await self._keeping.drop_archived(limit=limit)
+
+    async def reclaim(self, *, pages: int) -> int:
+        return await self._keeping.reclaim(pages=pages)
 
     # -- project memory ----------------------------------------------------------------------
     async def remember(self, seen: Remembered) -> None:

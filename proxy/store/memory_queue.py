@@ -48,6 +48,8 @@ class MemoryQueue:
         self._resolved: dict[str, dict[Sha256, tuple[str, int]]] = {}
         self.evidence: dict[Digest, Evidence] = {}
         self.blobs: dict[Digest, bytes] = {}
+        self.blob_times: dict[Digest, datetime] = {}
+        """When each was last put."""
         self.distrusted: dict[str, datetime] = {}
 
     def all_jobs(self) -> tuple[Job, ...]:
@@ -150,7 +152,7 @@ class MemoryQueue:
         check_evidence(job, evidence, blobs)
         digest = digest_of_text(encode(evidence))
         for name, data in blobs:
-            self.blobs.setdefault(name, data)
+            self.put_blob(name, data, now=now)
         self.evidence.setdefault(digest, evidence)
         self._posts.append(
             _Post(
@@ -202,6 +204,37 @@ class MemoryQueue:
             if theirs and post.worker not in self.distrusted:
                 return self.evidence[post.digest]
         return None
+
+    def put_blob(self, digest: Digest, data: bytes, *, now: datetime) -> None:
+        """Keep a blob that was checked."""
+        self.blobs.setdefault(digest, data)
+        self.blob_times[digest] = now
+
+    def posted_at(self, digest: Digest) -> datetime:
+        """When evidence was last posted."""
+        return max(post.posted_at for post in self._posts if post.digest == digest)
+
+    def newest_trusted(self) -> set[Digest]:
+        """The digest of the newest evidence of each file by a worker who is not distrusted."""
+        newest = {
+            (post.sha256, post.filename): post.digest
+            for post in self._posts
+            if post.worker not in self.distrusted
+        }
+        return set(newest.values())
+
+    def evidence_of_jobs(self) -> set[Digest | None]:
+        """The digests of evidence that jobs name."""
+        return {entry.evidence for entry in self._entries.values()}
+
+    def facts_of_jobs(self) -> set[Digest]:
+        """The digests of facts that jobs name."""
+        return {digest_of_text(encode(entry.facts)) for entry in self._entries.values()}
+
+    def forget_evidence(self, digest: Digest) -> None:
+        """Let go of evidence and of its posts."""
+        del self.evidence[digest]
+        self._posts = [post for post in self._posts if post.digest != digest]
 
     def evidence_by(self, worker: str) -> set[Digest]:
         """The digests of all evidence that a worker posted."""

@@ -28,6 +28,7 @@ from proxy.store.access_port import AccessPort
 from proxy.store.audit_port import AuditPort
 from proxy.store.exceptions_port import ExceptionsPort
 from proxy.store.installed_port import InstalledPort
+from proxy.store.keeping_port import KeepingPort
 from proxy.store.pages_port import PagesPort
 from proxy.store.policy_port import PolicyPort
 from proxy.store.telling_port import TellingPort
@@ -242,6 +243,7 @@ class Store(
     AccessPort,
     ExceptionsPort,
     InstalledPort,
+    KeepingPort,
     AuditPort,
     PagesPort,
     PolicyPort,
@@ -383,6 +385,9 @@ class Store(
         is a no-op, another under its id a StoreConflict.
         """
 
+    async def add_overrides(self, overrides: Sequence[Override]) -> None:
+        """Do what `add_override` does with each, all of them or none."""
+
     async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
         """End an override. Raises StoreError where there is none of that id.
 
@@ -492,7 +497,10 @@ class Store(
         """The newest rows, newest first."""
 
     async def verify_audit(self) -> int:
-        """Walk the chain; the number of rows. Raises StoreError naming the first broken row."""
+        """Walk the chain; the number of rows, those in archives included.
+
+        It begins after the newest anchor. Raises StoreError naming the first broken row.
+        """
 
     # -- project memory ----------------------------------------------------------------------
     async def remember(self, seen: Remembered) -> None:

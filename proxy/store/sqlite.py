@@ -20,6 +20,8 @@ from models.work import Job, Lease, Priority
 from proxy.admin.events import Event
 from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
+from proxy.store.chain import Link
+from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
 from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting, WorkerSeen
 from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import (
@@ -50,6 +52,7 @@ from proxy.store.sql import (
     decisions,
     evidence,
     jobs,
+    keeping,
     memory,
     overrides,
     pages,
@@ -196,6 +199,9 @@ class SqliteStore(SqliteExceptions, SqliteTelling, Store):
     async def add_override(self, override: Override) -> None:
         await self._on.write_through(overrides.add, override, frozenset(self._seen))
 
+    async def add_overrides(self, added: Sequence[Override]) -> None:
+        await self._on.write_through(overrides.add_all, added, frozenset(self._seen))
+
     async def revoke_override(self, override_id: str, *, actor: str, at: datetime) -> Override:
         return await self._on.write_through(
             overrides.revoke, override_id, actor=actor, at=at, seen=frozenset(self._seen)
@@ -327,11 +333,33 @@ class SqliteStore(SqliteExceptions, SqliteTelling, Store):
         return await self._on.read(audit.newest, limit)
 
     async def verify_audit(self) -> int:
-        last: AuditRow | None = None
+        last: Link | None = None
         done = False
         while not done:
             last, done = await self._on.read(audit.walk, last)
         return last.number if last else 0
+
+    # -- keeping -----------------------------------------------------------------------------
+    async def sweep(
+        self, what: Keepable, *, before: datetime, after: str = "", limit: int, look: bool = False
+    ) -> Swept:
+        on = self._on.read if look else self._on.write
+        return await on(keeping.sweep, what, before=before, after=after, limit=limit, look=look)
+
+    async def audit_to_archive(self, *, before: datetime, limit: int) -> tuple[AuditRow, ...]:
+        return await self._on.read(keeping.audit_to_archive, before=before, limit=limit)
+
+    async def audit_anchors(self) -> tuple[AuditAnchor, ...]:
+        return await self._on.read(keeping.anchors)
+
+    async def anchor_audit(self, anchor: AuditAnchor, *, actor: str) -> None:
+        await self._on.write_through(keeping.anchor_audit, anchor, actor=actor)
+
+    async def drop_archived(self, *, limit: int) -> int:
+        return await self._on.write(keeping.drop_archived, limit=limit)
+
+    async def reclaim(self, *, pages: int) -> int:
+        return await self._on.write(keeping.reclaim, pages=pages)
 
     # -- project memory ----------------------------------------------------------------------
     async def remember(self, seen: Remembered) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from models.errors import (
     CapabilityRefused,
+    DocumentInvalid,
     LeaseLost,
     NotAllowed,
     NotAuthorised,
@@ -48,6 +49,7 @@ class Surface(Enum):
 
     CLIENT = "client"
     WORKER = "worker"
+    API = "api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,17 @@ _WORKER: tuple[tuple[type[PratiqueError], _Wire], ...] = (
     (Overloaded, _Wire(429, "Too busy", _RETRY)),
     (StoreError, _Wire(503, "The store does not answer", _RETRY)),
 )
+_API: tuple[tuple[type[PratiqueError], _Wire], ...] = (
+    (NotAuthorised, _Wire(401, "A token is needed", {"WWW-Authenticate": "Bearer"})),
+    (NotAllowed, _Wire(403, "Your role does not allow this")),
+    (UpstreamNotFound, _Wire(404, "Not found")),
+    (StoreConflict, _Wire(409, "Somebody was faster, or it contradicts what is stored")),
+    (DocumentInvalid, _Wire(422, "Not of the expected form")),
+    (ValueInvalid, _Wire(422, "Not of the expected form")),
+    (Overloaded, _Wire(429, "Too busy", _RETRY)),
+    (StoreError, _Wire(404, "Not found, or the store does not answer")),
+)
+_TABLES = {Surface.CLIENT: _CLIENT, Surface.WORKER: _WORKER, Surface.API: _API}
 _OURS = _Wire(500, "Pratique failed")
 
 
@@ -122,8 +135,7 @@ def problem(
 
 def problem_of(error: PratiqueError, surface: Surface) -> web.Response:
     """The answer to an error of our tree."""
-    table = _CLIENT if surface is Surface.CLIENT else _WORKER
-    wire = next((wire for kind, wire in table if isinstance(error, kind)), _OURS)
+    wire = next((wire for kind, wire in _TABLES[surface] if isinstance(error, kind)), _OURS)
     return problem(wire.status, wire.title, str(error), headers=wire.headers)
 
 

@@ -81,7 +81,7 @@ def test_default__example_rule_is_sound() -> None:
     rule = DEFAULT_POLICY_TOML[DEFAULT_POLICY_TOML.index("# [[rule]]") :]
     lines = [re.sub(r" #.*", "", line.removeprefix("# ")) for line in rule.splitlines()]
     text = ENFORCE + "\n".join(lines).replace('"…"', f'"{"a" * 64}"')
-    assert len(parse_policy(text, source="x").rules[0].conditions) == 8
+    assert len(parse_policy(text, source="x").rules[0].conditions) == 10
 
 
 def test_default__serves_the_upper_bands_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -77,3 +78,22 @@ def test_freeze__does_not_soften_what_is_refused_anyway() -> None:
 def test_freeze__has_a_beginning_and_an_end(body: str, message: str) -> None:
     with pytest.raises(PolicyInvalid, match=message):
         policy(f"[freeze]\n{body}\n")
+
+
+@pytest.mark.parametrize(
+    ("decided_at", "now", "may"),
+    [
+        (SINCE, NOW, False),
+        (SINCE + SECOND, NOW, True),
+        (SINCE + SECOND, UNTIL - SECOND, True),
+        (SINCE + SECOND, UNTIL, False),
+    ],
+)
+def test_may_hold__what_was_decided_before_had_been_uploaded_before(
+    decided_at: datetime, now: datetime, may: bool
+) -> None:
+    freeze = policy(text()).freeze
+    assert freeze is not None
+    assert freeze.may_hold(judged(as_of=decided_at), now) is may
+    allowed = replace(judged(as_of=decided_at), override_id="o1")
+    assert not freeze.may_hold(allowed, now)

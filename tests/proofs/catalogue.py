@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.artifact import ArtifactKind
+from tests.proofs.admin import AdminProof
 from tests.proofs.benign import BenignProof
 from tests.proofs.confusion import ConfusionProof
 from tests.proofs.facts import FactsProof
@@ -23,6 +24,7 @@ PROOFS: dict[str, Proof] = {
     proof.name: proof
     for proof in (
         TopProof(),
+        AdminProof(),
         LatencyProof(),
         KillProof(),
         ReenactmentsProof(),

@@ -19,7 +19,7 @@ from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.cli.times import parse_expiry
 from proxy.index.upstream import UpstreamIndex
-from proxy.policyfile import PolicyFile
+from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.port import Store
 
@@ -58,7 +58,6 @@ def add(
     covered, unless --future says so.
     """
     now = utc_now()
-    policy = PolicyFile(settings.policy).current()
     name = parse_project(project) if project else None
     digest = parse_sha256(sha256.lower()) if sha256 else None
     if above_proof:
@@ -80,10 +79,11 @@ def add(
         created_at=now,
         expires_at=parse_expiry(expires, now=now),
     )
-    if problems := problems_of(asked, policy):
-        raise OverrideInvalid("The override", problems)
 
     async def work(store: Store) -> Override:
+        policy = await policy_in_force(store, settings.policy)
+        if problems := problems_of(asked, policy):
+            raise OverrideInvalid("The override", problems)
         made = asked
         if made.action is OverrideAction.ALLOW and digest is None and name and not future:
             made = replace(made, bound=await existing(store, settings, name, specifier))

@@ -24,7 +24,7 @@ from proxy.cli.options import settings_options
 from proxy.cli.store import with_store, with_store_to_read
 from proxy.cli.times import parse_expiry
 from proxy.log import configure_log
-from proxy.policyfile import PolicyFile
+from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.exceptions_port import OverrideRequest, OverrideUses, RequestState, Scope
 from proxy.store.port import Store
@@ -73,7 +73,7 @@ def request(
     )
 
     async def work(store: Store) -> OverrideRequest:
-        return await _exceptions(store, settings).request(at_the_machine(actor), ask)
+        return await (await _exceptions(store, settings)).request(at_the_machine(actor), ask)
 
     made = with_store(settings, work)
     click.echo(f"Asked for {asked_words(made)}: request {made.id}, open until {_day(made)}.")
@@ -140,7 +140,7 @@ def approve(
 
     async def work(store: Store) -> tuple[OverrideRequest, Override]:
         by = at_the_machine(actor)
-        return await _exceptions(store, settings).approve(by, request_id, terms)
+        return await (await _exceptions(store, settings)).approve(by, request_id, terms)
 
     _, made = with_store(settings, work)
     click.echo(f"Added {made.id}: {describe(made)}. It binds {len(made.bound)} file(s).")
@@ -155,7 +155,9 @@ def refuse(settings: Settings, request_id: str, answer: str, actor: str) -> None
     """Refuse the request REQUEST_ID."""
 
     async def work(store: Store) -> OverrideRequest:
-        return await _exceptions(store, settings).refuse(at_the_machine(actor), request_id, answer)
+        return await (await _exceptions(store, settings)).refuse(
+            at_the_machine(actor), request_id, answer
+        )
 
     click.echo(f"Refused {with_store(settings, work).id}.")
 
@@ -168,7 +170,9 @@ def withdraw(settings: Settings, request_id: str, actor: str) -> None:
     """Take the request REQUEST_ID back."""
 
     async def work(store: Store) -> OverrideRequest:
-        return await _exceptions(store, settings).withdraw(at_the_machine(actor), request_id)
+        return await (await _exceptions(store, settings)).withdraw(
+            at_the_machine(actor), request_id
+        )
 
     click.echo(f"Withdrew {with_store(settings, work).id}.")
 
@@ -186,7 +190,7 @@ def extend(
     moment = parse_expiry(expires, now=utc_now())
 
     async def work(store: Store) -> Override:
-        return await _exceptions(store, settings).extend(
+        return await (await _exceptions(store, settings)).extend(
             at_the_machine(actor), override_id, expires_at=moment, justification=justification
         )
 
@@ -233,7 +237,7 @@ def expiring_(settings: Settings, days: int) -> None:
 
     async def work(store: Store) -> tuple[Expiring, ...]:
         viewer = Principal(name="", role=Role.VIEWER)
-        return await _exceptions(store, settings).expiring(viewer, timedelta(days=days))
+        return await (await _exceptions(store, settings)).expiring(viewer, timedelta(days=days))
 
     rows = with_store_to_read(settings, work)
     if not rows:
@@ -243,16 +247,16 @@ def expiring_(settings: Settings, days: int) -> None:
         click.echo(f"ends {row.ends_at:%Y-%m-%d %H:%M}  {printable(line)}")
 
 
-def _exceptions(store: Store, settings: Settings) -> Exceptions:
+async def _exceptions(store: Store, settings: Settings) -> Exceptions:
     configure_log(format_="json", file=Path(os.devnull), process="override")
 
     async def files(project: NormalizedName, specifier: str) -> tuple[Sha256, ...]:
         return await existing(store, settings, project, specifier)
 
-    policy = PolicyFile(settings.policy)
+    policy = await policy_in_force(store, settings.policy)
     return Exceptions(
         store,
-        policy=policy.current,
+        policy=lambda: policy,
         clock=utc_now,
         existing=files,
         teller=Outbox(store),  # `pratique serve` delivers it

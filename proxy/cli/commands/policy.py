@@ -10,23 +10,27 @@ from rich.table import Table
 
 from analyzer.clean import printable
 from models.clock import utc_now
-from models.errors import PolicyInvalid, Problem
 from policies.document import DEFAULT_POLICY_TOML, parse_policy
 from policies.trial import parse_trials, try_all
 from proxy.admin.access import at_the_machine
 from proxy.admin.policy import document, roll_back, set_policy
+from proxy.cli.commands.policy_grandfather import grandfather
+from proxy.cli.commands.policy_simulate import simulate
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store, with_store_to_read
+from proxy.cli.texts import read_policy_text
 from proxy.settings import Settings
 from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import Store
+from proxy.telling.outbox import Outbox
 
 
 @click.group()
 def policy() -> None:
     """Look at policies, try them, and put them in force.
 
-    What a policy would change is told by `pratique rescore --policy FILE`, over all that was decided.
+    What a policy would change of all that was decided is told by `pratique rescore --policy FILE`,
+    what it would have changed in the last days by `pratique policy simulate FILE`.
     """
 
 
@@ -34,7 +38,7 @@ def policy() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Read a policy and name every mistake in it at once, with its line and a suggestion."""
-    parsed = parse_policy(_text(file), source=str(file))
+    parsed = parse_policy(read_policy_text(file), source=str(file))
     click.echo(f"{file} is sound. Digest: {parsed.digest}")
 
 
@@ -74,12 +78,19 @@ def set_(settings: Settings, file: Path, actor: str, comment: str, expect: int |
     It is kept with who and when. A policy with a mistake changes nothing. A server that was started
     with --policy follows its file instead, and says so.
     """
-    text = _text(file)
+    text = read_policy_text(file)
 
     async def work(store: Store) -> PolicyDocument:
         current = await store.policy_document()
         known = (current.number if current else 0) if expect is None else expect
-        return await set_policy(store, at_the_machine(actor), text, comment=comment, expected=known)
+        return await set_policy(
+            store,
+            at_the_machine(actor),
+            text,
+            comment=comment,
+            expected=known,
+            teller=Outbox(store),
+        )
 
     made = with_store(settings, work)
     click.echo(f"Policy {made.number} is in force. Digest: {made.digest}")
@@ -114,7 +125,9 @@ def rollback(settings: Settings, number: int, actor: str, comment: str) -> None:
     """Put policy NUMBER of the history in force again, as a new entry."""
 
     async def work(store: Store) -> PolicyDocument:
-        return await roll_back(store, at_the_machine(actor), number, comment=comment)
+        return await roll_back(
+            store, at_the_machine(actor), number, comment=comment, teller=Outbox(store)
+        )
 
     made = with_store(settings, work)
     click.echo(f"Policy {made.number} is in force: the text of {number} again.")
@@ -139,8 +152,8 @@ def test(file: Path, cases: Path) -> None:
     "id:severity"), shortfalls, attested, project_age_hours (-1: unknown). What is not stated is an
     old, clean file of an established project. The exit code is 1 where a case fails.
     """
-    parsed = parse_policy(_text(file), source=str(file))
-    trials = parse_trials(_text(cases), source=str(cases), as_of=utc_now())
+    parsed = parse_policy(read_policy_text(file), source=str(file))
+    trials = parse_trials(read_policy_text(cases), source=str(cases), as_of=utc_now())
     table = Table("case", "expected", "found", "decided by", "", title=f"{cases} under {file}")
     failed = 0
     for one in try_all(trials, parsed):
@@ -160,12 +173,5 @@ def test(file: Path, cases: Path) -> None:
         raise SystemExit(1)
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyInvalid(
-            str(file),
-            (Problem(where=str(file), message=f"cannot be read: {error}"),),
-            next_step="`pratique policy show` prints the policy that ships with Pratique.",
-        ) from error
+for command in (simulate, grandfather):
+    policy.add_command(command)

@@ -20,7 +20,7 @@ from policies.flips import Comparison, Flip
 from policies.policy import Policy
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store_to_read
-from proxy.policyfile import PolicyFile
+from proxy.policyfile import policy_in_force
 from proxy.rescoring import CountedFlip, Progress, Rescored, rescore
 from proxy.scorers import scorer_named, scorer_of
 from proxy.settings import Settings
@@ -62,11 +62,11 @@ def rescore_(settings: Settings, *, scorer: str | None, as_json: bool, limit: in
     Exit code 0: nothing would become stricter; 3: something would; 4: nothing would as far as can
     be told, but some decisions could not be derived.
     """
-    policy = PolicyFile(settings.policy).current()
-    chosen = scorer_named(scorer) if scorer else scorer_of(policy)
 
-    async def work(store: Store) -> Rescored:
-        return await rescore(
+    async def work(store: Store) -> tuple[Rescored, Scorer, Policy]:
+        policy = await policy_in_force(store, settings.policy)
+        chosen = scorer_named(scorer) if scorer else scorer_of(policy)
+        outcome = await rescore(
             store,
             scorer=chosen,
             policy=policy,
@@ -74,8 +74,9 @@ def rescore_(settings: Settings, *, scorer: str | None, as_json: bool, limit: in
             listed_max=limit,
             progress=progress_on(sys.stderr.isatty()),
         )
+        return outcome, chosen, policy
 
-    outcome = with_store_to_read(settings, work)
+    outcome, chosen, policy = with_store_to_read(settings, work)
     if as_json:
         click.echo(msgspec.json.encode(as_builtins(outcome, chosen, policy)).decode())
     else:

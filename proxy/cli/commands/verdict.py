@@ -26,7 +26,7 @@ from proxy.cli.meant import decision_meant
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store, with_store_to_read
 from proxy.gate import Gate
-from proxy.policyfile import PolicyFile
+from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.port import Store
 from proxy.verdicts.envelope import ENVELOPE_BYTES_MAX, EnvelopeRefused, seal, unseal
@@ -110,10 +110,9 @@ def export(
     first, and without that row nothing is handed out.
     """
     signing = read_private(key_file) if key_file else None
-    policy = PolicyFile(settings.policy).current()
 
     async def find(store: Store) -> Decision:
-        return await in_force(store, subject, policy)
+        return await in_force(store, subject, await policy_in_force(store, settings.policy))
 
     with nullcontext() if output is None else _opened(output) as out:
         decision = with_store_to_read(settings, find)
@@ -125,7 +124,9 @@ def export(
         signer = "" if signing is None else key_id(signing.public_key())
 
         async def record(store: Store) -> None:
-            await in_force(store, decision.id, policy)  # it may have been replaced since
+            await in_force(
+                store, decision.id, await policy_in_force(store, settings.policy)
+            )  # it may have been replaced since
             await record_export(
                 store, at_the_machine(actor), decision, data, verifier=name, key=signer
             )

@@ -181,6 +181,7 @@ def _open(path: Path, migrations: Sequence[Migration]) -> Database:
         try:
             db = Database(connection, execute_plugins=False)
             check_ours(db, len(migrations))
+            _give_back_pages(db)
             _use_wal(db)
             migrate(db, migrations)
             _configure(db)
@@ -228,6 +229,12 @@ def _create_private(path: Path) -> None:
             os.fchown(made, folder.st_uid, folder.st_gid)
     finally:
         os.close(made)
+
+
+def _give_back_pages(db: Database) -> None:
+    """Lets a new file shrink in steps; a file with tables would have to be written anew for it."""
+    if db.execute("PRAGMA page_count").fetchone()[0] == 0:
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
 
 
 def _use_wal(db: Database) -> None:

@@ -37,6 +37,11 @@ INSERT OR REPLACE INTO current_decisions (
   :policy_digest, :model_digest, :evidence_digest, :expires_at
 )
 """
+PUT_GROUNDS = """
+INSERT INTO decision_grounds (
+  number, index_name, project, sha256, filename, evidence_digest, facts_digest
+) VALUES (:number, :index_name, :project, :sha256, :filename, :evidence_digest, :facts_digest)
+"""
 
 
 def put(session: Session, decision: Decision, *, actor: str, telling: Sequence[Event] = ()) -> None:
@@ -97,6 +102,8 @@ def _append(
         ).lastrowid
         or 0
     )
+    grounds = {"evidence_digest": decision.evidence_digest, "facts_digest": decision.facts_digest}
+    session.run(PUT_GROUNDS, ref_columns(decision.ref) | grounds | {"number": number})
     session.run(
         MAKE_CURRENT,
         ref_columns(decision.ref)

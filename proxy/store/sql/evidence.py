@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from models.artifact import Sha256
 from models.canonical import Digest
 from models.evidence import Evidence
 from models.facts import Facts
+from proxy.store.blobs import BlobKind, blobs_of_evidence, blobs_of_facts
 from proxy.store.checks import check_blob
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.sql.connection import Session
@@ -34,6 +37,8 @@ ORDER BY p.number DESC LIMIT 1
 """
 BLOB = "SELECT data FROM blobs WHERE digest = :digest"
 PUT_BLOB = "INSERT OR IGNORE INTO blobs (digest, data) VALUES (:digest, :data)"
+PUT_BLOB_TIME = "INSERT OR REPLACE INTO blob_times (blob, put_at) VALUES (:blob, :put_at)"
+PUT_USE = "INSERT OR IGNORE INTO blob_uses (blob, kind, holder) VALUES (:blob, :kind, :holder)"
 
 
 def put_facts(session: Session, facts: Facts) -> Digest:
@@ -45,6 +50,7 @@ def put_facts(session: Session, facts: Facts) -> Digest:
         PUT_FACTS,
         {"digest": digest, "schema_version": facts.schema_version, "value": value},
     )
+    _name_blobs(session, digest, blobs_of_facts(facts))
     return digest
 
 
@@ -62,6 +68,7 @@ def put_evidence(session: Session, evidence: Evidence, *, worker: str, posted_at
         PUT_EVIDENCE,
         {"digest": digest, "schema_version": evidence.schema_version, "value": value},
     )
+    _name_blobs(session, digest, blobs_of_evidence(evidence))
     session.run(
         PUT_POST,
         {
@@ -97,9 +104,15 @@ def put_blob(session: Session, digest: Digest, data: bytes) -> None:
     """Keep a blob. Raises StoreConflict where the bytes are not of that digest."""
     check_blob(digest, data)
     session.run(PUT_BLOB, {"digest": digest, "data": data})
+    session.run(PUT_BLOB_TIME, {"blob": digest, "put_at": micros(session.clock())})
 
 
 def blob(session: Session, digest: Digest) -> bytes | None:
     """A blob by digest."""
     row = session.row(BLOB, {"digest": digest})
     return bytes(row["data"]) if row else None
+
+
+def _name_blobs(session: Session, holder: Digest, blobs: Mapping[BlobKind, str]) -> None:
+    uses = [{"blob": blob, "kind": kind.value, "holder": holder} for kind, blob in blobs.items()]
+    session.run_many(PUT_USE, uses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -65,6 +66,12 @@ def add(session: Session, override: Override, seen: frozenset[IndexName]) -> Non
         subject=override.id,
         detail=override_detail(override),
     )
+
+
+def add_all(session: Session, added: Sequence[Override], seen: frozenset[IndexName]) -> None:
+    """Keep several, in the one transaction of the caller."""
+    for override in added:
+        add(session, override, seen)
 
 
 def revoke(

@@ -13,6 +13,7 @@ from proxy.store.policy_port import PolicyDocument
 from proxy.store.sql import audit
 from proxy.store.sql.connection import Row, Session
 
+KNOWN = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'policy_documents'"
 NEWEST = "SELECT * FROM policy_documents ORDER BY number DESC LIMIT 1"
 PAGE = """
 SELECT * FROM policy_documents WHERE :before IS NULL OR number < :before
@@ -46,13 +47,17 @@ def put(
 
 
 def find(session: Session) -> PolicyDocument | None:
-    """The newest."""
+    """The newest; None too where the store is older than the table, and only looked at."""
+    if session.row(KNOWN) is None:
+        return None
     row = session.row(NEWEST)
     return None if row is None else _document(row)
 
 
 def page(session: Session, *, before: int | None, limit: int) -> tuple[PolicyDocument, ...]:
-    """The newest first."""
+    """The newest first; none where the store is older than the table, and only looked at."""
+    if session.row(KNOWN) is None:
+        return ()
     rows = session.rows(PAGE, {"before": before, "limit": row_limit(limit)})
     return tuple(map(_document, rows))
 

@@ -10,6 +10,7 @@ from models.artifact import ArtifactRef, IndexName, Sha256
 from models.work import Job, JobState, Priority
 from proxy.admin.access import Role
 from proxy.store.codec import decode, micros, micros_or_none, moment, moment_or_none
+from proxy.store.keeping_port import AuditAnchor
 from proxy.store.port import AuditRow, Feed, Fetch, StoredPage, Token, TokenKind
 from proxy.store.sql.connection import Row
 
@@ -162,6 +163,28 @@ def audit_of(row: Row) -> AuditRow:
         detail=row["detail"],
         previous=row["previous"],
         hash=row["hash"],
+    )
+
+
+def anchor_columns(anchor: AuditAnchor) -> dict[str, Any]:
+    """The columns of an anchor."""
+    return {
+        "number": anchor.number,
+        "hash": anchor.hash,
+        "at": micros(anchor.at),
+        "file": anchor.file,
+        "sha256": anchor.sha256,
+    }
+
+
+def anchor_of(row: Row) -> AuditAnchor:
+    """The anchor in a row."""
+    return AuditAnchor(
+        number=row["number"],
+        hash=row["hash"],
+        at=moment(row["at"]),
+        file=row["file"],
+        sha256=row["sha256"],
     )
 
 

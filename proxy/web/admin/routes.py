@@ -17,6 +17,7 @@ from proxy.web.admin.queue import Queue
 from proxy.web.admin.requests import Requests
 from proxy.web.admin.tokens import Tokens
 from proxy.web.admin.workers import Workers
+from proxy.web.api.routes import add_api
 from proxy.web.health import Health
 from proxy.web.home import Home
 from proxy.web.served import served
@@ -30,6 +31,7 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
     audit, workers, tokens, policy = Audit(frame), Workers(frame), Tokens(frame), PolicyPages(frame)
     requests = Requests(frame)
     # The overview decides itself who sees it: whoever may install and no more sees how to.
+    add_api(app, frame)
     app.router.add_get("/", served("home", frame.guarded(Overview(frame, home, health).page)))
     for name, path, page in (
         ("queue", "/queue", queue.page),

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from models.errors import StoreError, StoreSchemaNewer
-from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
 from proxy.store.sqlite import SqliteStore
+from tests.proxy.store.older import look, write_older
 from tests.proxy.store.values import POLICY, FakeClock, make_decision, make_ref
 
 
@@ -50,17 +50,16 @@ def test_look__makes_no_file(path: Path, clock: FakeClock) -> None:
 async def test_look__leaves_an_older_schema_as_it_is_and_reads_what_it_has(
     path: Path, clock: FakeClock
 ) -> None:
-    old = packaged()[:-1]
-    older = SqliteStore(Connection.open(path, clock=clock, migrations=old))
-    await older.append_audit(actor="a", action="started", subject="s", detail="{}")
+    write_older(path, 3)
+    before = look(path)
     looking = SqliteStore.look(path, clock=clock)
-    assert [row.action for row in await looking.audit()] == ["started"]
+    decision = await looking.decision_of(make_ref())
+    assert decision is not None
+    assert decision.served
     assert await looking.policy(POLICY) is None
+    assert await looking.verify_audit() == before[1]["audit"]
     await looking.close()
-    await older.close()
-    raw = sqlite3.connect(path)
-    assert raw.execute("PRAGMA user_version").fetchone() == (len(old),)
-    raw.close()
+    assert look(path) == before
 
 
 async def test_look__refuses_what_a_newer_pratique_upgraded(path: Path, clock: FakeClock) -> None:

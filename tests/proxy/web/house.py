@@ -317,21 +317,26 @@ def path_of(ref: ArtifactRef) -> str:
 async def open_house(
     root: Path,
     *,
+    store: Any = None,
     policy: Policy = POLICY,
+    current: Callable[[], Policy] | None = None,
     checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
     digests: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """A door that listens on a free port of the loopback."""
+    """A door that listens on a free port of the loopback; before another `store` than its own if given.
+
+    `current`: a policy that may change, instead of `policy`.
+    """
     clock = StillClock()
-    store = HouseStore(clock=clock)
+    store = store or HouseStore(clock=clock)
     folder = FolderArtifacts(root / "artifacts")
     upstream = Upstream(folder)
     nudges: list[str] = []
     heard: list[str] = []
     gate = Gate(
         store=store,
-        policy=lambda: policy,
+        policy=current or (lambda: policy),
         clock=clock,
         nudge=lambda: nudges.append("gate"),
         poll_s=3600,

@@ -110,6 +110,9 @@ async def test_holders__follow_records_that_are_let_go(sqlite_store: SqliteStore
     fetch = make_fetch(ref)
     whole, part = replace(fetch, requester="ci"), replace(fetch, requester="ci", status=206)
     await sqlite_store.record_fetches([fetch, whole, part])
+    old = {"at": micros(fetch.at) + 1}
+    since = "INSERT INTO kept_since (what, at) VALUES ('fetches', :at)"  # as a sweep writes it down
+    await sqlite_store._on.write(lambda s: s.run(since, old))
     await sqlite_store._on.write(lambda s: s.run("DELETE FROM fetches WHERE status = 206"))
     (both, _) = (await sqlite_store.holders([ref.sha256])).rows
     assert (both.requester, both.fetches, both.whole, both.parts) == ("ci", 1, 1, 0)

@@ -1,0 +1,1 @@
+"""Keeping: backup, restore, and how long history stays."""

@@ -1,0 +1,1 @@
+"""The admin API: `/api/v1`, described by its own OpenAPI document."""

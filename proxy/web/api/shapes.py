@@ -1,0 +1,263 @@
+"""What the API takes and gives, where it is not a value that the store keeps as it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from models.decision import Action, Decision, HoldKind, Override, OverrideAction, TrustTier
+from proxy.admin.access import Role
+from proxy.admin.events import EventKind
+from proxy.admin.watch import ShownWatch
+from proxy.store.audit_port import AuditLog
+from proxy.store.exceptions_port import RequestState, Scope
+from proxy.store.pages_port import Recorded, Waiting
+from proxy.store.policy_port import PolicyDocument
+from proxy.store.port import Token, TokenKind
+from proxy.store.telling_port import Template
+from proxy.web.api.operation import ROWS, ROWS_MAX
+
+Before = Annotated[int, Meta(ge=0, le=2**53)]
+Limit = Annotated[int, Meta(ge=1, le=ROWS_MAX)]
+Text = Annotated[str, Meta(max_length=2_000)]
+Short = Annotated[str, Meta(max_length=200)]
+Days = Annotated[int, Meta(ge=1, le=3_650)]
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a caller sends: a key that nobody knows is a mistake, and said."""
+
+
+# -- queries ------------------------------------------------------------------------------------
+class Rows(Taken, frozen=True, kw_only=True):
+    before: Before = 0
+    limit: Limit = ROWS
+
+
+class DecisionQuery(Taken, frozen=True, kw_only=True):
+    action: Action | None = None
+    project: Short = ""
+    limit: Limit = ROWS
+
+
+class HeldQuery(Taken, frozen=True, kw_only=True):
+    project: Short = ""
+    hold: HoldKind = HoldKind.REVIEW
+
+
+class OverrideQuery(Rows, frozen=True, kw_only=True):
+    active: bool = False
+
+
+class RequestQuery(Rows, frozen=True, kw_only=True):
+    state: RequestState | None = None
+    requester: Short = ""
+
+
+class AuditQuery(Rows, frozen=True, kw_only=True):
+    log: AuditLog = AuditLog.ALL
+
+
+class WatchQuery(Taken, frozen=True, kw_only=True):
+    project: Short = ""
+    limit: Limit = ROWS
+
+
+# -- bodies -------------------------------------------------------------------------------------
+class ReviewBody(Taken, frozen=True, kw_only=True):
+    action: OverrideAction
+    justification: Text
+    days: Days
+    whole_release: bool = False
+
+
+class OverrideBody(Taken, frozen=True, kw_only=True):
+    action: OverrideAction
+    justification: Text
+    days: Days
+    project: Short = ""
+    specifier: Short = ""
+    sha256: Short = ""
+    future: bool = False
+
+
+class RequestBody(Taken, frozen=True, kw_only=True):
+    decision_id: Short
+    justification: Text
+    scope: Scope = Scope.FILE
+    specifier: Short = ""
+    days: Days = 30
+
+
+class ApproveBody(Taken, frozen=True, kw_only=True):
+    answer: Text = ""
+    above_proof: bool = False
+
+
+class RefuseBody(Taken, frozen=True, kw_only=True):
+    answer: Text
+
+
+class PolicyBody(Taken, frozen=True, kw_only=True):
+    text: Annotated[str, Meta(max_length=1_000_000)]
+    comment: Annotated[str, Meta(max_length=1_000)] = ""
+    expected: Annotated[int, Meta(ge=0)] = 0
+    """The number that is in force as far as the caller knows; 0: none."""
+
+
+class PolicyText(Taken, frozen=True, kw_only=True):
+    text: Annotated[str, Meta(max_length=1_000_000)]
+
+
+class TokenBody(Taken, frozen=True, kw_only=True):
+    name: Short
+    kind: TokenKind = TokenKind.CLIENT
+    role: Role = Role.INSTALLER
+    groups: Annotated[tuple[Short, ...], Meta(max_length=16)] = ()
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+
+class WebhookBody(Taken, frozen=True, kw_only=True):
+    name: Short
+    url: Text
+    kinds: tuple[EventKind, ...] = ()
+    template: Template = Template.JSON
+    allow_private: bool = False
+
+
+# -- what comes back ----------------------------------------------------------------------------
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision in short; the whole of it is at its own address."""
+
+    id: str
+    project: str
+    version: str
+    filename: str
+    sha256: str
+    index: str
+    action: Action
+    hold: HoldKind | None
+    tier: TrustTier | None
+    score: int | None
+    reasons: tuple[str, ...]
+    as_of: datetime
+    expires_at: datetime | None
+    override_id: str
+    policy_digest: str
+
+    @classmethod
+    def of(cls, decision: Decision, sentences: tuple[str, ...]) -> Told:
+        """`sentences`: its causes, in words."""
+        return cls(
+            id=decision.id,
+            project=decision.ref.project,
+            version=decision.ref.version,
+            filename=decision.ref.filename,
+            sha256=decision.ref.sha256,
+            index=decision.ref.index,
+            action=decision.action,
+            hold=decision.hold,
+            tier=decision.tier,
+            score=decision.score.value if decision.score else None,
+            reasons=sentences,
+            as_of=decision.as_of,
+            expires_at=decision.expires_at,
+            override_id=decision.override_id,
+            policy_digest=decision.policy_digest,
+        )
+
+
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision with its score, layer by layer."""
+
+    decision: Decision
+    reasons: tuple[str, ...]
+    current: bool
+    """Whether it is the one in force."""
+
+
+class TokenShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A token without its hash."""
+
+    id: str
+    kind: TokenKind
+    name: str
+    role: Role
+    groups: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, token: Token) -> TokenShown:
+        """What may be seen of `token`."""
+        return cls(
+            id=token.id,
+            kind=token.kind,
+            name=token.name,
+            role=token.role,
+            groups=token.groups,
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+            revoked_at=token.revoked_at,
+        )
+
+
+class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A new token; its secret is shown only now."""
+
+    token: TokenShown
+    secret: str
+
+
+class WebhookMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A new webhook; its secret is shown only now."""
+
+    id: str
+    name: str
+    secret: str
+
+
+class PolicyChecked(msgspec.Struct, frozen=True, kw_only=True):
+    """A sound policy."""
+
+    digest: str
+    mode: str
+    rules: int
+
+
+class PolicyInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in force in this process."""
+
+    digest: str
+    mode: str
+    source: str
+    text: str
+    number: int
+    """Of the store's document; 0: it comes from a file, or is the one that ships."""
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """How many."""
+
+    count: int
+
+
+class Me(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks."""
+
+    name: str
+    role: Role
+    groups: tuple[str, ...]
+
+
+__all__ = [
+    "Override",
+    "PolicyDocument",
+    "Recorded",
+    "ShownWatch",
+    "Waiting",
+]
