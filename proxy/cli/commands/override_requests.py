@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import click
 import msgspec
@@ -21,6 +23,7 @@ from proxy.cli.commands.override import describe, existing
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store, with_store_to_read
 from proxy.cli.times import parse_expiry
+from proxy.log import configure_log
 from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.exceptions_port import OverrideRequest, OverrideUses, RequestState, Scope
@@ -245,6 +248,8 @@ def expiring_(settings: Settings, days: int) -> None:
 
 
 async def _exceptions(store: Store, settings: Settings) -> Exceptions:
+    configure_log(format_="json", file=Path(os.devnull), process="override")
+
     async def files(project: NormalizedName, specifier: str) -> tuple[Sha256, ...]:
         return await existing(store, settings, project, specifier)
 

@@ -16,15 +16,21 @@ from proxy.store.installed_port import Holder, Holders, Worsened
 from proxy.store.sql.connection import Row, Session
 from proxy.store.sql.rows import ref_columns, ref_of, value_of
 
-# Grouped in the order of the table, so that nothing is sorted but what is shown.
+# Both group in the order of the table, which sorts nothing. Totals as a window over the first would
+# write all groups into a table of its own.
 HOLDERS = """
-SELECT *, count(*) OVER () AS holders, sum(fetches) OVER () AS in_all FROM (
-  SELECT sha256, requester, groups, address, sum(fetches) AS fetches, sum(whole) AS whole,
-    sum(parts) AS parts, min(first_at) AS first_at, max(last_at) AS last_at
-  FROM holders WHERE sha256 IN (SELECT value FROM json_each(:files))
+SELECT sha256, requester, groups, address, sum(fetches) AS fetches, sum(whole) AS whole,
+  sum(parts) AS parts, min(first_at) AS first_at, max(last_at) AS last_at
+FROM holders WHERE sha256 IN (SELECT value FROM json_each(:files))
+GROUP BY sha256, requester, groups, address
+ORDER BY last_at DESC, sha256, requester, groups, address LIMIT :limit
+"""
+HOLDERS_TOTAL = """
+SELECT count(*) AS holders, coalesce(sum(fetches), 0) AS fetches FROM (
+  SELECT sum(fetches) AS fetches FROM holders
+  WHERE sha256 IN (SELECT value FROM json_each(:files))
   GROUP BY sha256, requester, groups, address
 )
-ORDER BY last_at DESC, sha256, requester, groups, address LIMIT :limit
 """
 REFS_OF = """
 SELECT * FROM current_decisions WHERE project = :project ORDER BY filename, index_name, sha256
@@ -55,13 +61,12 @@ NEWEST = 2**63 - 1
 
 def holders(session: Session, files: Sequence[Sha256], *, limit: int) -> Holders:
     """Who fetched any of some bytes."""
-    # One row at least is asked for: the totals stand in it.
-    params = {"files": json.dumps(list(files)), "limit": max(row_limit(limit), 1)}
-    rows = session.rows(HOLDERS, params)
+    params = {"files": json.dumps(list(files)), "limit": row_limit(limit)}
+    total = session.rows(HOLDERS_TOTAL, params)[0]
     return Holders(
-        rows=tuple(_holder_of(row) for row in rows[: row_limit(limit)]),
-        count=rows[0]["holders"] if rows else 0,
-        fetches=rows[0]["in_all"] if rows else 0,
+        rows=tuple(_holder_of(row) for row in session.rows(HOLDERS, params)),
+        count=total["holders"],
+        fetches=total["fetches"],
     )
 
 

@@ -30,7 +30,12 @@ class Index:
         if not self._up:
             raise UpstreamUnavailable("It does not answer.")
         files = tuple(
-            IndexFile(filename=ref.filename, url="https://up.test/x", sha256=ref.sha256)
+            IndexFile(
+                filename=ref.filename,
+                url="https://up.test/x",
+                hashes={"sha256": ref.sha256},
+                sha256=ref.sha256,
+            )
             for ref in self._refs
         )
         return ProjectPage(name=project, files=files)

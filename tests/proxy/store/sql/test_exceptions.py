@@ -40,6 +40,7 @@ INSERT INTO fetches (
 SCANS_ALLOWED = ("json_each", "subquery", "(subquery", "CONSTANT", "line")
 PLANS = {
     "holders": installed.HOLDERS,
+    "holders in all": installed.HOLDERS_TOTAL,
     "refs of a project": installed.REFS_OF,
     "a file that is analysed again": installed.WAITS,
     "flips": installed.WORSENED,
