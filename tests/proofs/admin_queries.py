@@ -72,7 +72,7 @@ QUERIES: dict[str, Query] = {
     "a page of a project's files": lambda s, k, _: s.files_of(k.ref.project, limit=100),
     "history of a file": lambda s, k, _: s.history(k.ref, limit=100),
     "flow of a day": lambda s, _k, e: s.flow(since=e.now - timedelta(days=1)),
-    "flow of a year": lambda s, _k, e: s.flow(since=e.now - timedelta(days=365)),
+    "flow of a month": lambda s, _k, e: s.flow(since=e.now - timedelta(days=30)),
     "state of the queue": lambda s, _k, _e: s.queue_state(),
     "workers": lambda s, _k, _e: s.workers_seen(),
     "a page of overrides": lambda s, _k, e: s.overrides_page(active_at=e.now, limit=100),

@@ -75,6 +75,7 @@ class Known:
     facts_digest: Digest
     number: int
     """Of its decision in the history; of its job too."""
+    held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +205,7 @@ class _Maker:
             evidence_digest=evidence_digest,
             facts_digest=facts_digest,
             number=place + 1,
+            held=SHAPES[which][1] is Action.HOLD,
         )
         self._files.append(_File(place + 1, project, filename, sha256, known.decision_id))
         _, action, hold, score = SHAPES[which]
