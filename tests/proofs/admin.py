@@ -2,7 +2,7 @@
 
 Every GET route of the application is asked for by itself, with what `SAMPLES` fills in for its
 placeholders; a later page needs a line there only where its placeholder is a new one. A query of the store
-is one line of `QUERIES`.
+is one line of `admin_queries.QUERIES`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,16 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from models.work import Priority
-from proxy.keeping.keeper import STEP_ROWS
-from proxy.store.keeping_port import Keepable
-from proxy.store.port import MemoryKind, Store
+from proxy.admin.access import Role
 from proxy.store.sqlite import SqliteStore
+from tests.proofs.admin_queries import INSTALLED_MS, QUERIES, TARGETS_MS
 from tests.proofs.choosing import running_loop
 from tests.proofs.estate import Estate, Known, make_estate
-from tests.proofs.estate_values import INDEX
 from tests.proofs.proof import Outcome
 from tests.proxy.web.decided import DIGEST, POLICY, START
 from tests.proxy.web.house import House, open_house
@@ -39,76 +35,6 @@ FETCHES = 1_000_000
 TIMES = 40
 """Requests of one item."""
 TARGET_MS = 100
-INSTALLED_MS = 200
-"""Of who installed a file: it may be one that everybody has."""
-
-Query = Callable[[Store, Known, Estate], Awaitable[Any]]
-
-QUERIES: dict[str, Query] = {
-    "decision of a file": lambda s, k, _: s.decision_of(k.ref),
-    "decision by id": lambda s, k, _: s.decision_by_id(k.decision_id),
-    "decisions of a project": lambda s, k, _: s.decisions_of(INDEX, k.ref.project),
-    "newest decisions": lambda s, _k, _e: s.decisions(limit=100),
-    "newest served": lambda s, _k, _e: s.decisions(limit=100, action="SERVE"),
-    "newest held": lambda s, _k, _e: s.decisions(limit=100, action="HOLD"),
-    "newest denied": lambda s, _k, _e: s.decisions(limit=100, action="DENY"),
-    "newest of a project": lambda s, k, _: s.decisions(limit=100, project=k.ref.project),
-    "decisions with some bytes": lambda s, k, _: s.decisions_with(k.ref.sha256),
-    "extent": lambda s, _k, _e: s.extent(),
-    "a page of all decisions": lambda s, k, _: s.standing(
-        after=k.number, up_to=DECISIONS, limit=100
-    ),
-    "stale decisions, none": lambda s, _k, e: s.decisions_not_resting_on(
-        e.policy, e.model, limit=20
-    ),
-    "stale decisions, all": lambda s, _k, e: s.decisions_not_resting_on(DIGEST, e.model, limit=20),
-    "served files of a project": lambda s, k, _: s.served_files(INDEX, k.ref.project),
-    "ended decisions": lambda s, _k, e: s.decisions_expired(e.now, limit=50),
-    "generation": lambda s, _k, _e: s.generation(),
-    "latest changes": lambda s, _k, _e: s.changes_since(DECISIONS - 100),
-    "facts": lambda s, k, _: s.facts(k.facts_digest),
-    "evidence": lambda s, k, _: s.evidence(k.evidence_digest),
-    "latest evidence": lambda s, k, _: s.latest_evidence(k.ref.sha256, k.ref.filename),
-    "dependencies": lambda s, k, _: s.dependencies_of(k.ref),
-    "dependants": lambda s, k, _: s.dependants_of(INDEX, k.ref.project, [k.ref.sha256], limit=100),
-    "all overrides": lambda s, _k, _e: s.overrides(),
-    "overrides of a project": lambda s, k, e: s.overrides(project=k.ref.project, active_at=e.now),
-    "open jobs": lambda s, _k, _e: s.jobs(limit=100),
-    "job of a file": lambda s, k, _: s.job_of(k.ref),
-    "observed jobs": lambda s, _k, _e: s.observed_jobs(limit=100),
-    "tokens": lambda s, _k, _e: s.tokens(),
-    "newest fetches": lambda s, _k, _e: s.fetches(limit=100),
-    "fetches of a file": lambda s, k, _: s.fetches(sha256=k.ref.sha256, limit=100),
-    "fetch count of a file": lambda s, k, _: s.fetch_count(k.ref),
-    "who installed the file that most have": lambda s, _k, e: s.fetches(
-        sha256=e.known[0].ref.sha256, limit=1_000
-    ),
-    "fetch count of the file that most have": lambda s, _k, e: s.fetch_count(e.known[0].ref),
-    "newest audit rows": lambda s, _k, _e: s.audit(limit=100),
-    "audit anchors": lambda s, _k, _e: s.audit_anchors(),
-    "remembered owners": lambda s, k, _: s.remembered(INDEX, k.ref.project, MemoryKind.OWNERS),
-    "page of a project": lambda s, k, _: s.page(INDEX, k.ref.project),
-    "advisories about a project": lambda s, k, _: s.advisories_about(k.ref.project, k.ref.sha256),
-    "put the same decision again": lambda s, k, _: _again(s, k),
-    "enqueue what is decided": lambda s, k, e: _enqueue(s, k, now=e.now),
-    "a step of keeping: fetches": lambda s, _k, e: s.sweep(
-        Keepable.FETCHES, before=e.now - timedelta(days=300), limit=500, look=True
-    ),
-    "a step of keeping: decisions": lambda s, k, e: s.sweep(
-        Keepable.DECISIONS, before=e.now, after=str(k.number), limit=200, look=True
-    ),
-    "a step of keeping: evidence": lambda s, k, e: s.sweep(
-        Keepable.EVIDENCE, before=e.now, after=str(k.number), limit=200, look=True
-    ),
-    "a step of keeping: facts": lambda s, k, e: s.sweep(
-        Keepable.FACTS, before=e.now, after=k.facts_digest, limit=200, look=True
-    ),
-    "a step of keeping: fetches go": lambda s, _k, e: s.sweep(
-        Keepable.FETCHES, before=e.now - timedelta(days=300), limit=STEP_ROWS[Keepable.FETCHES]
-    ),
-}
-"""What is asked of the store, with a file of the estate that chance picked."""
-TARGETS_MS = {"who installed the file that most have": INSTALLED_MS}
 
 SAMPLES: dict[str, Callable[[Known], str]] = {
     "decision_id": lambda k: k.decision_id,
@@ -120,6 +46,8 @@ SAMPLES: dict[str, Callable[[Known], str]] = {
     "worker": lambda _: "worker-1",
     "token_id": lambda _: "00000001",
     "override_id": lambda _: "00000001",
+    "request_id": lambda _: "request-00001",
+    "digest": lambda _: POLICY.digest,
 }
 """What stands for a placeholder of a route."""
 LEFT_OUT = {
@@ -127,9 +55,13 @@ LEFT_OUT = {
     "/simple/": "the list of all names is upstream's",
     "/worker/v1/leases/{lease_id}/artifact": "for workers alone",
     "/worker/v1/leases/{lease_id}/files/{sha256}": "for workers alone",
+    "/static/{name}": "the browser keeps it for ever",
+    "/setup": "once in the life of a firewall",
     "/{rest}": "what no other route takes",
 }
 """Routes that are no page and no list, and why."""
+OF_HELD = frozenset({"/v/{decision_id}/request"})
+"""Routes that only a held file has."""
 QUERY_STRINGS: dict[str, tuple[str, ...]] = {}
 """Further ways of asking for a route, such as `/queue`: ("?after=…",)."""
 OTHERWISE = {
@@ -222,7 +154,9 @@ class AdminExperiment:
     async def open(self, folder: Path) -> None:
         store = SqliteStore.open(self._estate.path, clock=lambda: self._estate.now)
         self._stack.push_async_callback(store.close)
-        self._house = await self._stack.enter_async_context(open_house(folder, store=store))
+        self._house = await self._stack.enter_async_context(
+            open_house(folder, store=store, role=Role.ADMIN)
+        )
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -230,7 +164,7 @@ class AdminExperiment:
     def attempt(self, item: str) -> Outcome:
         kind, _, name = item.partition(" ")
         once = self._query(name) if kind == "query" else self._page(name)
-        took = self.run(self._measure(once))
+        took = self.run(self._measure(once, held=name in OF_HELD))
         if isinstance(took, str):
             return Outcome(item=item, holds=False, detail=took)
         median, p95 = statistics.median(took), sorted(took)[int(len(took) * 0.95)]
@@ -243,11 +177,14 @@ class AdminExperiment:
             facts={"median": f"{median:.1f}", "p95": f"{p95:.1f}", "target": str(target)},
         )
 
-    async def _measure(self, once: Callable[[Known], Awaitable[str]]) -> list[float] | str:
+    async def _measure(
+        self, once: Callable[[Known], Awaitable[str]], *, held: bool
+    ) -> list[float] | str:
         """Milliseconds of each request; words where one did not answer as it should."""
         took = []
+        choice = [known for known in self._estate.known if known.held or not held]
         for number in range(TIMES + 1):
-            known = self._dice.choice(self._estate.known)
+            known = self._dice.choice(choice)
             began = time.perf_counter()
             wrong = await once(known)
             if wrong:
@@ -280,15 +217,3 @@ class AdminExperiment:
             return "" if answer.status == wanted else f"{asked} answered {answer.status}"
 
         return once
-
-
-async def _again(store: Store, known: Known) -> None:
-    decision = await store.decision_of(known.ref)
-    assert decision is not None
-    await store.put_decision(decision)
-
-
-async def _enqueue(store: Store, known: Known, *, now: datetime) -> None:
-    facts = await store.facts(known.facts_digest)
-    assert facts is not None
-    await store.enqueue(known.ref, size_bytes=1, facts=facts, priority=Priority.FILE, now=now)

@@ -51,6 +51,7 @@ PAGES = 2_000
 PAGE_BYTES = 20_000
 OVERRIDES = 200
 OPEN_JOBS = 300
+REQUESTS = 1_000
 EARLIER_EVERY = 5
 """Every so many files were decided otherwise before."""
 BATCH = 5_000
@@ -74,6 +75,7 @@ class Known:
     facts_digest: Digest
     number: int
     """Of its decision in the history; of its job too."""
+    held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,13 +205,17 @@ class _Maker:
             evidence_digest=evidence_digest,
             facts_digest=facts_digest,
             number=place + 1,
+            held=SHAPES[which][1] is Action.HOLD,
         )
         self._files.append(_File(place + 1, project, filename, sha256, known.decision_id))
+        _, action, hold, score = SHAPES[which]
         return _Row(
             known=known,
             at=micros(at),
             digest=digest,
-            action=SHAPES[which][1].value,
+            action=action.value,
+            hold=hold.value if hold else None,
+            score=score,
             decision=text,
             evidence=evidence_text,
             facts=facts_text,
@@ -237,10 +243,16 @@ class _Maker:
             ],
         )
         run(
-            "INSERT INTO decisions (number, id, digest, recorded_at, schema_version, value) "
-            "VALUES (?, ?, ?, ?, 1, ?)",
-            [(r.known.number, r.known.decision_id, r.digest, r.at, r.decision) for r in rows],
-        )
+            "INSERT INTO decisions (number, id, digest, recorded_at, schema_version, value, action, hold, "
+            "score, sha256) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+            [
+                (
+                    r.known.number, r.known.decision_id, r.digest, r.at, r.decision, r.action, r.hold,
+                    r.score, r.known.ref.sha256,
+                )
+                for r in rows
+            ],
+        )  # fmt: skip
         places = [(*_columns(r.known.ref), r) for r in rows]
         run(
             "INSERT INTO decision_grounds VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -354,13 +366,40 @@ class _Maker:
                 for n in range(min(PAGES, len(self._files) // FILES_OF_PROJECT))
             ],
         )
+        self._requests()
+        self._raw.execute(
+            "INSERT INTO watches (index_name, project, sha256, filename, since, analysed_at, wanted) "
+            "SELECT index_name, project, sha256, filename, recorded_at, recorded_at, 0 "
+            "FROM current_decisions c JOIN decisions d USING (number, sha256) "
+            "WHERE c.action = 'SERVE' AND d.score BETWEEN 61 AND 80"
+        )
         earlier = self._files[::EARLIER_EVERY]
         self._raw.executemany(
-            "INSERT INTO decisions (id, digest, recorded_at, schema_version, value) "
-            "SELECT 'x' || id, digest, recorded_at - 1, schema_version, value FROM decisions "
+            "INSERT INTO decisions (id, digest, recorded_at, schema_version, value, action, hold, score, "
+            "sha256) SELECT 'x' || id, digest, recorded_at - 1, schema_version, value, action, hold, "
+            "score, sha256 FROM decisions "
             "WHERE number = ?",
             [(file.number,) for file in earlier],
         )
+
+    def _requests(self) -> None:
+        """Requests for exceptions, half of them answered."""
+        now = micros(self._now)
+        files = [self._files[n * 11 % len(self._files)] for n in range(REQUESTS)]
+        self._raw.executemany(
+            "INSERT INTO override_requests (id, decision_id, index_name, project, sha256, filename, "
+            "scope, specifier, days, justification, requester, created_at, expires_at, state, "
+            "decided_by, answer, override_id) VALUES "
+            "(?, ?, ?, ?, ?, ?, 'file', '', 30, 'we need it', ?, ?, ?, ?, '', '', '')",
+            [
+                (
+                    f"request-{n:05d}", file.decision_id, INDEX, file.project, file.sha256,
+                    file.filename, f"machine-{n % REQUESTERS:03d}", now - n, now + 10**12,
+                    "open" if n % 2 else "refused",
+                )
+                for n, file in enumerate(files)
+            ],
+        )  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -369,6 +408,8 @@ class _Row:
     at: int
     digest: Digest
     action: str
+    hold: str | None
+    score: int
     decision: str
     evidence: str
     facts: str

@@ -318,6 +318,7 @@ async def open_house(
     root: Path,
     *,
     store: Any = None,
+    role: Role = Role.INSTALLER,
     policy: Policy = POLICY,
     current: Callable[[], Policy] | None = None,
     checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
@@ -343,7 +344,7 @@ async def open_house(
     )
     holds = LocalHolds()
     resolver = Resolver()
-    client_secret, client = mint(TokenKind.CLIENT, "ci", clock=clock)
+    client_secret, client = mint(TokenKind.CLIENT, "ci", clock=clock, role=role)
     worker_secret, worker = mint(TokenKind.WORKER, "box-1", clock=clock)
     for token in (client, worker):
         await store.add_token(token, actor="test")
