@@ -163,7 +163,7 @@ def test_page__marks_the_refused_release_and_its_siblings(stage: Stage) -> None:
 
 
 def test_fallback__first_contact_already_takes_the_older_release() -> None:
-    policy = DEFAULT_POLICY_TOML.replace('unseen = "hold"', 'unseen = "fallback"')
+    policy = DEFAULT_POLICY_TOML.replace('\nunseen = "hold"', '\nunseen = "fallback"')
     assert policy != DEFAULT_POLICY_TOML
     older, hostile = demo_packages()[:2]
     with (
