@@ -39,13 +39,17 @@ SELECT d.hold, count(*) AS count, min(d.recorded_at) AS oldest
 FROM decisions d CROSS JOIN current_decisions c ON c.number = d.number
 WHERE d.hold IS NOT NULL GROUP BY d.hold ORDER BY d.hold
 """
+# The bound first, so that fetches are counted for what is shown and not for all that is held.
 WAITING = """
-SELECT d.number, d.recorded_at, d.score, c.index_name, c.project, c.sha256, c.filename,
-  (SELECT count(*) FROM fetches f WHERE f.sha256 = c.sha256 AND f.index_name = c.index_name
-    AND f.project = c.project AND f.filename = c.filename) AS fetches
-FROM decisions d CROSS JOIN current_decisions c ON c.number = d.number
-WHERE d.hold = :hold AND (:project = '' OR c.project = :project)
-ORDER BY d.recorded_at, d.number LIMIT :limit
+SELECT w.*,
+  (SELECT count(*) FROM fetches f WHERE f.sha256 = w.sha256 AND f.index_name = w.index_name
+    AND f.project = w.project AND f.filename = w.filename) AS fetches
+FROM (
+  SELECT d.number, d.recorded_at, d.score, c.index_name, c.project, c.sha256, c.filename
+  FROM decisions d CROSS JOIN current_decisions c ON c.number = d.number
+  WHERE d.hold = :hold AND (:project = '' OR c.project = :project)
+  ORDER BY d.recorded_at, d.number LIMIT :limit
+) w ORDER BY w.recorded_at, w.number
 """
 AT = """
 SELECT d.number, d.recorded_at, d.schema_version, d.value, c.number IS NOT NULL AS current
