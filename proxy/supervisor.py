@@ -214,7 +214,9 @@ class Supervisor:
                 child.ready.set()
             elif line.startswith(SAY):
                 # For the terminal alone: what stands here may open a door, and is in no log.
-                self._say(printable(line[len(SAY) :].decode("utf-8", "replace"), SAID_CHARS_MAX))
+                self._say(
+                    printable(line[len(SAY) :].strip().decode("utf-8", "replace"), SAID_CHARS_MAX)
+                )
         return await child.process.wait()
 
     async def _stop_all(self) -> None:

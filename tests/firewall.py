@@ -71,6 +71,11 @@ class Firewall:
         return self.folder / "log" / "pratique.log"
 
     @property
+    def said_file(self) -> Path:
+        """What it wrote to standard error, for whoever started it."""
+        return self.folder / "said"
+
+    @property
     def origin(self) -> str:
         return self.index_url.removesuffix("/simple/")
 
@@ -87,12 +92,16 @@ class Firewall:
             *(["--policy", str(self._policy_file())] if self.policy else []),
             *self.options,
         ]  # fmt: skip
-        self.process = subprocess.Popen(
-            argv,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)} | self.environment,
-            start_new_session=True,
-        )
+        with self.said_file.open("ab") as said:
+            self.process = subprocess.Popen(
+                argv,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                env=os.environ
+                | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+                | self.environment,
+                start_new_session=True,
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
         if "http" not in line:
