@@ -151,4 +151,11 @@ class NotAllowed(PratiqueError):
 
 
 class Overloaded(PratiqueError):
-    """A named bound on holds, fetches, queue or disk is reached; try again later."""
+    """A named bound on holds, fetches, queue, disk or tries is reached; try again later.
+
+    `retry_s`: seconds until it is worth trying again; 0 where nobody can tell.
+    """
+
+    def __init__(self, message: str, *, next_step: str = "", retry_s: int = 0) -> None:
+        super().__init__(message, next_step=next_step)
+        self.retry_s = retry_s

@@ -17,6 +17,8 @@ from proxy.tokens import hash_secret, principal_of
 
 SESSION_HOURS = 12
 """Hours of a session: a working day; then one signs in again."""
+CLOCK_BACK_MAX = timedelta(minutes=5)
+"""How far the clock may be set back under a session; further, and it would outlast its hours."""
 SECRET_BYTES = 32
 """Random bytes of a session's secret."""
 SECRET_CHARS_MAX = 100
@@ -80,8 +82,11 @@ class Sessions(Beginning):
         """Who holds a session's secret; None where it is none, has ended, or its token has."""
         if not secret or len(secret) > SECRET_CHARS_MAX:
             return None
-        session = await self._store.session(hash_secret(secret), as_of=self._clock())
-        token = self._tokens.by_id(session.token_id) if session else None
+        now = self._clock()
+        session = await self._store.session(hash_secret(secret), as_of=now)
+        if session is None or session.created_at - now > CLOCK_BACK_MAX:
+            return None
+        token = self._tokens.by_id(session.token_id)
         return None if token is None else principal_of(token)
 
     async def end(self, secret: str) -> None:

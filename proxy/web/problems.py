@@ -136,7 +136,15 @@ def problem(
 def problem_of(error: PratiqueError, surface: Surface) -> web.Response:
     """The answer to an error of our tree."""
     wire = next((wire for kind, wire in _TABLES[surface] if isinstance(error, kind)), _OURS)
-    return problem(wire.status, wire.title, str(error), headers=wire.headers)
+    headers = {**(wire.headers or {}), **retry_after(error)}
+    return problem(wire.status, wire.title, str(error), headers=headers)
+
+
+def retry_after(error: PratiqueError) -> dict[str, str]:
+    """Retry-After, where the error knows when; empty for any other (RFC 9110, 10.2.3)."""
+    if isinstance(error, Overloaded) and error.retry_s > 0:
+        return {"Retry-After": str(error.retry_s)}
+    return {}
 
 
 def problem_of_http(error: web.HTTPException) -> web.Response:

@@ -19,6 +19,7 @@ from proxy.tokens import ANONYMOUS, principal_of
 from proxy.web.auth import Callers
 from proxy.web.door import TokensPort
 from proxy.web.people import People
+from proxy.web.problems import retry_after
 from proxy.web.served import FACTS
 from proxy.web.throttle import Throttle
 
@@ -26,6 +27,9 @@ FORM_BYTES_MAX = 64 * 1024
 """Bytes of a form; the largest field is a justification of a few hundred characters."""
 LOGIN_TRIES_MAX = 10
 """Failed sign-ins from one address within the throttle's window."""
+TOKEN_TRIES_MAX = 60
+"""Wrong tokens in headers from one address within the throttle's window: a script that asks every
+five seconds with a token that has ended."""
 CHANGES_MAX = 300
 """Changes by one person within the throttle's window: one a second, for five minutes."""
 CSRF_FIELD = "csrf"
@@ -34,6 +38,8 @@ NEXT_CHARS_MAX = 500
 
 _SAME = frozenset({"same-origin", "none"})
 _FORM = "application/x-www-form-urlencoded"
+_BY_SESSION: web.RequestKey[bool] = web.RequestKey("by_session", bool)
+"""Whether it was the cookie that told who asks: what a browser sends by itself proves no intent."""
 
 Form = MultiDictProxy[str]
 
@@ -62,6 +68,7 @@ class Visitors:
         self._open = open_to_read
         self._first_admin = first_admin
         self._logins = Throttle(LOGIN_TRIES_MAX, clock=clock)
+        self._headers = Throttle(TOKEN_TRIES_MAX, clock=clock)
         self._changes = Throttle(CHANGES_MAX, clock=clock)
 
     @property
@@ -71,11 +78,14 @@ class Visitors:
 
     # -- who asks -----------------------------------------------------------------------------
     async def principal_of(self, request: web.Request) -> Principal | None:
-        """By the session's cookie, else by an Authorization header; None where nobody is known."""
+        """By the session's cookie, else by an Authorization header; None where nobody is known.
+
+        Raises NotAuthorised for a wrong token where one is required, and Overloaded for too many.
+        """
         known = await self.sessions.principal(self._secret(request))
+        request[_BY_SESSION] = known is not None
         if known is None and hdrs.AUTHORIZATION in request.headers:
-            token = self._callers.token(request)
-            known = None if token is None else principal_of(token)
+            known = self._by_header(request)
         if known is not None:
             request[FACTS]["requester"] = known.name
         return known
@@ -121,9 +131,13 @@ class Visitors:
         return csrf_token(secret) if secret else ""
 
     def check_change(self, request: web.Request) -> None:
-        """For a change that is no form: raises NotAllowed where another site's page sent it."""
+        """For a change that is no form: raises NotAllowed where another site's page sent it.
+
+        Asked after `principal_of`. What counts is how somebody was known and not which headers
+        there are: a worthless Authorization beside the cookie excuses nothing.
+        """
         self._check_origin(request)
-        if hdrs.AUTHORIZATION not in request.headers:
+        if request.get(_BY_SESSION, True):
             sent = request.headers.get("X-CSRF-Token", "")
             if not csrf_matches(self._secret(request), sent):
                 raise NotAllowed(
@@ -201,6 +215,23 @@ class Visitors:
         except NotAuthorised:
             return None
 
+    def _by_header(self, request: web.Request) -> Principal | None:
+        """A right token always passes: many share an address, and one of them may be wrong."""
+        try:
+            token = self._callers.token(request)
+        except NotAuthorised:
+            self._count_wrong(request)
+            raise
+        if token is None:
+            self._count_wrong(request)
+            return None
+        return principal_of(token)
+
+    def _count_wrong(self, request: web.Request) -> None:
+        address = request.remote or ""
+        self._headers.check(address)
+        self._headers.count(address)
+
     def _setup(self) -> FirstAdmin:
         if self._first_admin is None:
             raise web.HTTPNotFound
@@ -233,8 +264,8 @@ class Visitors:
         response = self._people.page(
             "login.html", root="", status=status, back=back, error=error, notices=()
         )
-        if status == 429:
-            response.headers[hdrs.RETRY_AFTER] = "60"
+        if error is not None:
+            response.headers.update(retry_after(error))
         return response
 
     def _to_login(self, request: web.Request) -> NoReturn:

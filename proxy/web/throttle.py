@@ -34,6 +34,7 @@ class Throttle:
             raise Overloaded(
                 f"Too many tries: {count} within {self._window_s:.0f} seconds.",
                 next_step=f"Try again in {left} seconds.",
+                retry_s=left,
             )
 
     def count(self, name: str) -> None:

@@ -17,7 +17,7 @@ from proxy.admin.existing import existing_files
 from proxy.store.exceptions_port import JUSTIFICATION_CHARS_MAX
 from proxy.web.door import Door
 from proxy.web.people import People
-from proxy.web.problems import Surface, problem_of
+from proxy.web.problems import Surface, problem_of, retry_after
 from proxy.web.served import FACTS, Handler
 from proxy.web.session import Form, Visitors
 
@@ -130,9 +130,11 @@ class Frame:
                 except PratiqueError:
                     # Whoever cannot be named sees the error without navigation.
                     LOG.debug("visitor_unknown")
-                return self.show(
+                shown = self.show(
                     request, who, "admin/error.html", here="", status=status, error=error
                 )
+                shown.headers.update(retry_after(error))
+                return shown
 
         return serve
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, encode_basic_auth
 
 from proxy.admin.access import Principal, Role
 from proxy.admin.firstadmin import SETUP_MINUTES
-from proxy.admin.sessions import SESSION_HOURS, csrf_token
+from proxy.admin.sessions import CLOCK_BACK_MAX, SESSION_HOURS, csrf_token
 from proxy.web.app import VISITORS
-from proxy.web.session import FORM_BYTES_MAX, LOGIN_TRIES_MAX
+from proxy.web.session import CHANGES_MAX, FORM_BYTES_MAX, LOGIN_TRIES_MAX, TOKEN_TRIES_MAX
+from proxy.web.throttle import WINDOW_S
 from tests.proxy.web.house import PUBLIC_URL, Answer, House, open_house
 
 COOKIE = "__Host-pratique"
@@ -39,6 +40,16 @@ async def who(house: House, cookie: str) -> Principal | None:
 
 async def out(house: House, cookie: str, csrf: str, **headers: str) -> Answer:
     return await house.post("/logout", {"csrf": csrf}, cookie=cookie, **headers)
+
+
+async def add(house: House, name: str, **headers: str) -> tuple[int, str]:
+    """A change by the API: its status, and what Retry-After says."""
+    named = {key.replace("_", "-"): value for key, value in headers.items()}
+    async with (
+        ClientSession() as client,
+        client.post(house.url + "/api/v1/tokens", json={"name": name}, headers=named) as response,
+    ):
+        return response.status, response.headers.get("Retry-After", "")
 
 
 async def test_login__a_viewer_gets_a_cookie_that_scripts_and_other_sites_do_not(
@@ -90,7 +101,7 @@ async def test_login__tries_are_counted_by_address_and_forgotten(house: House) -
         assert (await house.post("/login", {"token": "wrong"})).status == 401
     late = await house.post("/login", {"token": secret})
     assert late.status == 429
-    assert "Retry-After" in late.headers
+    assert late.headers["Retry-After"] == f"{WINDOW_S:.0f}"
     house.clock.forward(400)
     assert (await house.post("/login", {"token": secret})).status == 303
 
@@ -105,6 +116,14 @@ async def test_session__ends_with_its_time_and_with_its_token(house: House) -> N
     other = await house.sign_in(Role.VIEWER, "mallory")
     house.clock.forward(timedelta(hours=SESSION_HOURS).total_seconds() + 1)
     assert await who(house, other) is None
+
+
+async def test_session__a_clock_that_is_set_back_does_not_lengthen_it(house: House) -> None:
+    cookie = await house.sign_in(Role.VIEWER, "eve")
+    house.clock.forward(-CLOCK_BACK_MAX.total_seconds())
+    assert await who(house, cookie) is not None
+    house.clock.forward(-1)
+    assert await who(house, cookie) is None
 
 
 async def test_session__outlasts_no_token(house: House) -> None:
@@ -151,6 +170,88 @@ async def test_form__another_sites_page_cannot_send_one(
     cookie = await house.sign_in(Role.VIEWER, "eve")
     answer = await out(house, cookie, csrf_token(secret_of(cookie)), **headers)
     assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    "beside",
+    ["", "Bearer junk", encode_basic_auth("x", "y"), "Bearer", "nonsense"],
+)
+async def test_change__a_worthless_authorization_does_not_excuse_a_session(
+    house: House, beside: str
+) -> None:
+    cookie = await house.sign_in(Role.ADMIN, "ada")
+    extra = {"Authorization": beside} if beside else {}
+    assert (await add(house, "planted", Cookie=cookie, **extra))[0] == 403
+    assert "planted" not in [one.name for one in await house.store.tokens()]
+    word = csrf_token(secret_of(cookie))
+    assert (await add(house, "meant", Cookie=cookie, X_CSRF_Token=word, **extra))[0] == 201
+
+
+async def test_change__a_token_in_a_header_needs_no_word_and_no_other_site_sends_one(
+    house: House,
+) -> None:
+    secret = await house.token("ada", Role.ADMIN)
+    header = f"Bearer {secret}"
+    assert (await add(house, "one", Authorization=header))[0] == 201
+    assert (await add(house, "two", Authorization=header, Sec_Fetch_Site="cross-site"))[0] == 403
+
+
+async def test_change__one_person_makes_so_many_and_is_told_when_to_go_on(house: House) -> None:
+    cookie = await house.sign_in(Role.ADMIN, "ada")
+    word = csrf_token(secret_of(cookie))
+    for _ in range(CHANGES_MAX):
+        # No group is called that, so that each is a change that leaves nothing behind.
+        form = {"csrf": word, "name": "x", "role": "reviewer", "groups": "!"}
+        assert (await house.post("/tokens", form, cookie=cookie)).status == 422
+    house.clock.forward(100)
+    left = f"{WINDOW_S - 100:.0f}"
+    shown = await house.post("/tokens", {"csrf": word, "name": "x"}, cookie=cookie)
+    assert (shown.status, shown.headers["Retry-After"]) == (429, left)
+    assert await add(house, "x", Cookie=cookie, X_CSRF_Token=word) == (429, left)
+    other = await house.token("bea", Role.ADMIN)
+    assert (await add(house, "y", Authorization=f"Bearer {other}"))[0] == 201
+
+
+async def test_token__wrong_ones_in_headers_are_counted_by_address_and_right_ones_pass(
+    house: House,
+) -> None:
+    right = await house.token("ada", Role.ADMIN)
+    for number in range(TOKEN_TRIES_MAX):
+        assert await add(house, "x", Authorization=f"Bearer wrong{number}") == (401, "")
+    assert await add(house, "x", Authorization="Bearer wrong") == (429, f"{WINDOW_S:.0f}")
+    page = await house.get("/queue", Authorization="Bearer wrong")
+    assert (page.status, page.headers["Retry-After"]) == (429, f"{WINDOW_S:.0f}")
+    assert (await add(house, "x", Authorization=f"Bearer {right}"))[0] == 201
+    # An index page says 401 as before: an installer's prompt needs the reason, and no wait.
+    assert (await house.get("/simple/demo/", Authorization="Bearer wrong")).status == 401
+    house.clock.forward(WINDOW_S)
+    assert (await add(house, "y", Authorization="Bearer wrong"))[0] == 401
+
+
+async def test_token__on_an_open_firewall_wrong_ones_are_counted_too(tmp_path: Path) -> None:
+    async with open_house(tmp_path, token_required=False) as house:
+        for _ in range(TOKEN_TRIES_MAX):
+            assert (await add(house, "x", Authorization="Bearer wrong"))[0] == 401
+        assert (await add(house, "x", Authorization="Bearer wrong"))[0] == 429
+
+
+async def test_open_to_read__who_is_there_may_look_and_changes_nothing(tmp_path: Path) -> None:
+    async with open_house(tmp_path, token_required=False) as house, ClientSession() as stranger:
+        async with stranger.get(house.url + "/queue") as page:
+            assert page.status == 200
+        async with stranger.get(house.url + "/tokens", allow_redirects=False) as page:
+            assert (page.status, page.headers["Location"]) == (303, "/login?next=/tokens")
+        sent = await house.post("/tokens", {"name": "x", "role": "admin"})
+        assert (sent.status, sent.headers["Location"]) == (303, "/login?next=/")
+
+
+async def test_role__one_that_there_is_not_is_told(house: House) -> None:
+    cookie = await house.sign_in(Role.ADMIN, "ada")
+    form = {"csrf": csrf_token(secret_of(cookie)), "name": "x", "role": "<b>god</b>"}
+    shown = await house.post("/tokens", form, cookie=cookie)
+    assert shown.status == 422
+    assert b"<b>god" not in shown.body
+    assert "x" not in [one.name for one in await house.store.tokens()]
 
 
 async def test_form__is_bounded_and_is_a_form(house: House) -> None:
