@@ -157,13 +157,10 @@ class Visitors:
         back = _next_of(form)
         address = request.remote or ""
         try:
-            self._logins.check(address)
             secret, who = await self.sessions.begin(str(form.get("token", ""))[:1000])
-        except (NotAuthorised, NotAllowed, Overloaded) as error:
-            if not isinstance(error, Overloaded):
-                self._logins.count(address)
+        except (NotAuthorised, NotAllowed) as error:
             request[FACTS]["error"] = type(error).__name__
-            return self._login_page(back, error=error)
+            return self._login_page(back, error=self._failed_login(address, error))
         request[FACTS]["requester"] = who.name
         response = web.Response(status=303, headers={hdrs.LOCATION: back})
         self._sign_in(response, secret)
@@ -226,6 +223,19 @@ class Visitors:
             self._count_wrong(request)
             return None
         return principal_of(token)
+
+    def _failed_login(self, address: str, error: PratiqueError) -> PratiqueError:
+        """What to say of one more failed sign-in.
+
+        A right token always passes: behind a reverse proxy all share one address, and nobody may keep
+        the others out; tokens are beyond guessing.
+        """
+        try:
+            self._logins.check(address)
+        except Overloaded as busy:
+            return busy
+        self._logins.count(address)
+        return error
 
     def _count_wrong(self, request: web.Request) -> None:
         address = request.remote or ""

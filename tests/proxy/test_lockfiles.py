@@ -14,7 +14,7 @@ A, B, C = "a" * 64, "b" * 64, "c" * 64
 
 REQUIREMENTS = f"""
 # made by pip-compile
---index-url https://pypi.org/simple
+--index-url https://index.invalid/simple
 Demo_Pkg[extra]==1.0 ; python_version >= "3.9" \\
     --hash=sha256:{A} \\
     --hash=sha256:{B.upper()}  # two files
@@ -34,7 +34,7 @@ source = {{ virtual = "." }}
 [[package]]
 name = "demo-pkg"
 version = "1.0"
-source = {{ registry = "https://pypi.org/simple" }}
+source = {{ registry = "https://index.invalid/simple" }}
 sdist = {{ url = "https://x.invalid/demo.tar.gz", hash = "sha256:{A}", size = 3 }}
 wheels = [{{ url = "https://x.invalid/demo.whl", hash = "sha256:{B}" }}]
 
@@ -46,7 +46,7 @@ source = {{ git = "https://x.invalid/other" }}
 [[package]]
 name = "loose"
 version = "3"
-source = {{ registry = "https://pypi.org/simple" }}
+source = {{ registry = "https://index.invalid/simple" }}
 """
 POETRY = f"""
 [[package]]
