@@ -14,14 +14,15 @@ from models.research.ablation import Dropped, ablate
 from models.research.calibration import (
     FACTS_RATES,
     PRIOR_DEPLOYMENT,
+    Edges,
     TierRates,
     calibration_error,
     reliability,
 )
 from models.research.controls import run_controls
-from models.research.decided import decided
+from models.research.decided import Decided, decided
 from models.research.harness import HeldOut, Progress, boosted, held_out, silent
-from models.research.judging import judge
+from models.research.judging import Judged, judge
 from models.research.leads import Leads
 from models.research.lightgbm_training import TREES, TreeNumbers
 from models.research.limits import ceiling_of, seen_before, years_of
@@ -34,6 +35,7 @@ from models.research.results import (
     Evaluation,
     Family,
     Features,
+    Lead,
     Limits,
     Scored,
 )
@@ -61,6 +63,7 @@ from models.research.splits import (
 from models.research.standings import alarms_of, distribution_of, tiers_of
 from models.research.thesis import compared_with
 from models.research.training import ANCHORS, calibrate, whole_model
+from models.trust.card import Platt
 
 RULES = "rules"
 """What the rules are called among `others`: 100 minus their score."""
@@ -132,93 +135,56 @@ class _Run:
     progress: Progress
 
     def evaluation(self, table: Table, dysec: Table | None) -> Evaluation:
-        rows, seed = self.matrix.rows, self.seed
+        rows, seed, scope = self.matrix.rows, self.seed, self.scope
         self._check()
         grouped = grouped_split(rows, seed=seed)
-        splits = [random_split(rows, seed=seed), grouped]
+        in_time = time_split(rows, bound=scope.bound, seed=seed)
+        by_technique = family_split(
+            rows, by="technique", seed=seed, families_max=scope.families_max
+        )
+        by_recipe = family_split(rows, by="recipe", seed=seed, families_max=RECIPE_FOLDS_MAX)
+        later = (in_time,) if self._tests_malware(in_time) else ()
+        splits = (random_split(rows, seed=seed), grouped, *later, by_technique, by_recipe)
         held = {split.name: self._train(split) for split in splits}
-        notes = [*_repeats(rows), baselines.COOLDOWN]
-        in_time = time_split(rows, bound=self.scope.bound, seed=seed)
-        tested = {at for fold in in_time.folds for at in fold.test}
-        if any(rows[at].population is Population.MALWARE for at in tested):
-            splits.append(in_time)
-            held["time"] = self._train(in_time)
-        else:
-            notes.append(f"No malware of {self.scope.bound} or later has an unseen template.")
-        families: tuple[Family, ...] = ()
-        for by, most in (("technique", self.scope.families_max), ("recipe", RECIPE_FOLDS_MAX)):
-            split = family_split(rows, by=by, seed=seed, families_max=most)
-            splits.append(split)
-            held[split.name] = self._train(split)
-            if by == "technique":
-                families = self._families(held[split.name])
-        scored = [one for name, found in held.items() for one in self._scored(MODEL, name, found)]
         whole = held[grouped.name]
-        rivals = self._learners(grouped)
+        rivals = {grouped.name: self._learners(grouped)}
         if dysec is not None:
             self.progress("baselines: random forest on the DySec features")
-            rivals[FOREST] = forest_beside(rivals[SUM], dysec, grouped, seed=seed)
-        for name, found in rivals.items():
-            scored += self._scored(name, grouped.name, found)
-        pairs = Leads(seed=seed, resamples=self.scope.resamples)
-        leads = [
-            *pairs.over_learners(grouped.name, whole, rivals),
-            *pairs.over_others(self.others, held),
-        ]
-        if "time" in held:
-            later = self._learners(in_time)
-            for name, found in later.items():
-                scored += self._scored(name, in_time.name, found)
-            leads += pairs.over_learners(in_time.name, held["time"], later)
-        scored += [one for other in self.others for one in self._scored_other(other, held)]
-        rates, anchors = self.scope.rates, self.scope.anchors
-        calibrated, edges = calibrate(whole, rates=rates, anchors=anchors)
-        judged = judge(whole, rates=rates, anchors=anchors)
-        pieces = whole.composites
-        rules = next((one.scores for one in self.others if one.name == RULES), {})
-        bins = reliability(judged.chances, pieces.malicious, pieces.weights)
+            forest = forest_beside(rivals[grouped.name][SUM], dysec, grouped, seed=seed)
+            rivals[grouped.name][FOREST] = forest
+        rivals |= {split.name: self._learners(split) for split in later}
+        calibrated, edges = calibrate(whole, rates=scope.rates, anchors=scope.anchors)
+        judged = judge(whole, rates=scope.rates, anchors=scope.anchors)
         return Evaluation(
             data_digest=table.digest,
             split_digests=tuple((one.name, split_digest(rows, one)) for one in splits),
             seed=seed,
             features=self._features(),
-            bound=self.scope.bound,
-            resamples=self.scope.resamples,
+            bound=scope.bound,
+            resamples=scope.resamples,
             counts=tuple(self._counts()),
-            scored=tuple(scored),
-            leads=tuple(leads),
-            alarms=tuple(alarms_of(judged, seed=seed, resamples=self.scope.resamples)),
+            scored=tuple(self._all_scored(held, rivals)),
+            leads=tuple(self._leads(held, rivals)),
+            alarms=tuple(alarms_of(judged, seed=seed, resamples=scope.resamples)),
             tiers=tuple(tiers_of(judged)),
-            decided=decided(
-                rows,
-                judged.tiers(),
-                {name: 100 - risk for name, risk in rules.items()},
-                bound=self.scope.bound,
-            ),
+            decided=self._decided(judged),
             short=shortfalls_of(table),
-            families=families,
-            compared=tuple(compared_with(whole, rivals, seed=seed)),
-            calibration=Calibration(
-                platt=calibrated.platt,
-                prior_deployment=PRIOR_DEPLOYMENT,
-                bins=bins,
-                error=calibration_error(bins),
-                edges=edges,
-                anchors=tuple(one.value for one in self.scope.anchors),
-            ),
+            families=self._families(held[by_technique.name]),
+            compared=tuple(compared_with(whole, rivals[grouped.name], seed=seed)),
+            calibration=self._calibration(whole, judged, calibrated.platt, edges),
             controls=run_controls(
                 self.matrix,
                 grouped,
                 seed=seed,
-                numbers=self.scope.numbers,
-                resamples=self.scope.resamples,
+                numbers=scope.numbers,
+                resamples=scope.resamples,
                 progress=self.progress,
             ),
             ablation=self._ablation(grouped, whole),
-            curves=tuple(self._curves(held, rivals)),
+            curves=tuple(self._curves(held, rivals[grouped.name])),
             distribution=distribution_of(whole, calibrated),
             limits=self._limits(in_time),
-            notes=tuple(notes),
+            notes=tuple(self._notes(tests_later=bool(later))),
         )
 
     def _check(self) -> None:
@@ -276,6 +242,58 @@ class _Run:
                     wheels=sum(row.kind == "wheel" for row in own),
                     groups=len({row.group for row in own}),
                 )
+
+    def _tests_malware(self, split: Split) -> bool:
+        tested = {at for fold in split.folds for at in fold.test}
+        return any(self.matrix.rows[at].population is Population.MALWARE for at in tested)
+
+    def _notes(self, *, tests_later: bool) -> Iterable[str]:
+        yield from _repeats(self.matrix.rows)
+        yield baselines.COOLDOWN
+        if not tests_later:
+            yield f"No malware of {self.scope.bound} or later has an unseen template."
+
+    def _all_scored(
+        self, held: Mapping[str, HeldOut], rivals: Mapping[str, Mapping[str, HeldOut]]
+    ) -> Iterable[Scored]:
+        for split, found in held.items():
+            yield from self._scored(MODEL, split, found)
+        for split, theirs in rivals.items():
+            for name, found in theirs.items():
+                yield from self._scored(name, split, found)
+        for other in self.others:
+            yield from self._scored_other(other, held)
+
+    def _leads(
+        self, held: Mapping[str, HeldOut], rivals: Mapping[str, Mapping[str, HeldOut]]
+    ) -> Iterable[Lead]:
+        pairs = Leads(seed=self.seed, resamples=self.scope.resamples)
+        for split, theirs in rivals.items():
+            yield from pairs.over_learners(split, held[split], theirs)
+        yield from pairs.over_others(self.others, held)
+
+    def _decided(self, judged: Judged) -> tuple[Decided, ...]:
+        rules = next((one.scores for one in self.others if one.name == RULES), {})
+        return decided(
+            self.matrix.rows,
+            judged.tiers(),
+            {name: 100 - risk for name, risk in rules.items()},
+            bound=self.scope.bound,
+        )
+
+    def _calibration(
+        self, whole: HeldOut, judged: Judged, platt: Platt, edges: Edges
+    ) -> Calibration:
+        pieces = whole.composites
+        bins = reliability(judged.chances, pieces.malicious, pieces.weights)
+        return Calibration(
+            platt=platt,
+            prior_deployment=PRIOR_DEPLOYMENT,
+            bins=bins,
+            error=calibration_error(bins),
+            edges=edges,
+            anchors=tuple(one.value for one in self.scope.anchors),
+        )
 
     def _scored(self, name: str, split: str, held: HeldOut) -> Iterable[Scored]:
         for view, sample in samples_of(name, split, held):

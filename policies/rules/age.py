@@ -34,15 +34,20 @@ class ByAge:
         return min((limit for limit in self._limits(case) if limit is not None), default=None)
 
     def _limits(self, case: Case) -> tuple[datetime | None, ...]:
-        facts = case.facts
-        limits = []
-        if self.release_hours:
-            begun = facts.upload_time if facts else None
-            limits.append(begun and begun + timedelta(hours=self.release_hours))
-        if self.project_days:
-            begun = facts.project_first_upload if facts else None
-            limits.append(begun and begun + timedelta(days=self.project_days))
-        return tuple(limits)
+        return reached_at(case, release_hours=self.release_hours, project_days=self.project_days)
+
+
+def reached_at(case: Case, *, release_hours: int, project_days: int) -> tuple[datetime | None, ...]:
+    """When each age that is asked for (zero: not) is reached; None where the time is not known."""
+    facts = case.facts
+    moments = []
+    if release_hours:
+        begun = facts.upload_time if facts else None
+        moments.append(begun and begun + timedelta(hours=release_hours))
+    if project_days:
+        begun = facts.project_first_upload if facts else None
+        moments.append(begun and begun + timedelta(days=project_days))
+    return tuple(moments)
 
 
 def read(table: Table) -> ByAge | None:

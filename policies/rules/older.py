@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from policies.case import Case
 from policies.reading import Table
-from policies.rules.age import AGE_DAYS_MAX, AGE_HOURS_MAX
+from policies.rules.age import AGE_DAYS_MAX, AGE_HOURS_MAX, reached_at
 from policies.rules.condition import Match
 
 
@@ -20,7 +20,7 @@ class ByOldness:
 
     def matches(self, case: Case) -> Match:
         """Whether all that is asked is old enough; an unknown time is unknown."""
-        reached = self._reached(case)
+        reached = reached_at(case, release_hours=self.release_hours, project_days=self.project_days)
         if any(moment is not None and case.as_of < moment for moment in reached):
             return Match.NO
         return Match.UNKNOWN if any(moment is None for moment in reached) else Match.YES
@@ -28,17 +28,6 @@ class ByOldness:
     def ends_at(self, case: Case) -> datetime | None:  # noqa: ARG002 - what is old stays so
         """Never."""
         return None
-
-    def _reached(self, case: Case) -> tuple[datetime | None, ...]:
-        facts = case.facts
-        moments = []
-        if self.release_hours:
-            begun = facts.upload_time if facts else None
-            moments.append(begun and begun + timedelta(hours=self.release_hours))
-        if self.project_days:
-            begun = facts.project_first_upload if facts else None
-            moments.append(begun and begun + timedelta(days=self.project_days))
-        return tuple(moments)
 
 
 def read(table: Table) -> ByOldness | None:
