@@ -25,6 +25,7 @@ TITLES: Mapping[EventKind, str] = MappingProxyType(
         EventKind.OVERRIDE_REQUESTED: "An exception was asked for",
         EventKind.OVERRIDE_APPROVED: "An exception was approved",
         EventKind.OVERRIDE_REFUSED: "An exception was refused",
+        EventKind.OVERRIDE_WITHDRAWN: "A request for an exception was withdrawn",
         EventKind.OVERRIDE_EXPIRING: "An exception ends soon",
         EventKind.DECISION_WORSENED: "A decision turned for the worse",
         EventKind.HELD_FOR_REVIEW: "A file waits for review",

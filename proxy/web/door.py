@@ -13,7 +13,6 @@ from models.artifact import ArtifactRef, IndexName, Sha256
 from models.clock import Clock
 from models.facts import Facts
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
-from proxy.admin.events import Silent, Teller
 from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
@@ -198,8 +197,6 @@ class Door:
     """Makes the first admin's token for whoever started the firewall."""
     checks: Mapping[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)
     """More of what `/readyz` asks, by name (such as `judge`): empty where it is there, else why not."""
-    teller: Teller = field(default_factory=Silent)
-    """Sees to it that people outside are told."""
     metrics: Metrics = field(default_factory=Metrics)
     digests: Callable[[], Mapping[str, str]] = dict
     """Digests of what is in force: `policy`, `model`."""

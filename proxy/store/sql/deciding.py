@@ -70,8 +70,7 @@ def put(session: Session, decision: Decision, *, actor: str, telling: Sequence[E
         )
         action_before = Action(current["action"]) if current else None
         watches.follow(session, decision, before=action_before, now=now)
-        for event in telling:
-            outbox.tell(session, event)
+        outbox.tell_all(session, telling)
     jobs.settle(session, decision, now=now)
 
 
