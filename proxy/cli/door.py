@@ -27,6 +27,7 @@ from proxy.admin.reminders import Reminders
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
+from proxy.departures import Departures
 from proxy.driftwatch import DriftWatch
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
@@ -35,6 +36,7 @@ from proxy.gate import Gate
 from proxy.holds import LocalHolds
 from proxy.index.cached import CachedIndex
 from proxy.index.client import UpstreamBounds
+from proxy.index.kept import KeptIndex
 from proxy.index.known import WithoutKnown
 from proxy.index.upstream import UpstreamIndex
 from proxy.inquiry import Knowledge
@@ -178,11 +180,13 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         await upstream.start()
         stack.push_async_callback(upstream.close)
         metrics = Metrics()
+        departures = Departures(store, clock=clock, origin=settings.origin)
         index = CachedIndex(
             upstream,
             store,
             clock=clock,
             looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
+            changed=departures.notice,
         )
         stack.push_async_callback(index.close)
         artifacts = FolderArtifacts(
@@ -223,7 +227,16 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             store, sender, clock=clock, jitter=random.random, attempted=metrics.attempted
         )
         yield await _rooms(
-            config, policy, means, index, artifacts, fetcher, resolver, judge, metrics, deliverer
+            config,
+            policy,
+            means,
+            KeptIndex(index, departures),
+            artifacts,
+            fetcher,
+            resolver,
+            judge,
+            metrics,
+            deliverer,
         )
 
 
@@ -231,7 +244,7 @@ async def _rooms(
     config: ChildConfig,
     policy: PolicyFile,
     means: Means,
-    index: CachedIndex,
+    index: KeptIndex,
     artifacts: FolderArtifacts,
     fetcher: Fetcher,
     resolver: Resolver,
@@ -268,7 +281,7 @@ async def _rooms(
         metrics.decided(decision)
         deliverer.nudge()
 
-    knowledge = Knowledge(index, sources_of(means), clock=clock)
+    knowledge = Knowledge(means.index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
 
     async def refused(ref: ArtifactRef) -> bool:
