@@ -43,6 +43,7 @@ from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
+from proxy.keeping.eviction import Evictor
 from proxy.keeping.keeper import Keeper
 from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
@@ -88,6 +89,7 @@ class Rooms:
     policy: PolicyFile
     feeds: FeedSchedule
     keeper: Keeper
+    evictor: Evictor
     watch: WatchSchedule
     drift: DriftWatch
     workers: Workers
@@ -119,6 +121,7 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
             asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
+            asyncio.create_task(rooms.evictor.run(stop), name="eviction"),
             asyncio.create_task(rooms.watch.run(stop), name="watch"),
             asyncio.create_task(rooms.drift.run(stop), name="drift"),
             asyncio.create_task(rooms.workers.run(stop), name="workers"),
@@ -192,7 +195,8 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
         )
-        fetcher = Fetcher(index, upstream.client, artifacts)
+        kept = KeptIndex(index, departures)
+        fetcher = Fetcher(kept, upstream.client, artifacts)
         stack.push_async_callback(fetcher.close)
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
@@ -230,7 +234,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             config,
             policy,
             means,
-            KeptIndex(index, departures),
+            kept,
             artifacts,
             fetcher,
             resolver,
@@ -356,6 +360,7 @@ async def _rooms(
         policy=policy,
         feeds=feeds,
         keeper=keeper,
+        evictor=Evictor(store, artifacts, clock=clock, unused_days=settings.keep_files_days),
         watch=watch,
         drift=DriftWatch(
             settings.data_dir / DATABASE,

@@ -4,24 +4,33 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
+from models.decision import Override, OverrideAction
 from proxy.admin.events import Event
+from proxy.store.bytes_port import BytesPort
 from proxy.store.checks import check_departure
 from proxy.store.codec import micros
 from proxy.store.departures_port import Departure, DeparturesPort
+from proxy.store.memory_queue import MemoryQueue
 from proxy.store.memory_telling import MemoryTelling
+from proxy.store.port import Fetch
 
 
-class MemoryDepartures(MemoryTelling, DeparturesPort):
+class MemoryDepartures(MemoryTelling, DeparturesPort, BytesPort):
     """Methods of `MemoryStore`, which tells what departed."""
 
     def __init__(self) -> None:
         super().__init__()
         self._departures: dict[ArtifactRef, Departure] = {}
+
+    _overrides: dict[str, Override]
+    _fetches: list[Fetch]
+    _queue: MemoryQueue
 
     async def depart(self, gone: Sequence[Departure], *, telling: Sequence[Event] = ()) -> None:
         for one in gone:
@@ -49,6 +58,21 @@ class MemoryDepartures(MemoryTelling, DeparturesPort):
 
     async def departed_bytes(self) -> frozenset[Sha256]:
         return frozenset(ref.sha256 for ref in self._departures)
+
+    async def bytes_needed(self, as_of: datetime) -> frozenset[Sha256]:
+        needed = {job.ref.sha256 for job in self._queue.open_jobs()}
+        for override in self._overrides.values():
+            if override.action is OverrideAction.ALLOW and override.active(as_of):
+                needed.update(override.bound)
+                needed.update({override.sha256} if override.sha256 else ())
+        return await self.departed_bytes() | needed
+
+    async def last_fetched(self, sha256s: Sequence[Sha256]) -> Mapping[Sha256, datetime]:
+        found: dict[Sha256, datetime] = {}
+        for fetch in self._fetches:
+            if fetch.ref.sha256 in sha256s:
+                found[fetch.ref.sha256] = max(fetch.at, found.get(fetch.ref.sha256, fetch.at))
+        return found
 
     def _touch_all(self, refs: Sequence[ArtifactRef]) -> None:
         for index, project in sorted({(ref.index, ref.project) for ref in refs}):

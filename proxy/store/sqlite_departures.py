@@ -1,20 +1,22 @@
-"""The SQLite store's part in departures."""
+"""The SQLite store's part in departures, and in which bytes stay."""
 # ruff: noqa: D102 -- the port documents every method, once, for both stores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
 from proxy.admin.events import Event
+from proxy.store.bytes_port import BytesPort
 from proxy.store.departures_port import Departure, DeparturesPort
-from proxy.store.sql import departures
+from proxy.store.sql import departures, stored_bytes
 from proxy.store.sql.connection import Connection
 
 
-class SqliteDepartures(DeparturesPort):
+class SqliteDepartures(DeparturesPort, BytesPort):
     """Methods of `SqliteStore`."""
 
     _on: Connection
@@ -30,3 +32,9 @@ class SqliteDepartures(DeparturesPort):
 
     async def departed_bytes(self) -> frozenset[Sha256]:
         return await self._on.read(departures.digests)
+
+    async def bytes_needed(self, as_of: datetime) -> frozenset[Sha256]:
+        return await self._on.read(stored_bytes.needed, as_of)
+
+    async def last_fetched(self, sha256s: Sequence[Sha256]) -> Mapping[Sha256, datetime]:
+        return await self._on.read(stored_bytes.last_fetched, sha256s)
