@@ -96,7 +96,7 @@ def test_api__answers_as_it_is_described(case: Case[Any], running: Running) -> N
         base_url=running.house.url, headers={"Authorization": f"Bearer {running.secret}"}
     )
     assert isinstance(response, Response)
-    excluded = []
+    excluded: list[Any] = []
     if case.operation.definition.raw["operationId"] in JUDGED:
         excluded.append(positive_data_acceptance)
     if response.status_code == TOO_LARGE:
