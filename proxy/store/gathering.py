@@ -48,6 +48,8 @@ WHAT: Mapping[EventKind, str] = MappingProxyType(
         EventKind.POLICY_CHANGED: "policies were put in force",
         EventKind.FEED_FAILED: "feeds could not be read",
         EventKind.WORKER_LOST: "workers fell silent",
+        EventKind.FILES_DEPARTED: "times an index ceased to list approved files",
+        EventKind.BYTES_CHANGED: "approved files have other bytes at the index",
         EventKind.TEST: "tests",
     }
 )

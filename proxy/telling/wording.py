@@ -33,6 +33,8 @@ TITLES: Mapping[EventKind, str] = MappingProxyType(
         EventKind.POLICY_CHANGED: "The policy was changed",
         EventKind.FEED_FAILED: "A feed could not be read",
         EventKind.WORKER_LOST: "A worker fell silent",
+        EventKind.FILES_DEPARTED: "The index no longer lists approved files",
+        EventKind.BYTES_CHANGED: "The index changed the bytes of an approved file",
         EventKind.TEST: "A test",
     }
 )
@@ -49,7 +51,7 @@ DISCORD_CHARS_MAX = 2_000
 CARD_VERSION = "1.4"
 """The newest version of Adaptive Cards that Teams shows on every device."""
 
-_OURS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?\Z")
+_OURS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?(\?[a-z]+=[a-z]+)?\Z")
 _MARKUP = re.compile(r"([\\`*_~|>#\[\]()<:!+.-])")
 _NO_MENTION = "@\u200b"
 """An at sign and a space of no width: what follows is no name any more."""
