@@ -21,7 +21,7 @@ from models.errors import PratiqueError
 from models.evidence import Layer
 from policies.case import Case
 from policies.evaluate import evaluate
-from policies.modes import Mode, lets_through
+from policies.modes import Mode, lets_through, may_let_through
 from policies.policy import Policy
 from proxy.policybook import PolicyBook
 from proxy.store.port import GATE, Store
@@ -141,6 +141,10 @@ class Gate:
             if stored is None
             else self._in_force(project, stored, as_of)
         )
+        if decision.action is Action.HOLD and stored is not None and project.overrides:
+            # A mode may let a hold through, and never what a person denied by name a moment ago.
+            word = self._word(project, ref, as_of)
+            return word if word.action is Action.DENY else decision
         if decision.action is not Action.SERVE:
             return decision
         return self._contradiction(project, decision, as_of) or decision
@@ -151,6 +155,22 @@ class Gate:
             return True
         policy = self._policy()
         return lets_through(decision, policy.mode_of(groups), unseen=policy.observe_unseen)
+
+    def lets_go(self, decision: Decision, groups: tuple[str, ...] = ()) -> bool:
+        """Whether a file whose analysis is not done may leave to a client of these groups all the same.
+
+        Only where memory is true: what the store would say against it, no mode overrules.
+        """
+        ref = decision.ref
+        project = self._projects.get((ref.index, ref.project))
+        if project is None or project.suspect or self._outdated(project, self._clock()):
+            return False
+        return may_let_through(decision, self._policy().mode_of(groups))
+
+    def was_let_go(self, ref: ArtifactRef) -> bool:
+        """Whether it went out before while its analysis was not done, and still is not."""
+        stored = self.stored(ref)
+        return stored is not None and stored.hold is HoldKind.ANALYSIS
 
     def marks(self, groups: tuple[str, ...] = ()) -> bool:
         """Whether pages tell a client of these groups what would be refused: not while it is observed."""
@@ -260,6 +280,21 @@ class Gate:
         # The desk may have stored one that rests on evidence a moment before: then that one holds.
         self.put(await self._store.decision_of(decision.ref) or decision)
 
+    async def let_go(self, decision: Decision) -> None:
+        """Store that a file goes out while its analysis is not done, before it does.
+
+        The fetch record then names a decision that is there, and whoever has it is told of what the
+        analysis finds. Raises StoreError, upon which nothing may go out.
+        """
+        ref = decision.ref
+        if decision.hold is not HoldKind.ANALYSIS or self.stored(ref) is not None:
+            return
+        policy = self._policy()
+        if policy.digest == decision.policy_digest:
+            await self._book.keep(policy)
+        await self._store.put_decision(decision, actor=GATE)
+        self.put(await self._store.decision_of(ref) or decision)
+
     async def follow(self, stop: asyncio.Event) -> None:
         """Poll the generation until `stop`, and read anew what changed."""
         while not stop.is_set():
@@ -310,8 +345,7 @@ class Gate:
         self, project: _Project, served: Decision, as_of: datetime
     ) -> Decision | None:
         """What forbids an approval after all; None where nothing does."""
-        confirmed = max(project.read_at, self._confirmed_at or project.read_at)
-        if project.suspect or as_of - confirmed > self._snapshot_age:
+        if project.suspect or self._outdated(project, as_of):
             return self._held(served.ref, as_of, ReasonCode.STILL_CHECKING)
         policy = self._policy()
         stale = served.policy_digest != policy.digest
@@ -329,6 +363,10 @@ class Gate:
             if blamed is not None and blamed.ref != served.ref:
                 return self._tainted(served.ref, as_of, blamed)
         return None
+
+    def _outdated(self, project: _Project, as_of: datetime) -> bool:
+        confirmed = max(project.read_at, self._confirmed_at or project.read_at)
+        return as_of - confirmed > self._snapshot_age
 
     def _word(self, project: _Project, ref: ArtifactRef, as_of: datetime) -> Decision:
         """What policy says of `ref` without evidence: HOLD(analysis), or an override's word."""

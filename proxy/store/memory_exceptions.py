@@ -291,11 +291,15 @@ class MemoryExceptions(ExceptionsPort, InstalledPort, AuditPort):
             return
         number, now = len(self._history), self._clock()
         waits = decision.hold is HoldKind.ANALYSIS
-        action = self._history[before - 1].action
-        if action is Action.SERVE and not decision.served:
+        old = self._history[before - 1]
+        if old.action is Action.SERVE and not decision.served:
             self._worse[number] = (before, now, decision.ref, waits)
-        elif action is Action.HOLD and not waits:
+        elif old.action is Action.HOLD and not waits:
+            open_ = any(one[3] and one[2] == decision.ref for one in self._worse.values())
             self._settle(decision, number, now)
+            fetched = any(fetch.ref == decision.ref for fetch in self._fetches)
+            if not open_ and old.hold is HoldKind.ANALYSIS and not decision.served and fetched:
+                self._worse[number] = (before, now, decision.ref, False)
 
     def _settle(self, decision: Decision, number: int, now: datetime) -> None:
         for was, (served, _, ref, waits) in list(self._worse.items()):

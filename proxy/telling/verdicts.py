@@ -22,7 +22,7 @@ async def events_of(
 ) -> tuple[Event, ...]:
     """The same, with the fetches counted where they matter, and who has it. Raises StoreError."""
     fetches = 0
-    if before is not None and not decision.served:
+    if not decision.served:
         fetches = await store.fetch_count(decision.ref)
     told = told_of(decision, before, fetches=fetches, origin=origin, at=at)
     if not any(event.kind is EventKind.DECISION_WORSENED for event in told):
@@ -58,12 +58,12 @@ def told_of(
 def worsened(decision: Decision, before: Decision | None, *, fetches: int) -> bool:
     """Whether a file is treated worse than it was.
 
-    While it is analysed again nothing is known: then it counts what comes after, and whether the file
-    had been handed out.
+    While it is analysed nothing is known: then it counts what comes after, and whether the file had
+    been handed out, as it may have been unjudged where nothing is enforced.
     """
-    if before is None or _waits(decision):
+    if _waits(decision):
         return False
-    if _waits(before):
+    if before is None or _waits(before):
         return not decision.served and fetches > 0
     return _HARSHNESS[decision.action] > _HARSHNESS[before.action]
 
