@@ -102,7 +102,9 @@ def follow(
     elif open_ := session.row(WAITS, params):
         asked = {"was": open_["number"], "number": number, "at": micros(now)}
         session.run(FORGET if decision.served else SETTLE, asked)
-    elif before["hold"] == HoldKind.ANALYSIS and not decision.served and _fetched(session, decision):
+    elif (
+        before["hold"] == HoldKind.ANALYSIS and not decision.served and _fetched(session, decision)
+    ):
         session.run(BEGIN, params | {"served": before["number"]})
 
 
