@@ -141,10 +141,6 @@ class Gate:
             if stored is None
             else self._in_force(project, stored, as_of)
         )
-        if decision.action is Action.HOLD and stored is not None and project.overrides:
-            # A mode may let a hold through, and never what a person denied by name a moment ago.
-            word = self._word(project, ref, as_of)
-            return word if word.action is Action.DENY else decision
         if decision.action is not Action.SERVE:
             return decision
         return self._contradiction(project, decision, as_of) or decision
@@ -154,7 +150,8 @@ class Gate:
         if decision.action is Action.SERVE:
             return True
         policy = self._policy()
-        return lets_through(decision, policy.mode_of(groups), unseen=policy.observe_unseen)
+        through = lets_through(decision, policy.mode_of(groups), unseen=policy.observe_unseen)
+        return through and not self._denied_since(decision)
 
     def lets_go(self, decision: Decision, groups: tuple[str, ...] = ()) -> bool:
         """Whether a file whose analysis is not done may leave to a client of these groups all the same.
@@ -165,7 +162,8 @@ class Gate:
         project = self._projects.get((ref.index, ref.project))
         if project is None or project.suspect or self._outdated(project, self._clock()):
             return False
-        return may_let_through(decision, self._policy().mode_of(groups))
+        goes = may_let_through(decision, self._policy().mode_of(groups))
+        return goes and not self._denied_since(decision)
 
     def was_let_go(self, ref: ArtifactRef) -> bool:
         """Whether it went out before while its analysis was not done, and still is not."""
@@ -363,6 +361,17 @@ class Gate:
             if blamed is not None and blamed.ref != served.ref:
                 return self._tainted(served.ref, as_of, blamed)
         return None
+
+    def _denied_since(self, decision: Decision) -> bool:
+        """Whether a person denied by name what the judge has not held against that yet.
+
+        A mode lets a hold through, and never a denial, however new that is.
+        """
+        ref = decision.ref
+        project = self._projects.get((ref.index, ref.project))
+        if project is None or not project.overrides or decision.action is not Action.HOLD:
+            return False
+        return self._word(project, ref, self._clock()).action is Action.DENY
 
     def _outdated(self, project: _Project, as_of: datetime) -> bool:
         confirmed = max(project.read_at, self._confirmed_at or project.read_at)

@@ -190,6 +190,8 @@ async def test_unseen__a_denial_by_name_counts_at_once(tmp_path: Path, more: str
         deny = make_override("o1", action=OverrideAction.DENY, days=3000)
         await house.store.add_override(replace(deny, project=ref.project, bound=()))
         await house.gate.poll()
+        assert (await asked(house, path_of(ref), house.client_secret))[0] == 302
+        await house.decide(held(ref))  # by a judge that has not heard of it yet
         assert (await asked(house, path_of(ref), house.client_secret))[0] == 403
 
 
