@@ -107,8 +107,8 @@ class AdminProof:
     name = "admin"
     claim = (
         f"With {DECISIONS:,} current decisions and {FETCHES:,} fetch records every page, every list "
-        f"of the API and every query of the store answers within {TARGET_MS} ms at the median, and who installed a "
-        f"file within {INSTALLED_MS} ms."
+        f"of the API and every query of the store answers within {TARGET_MS} ms at the median, and "
+        f"who installed a file within {INSTALLED_MS} ms."
     )
     least_percent = 100
     sample = 5
