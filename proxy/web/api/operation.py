@@ -32,11 +32,11 @@ class Empty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list, newest first."""
+    """One page of a list, newest first (of what is held: the one held longest first)."""
 
     items: tuple[T, ...]
     next: int | None
-    """Give it as `before` for the next page; null where this is the last."""
+    """Give it as `before` (of what is held: as `after`) for the next page; null where this is the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

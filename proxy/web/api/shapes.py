@@ -49,15 +49,16 @@ class Rows(Taken, frozen=True, kw_only=True):
     limit: Limit = ROWS
 
 
-class DecisionQuery(Taken, frozen=True, kw_only=True):
+class DecisionQuery(Rows, frozen=True, kw_only=True):
     action: Action | None = None
     project: Project = ""
-    limit: Limit = ROWS
 
 
 class HeldQuery(Taken, frozen=True, kw_only=True):
     project: Project = ""
     hold: HoldKind = HoldKind.REVIEW
+    after: Before = 0
+    limit: Limit = ROWS
 
 
 class OverrideQuery(Rows, frozen=True, kw_only=True):
