@@ -77,10 +77,10 @@ def choose_coding(
     Whoever sends none gets plain bytes, though the RFC would let us send anything: a client that
     does not speak of codings may not know any. Plain bytes also go to who takes nothing at all.
     """
-    qualities = dict(
-        (_CODING_ALIASES.get(name, name), quality)
+    qualities = {
+        _CODING_ALIASES.get(name, name): quality
         for name, quality in map(_parse, (accept_encoding or "").split(",")[:RANGES_MAX])
-    )
+    }
     rest = qualities.get("*", 0.0)
     best, chosen = 0.0, Coding.IDENTITY
     for candidate in Coding:
