@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_POSITION_DIGITS_MAX = 18
-"""Digits of a position; one with more lies beyond the end of any file, and is cut to that."""
+POSITION_MAX = 10**18
+"""A position beyond the end of any file; larger ones are taken for this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,7 @@ def _are_digits(*texts: str) -> bool:
 
 def _position(digits: str) -> int:
     significant = digits.lstrip("0") or "0"
-    if len(significant) > _POSITION_DIGITS_MAX:
-        return 10**_POSITION_DIGITS_MAX
-    return int(significant)
+    return int(significant) if len(significant) < len(str(POSITION_MAX)) else POSITION_MAX
 
 
 def matches(header: str | None, etag: str) -> bool:
