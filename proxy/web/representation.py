@@ -1,14 +1,15 @@
-"""What every page of the index says of itself: validator, caching, type and coding."""
+"""What pages and small bodies of the index say of themselves: validator, caching, type and coding."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from aiohttp import hdrs
+from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from proxy.simple.negotiate import Coding, Format
+from proxy.web.ranges import matches
 
 TAG_CHARS = 32
 _KEPT_IN_304 = (hdrs.ETAG, hdrs.CACHE_CONTROL, hdrs.VARY)
@@ -48,3 +49,24 @@ def page_headers(tag: str, format_: Format, coding: Coding) -> CIMultiDict[str]:
 def not_modified(headers: CIMultiDict[str]) -> CIMultiDict[str]:
     """Those of them that a 304 repeats."""
     return CIMultiDict((name, headers[name]) for name in _KEPT_IN_304)
+
+
+def tagged(
+    request: web.Request,
+    data: bytes,
+    content_type: str,
+    *,
+    cache_control: str,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """`data` whole, or 304 where the client has it; its tag is its sha256."""
+    etag = f'"{hashlib.sha256(data).hexdigest()}"'
+    common = {
+        **(headers or {}),
+        hdrs.ETAG: etag,
+        hdrs.CACHE_CONTROL: cache_control,
+        "X-Content-Type-Options": "nosniff",
+    }
+    if matches(request.headers.get(hdrs.IF_NONE_MATCH), etag):
+        return web.Response(status=304, headers=common)
+    return web.Response(body=data, headers={**common, hdrs.CONTENT_TYPE: content_type})

@@ -47,7 +47,7 @@ def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -
         request[FACTS] = facts
         connection = connection_of(request)
         if connection is not None:
-            connection.began()
+            connection.began(request.content)
         try:
             if not (request.remote or surface is Surface.WORKER):
                 # By the unix socket comes the embedded worker alone: it has its API, and no more.
