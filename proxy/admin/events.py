@@ -23,6 +23,10 @@ class EventKind(StrEnum):
     POLICY_CHANGED = "policy_changed"
     FEED_FAILED = "feed_failed"
     WORKER_LOST = "worker_lost"
+    FILES_DEPARTED = "files_departed"
+    """An index ceased to list files that are served here."""
+    BYTES_CHANGED = "bytes_changed"
+    """An index lists other bytes under the name of a file that is served here."""
     TEST = "test"
     """Somebody tries out a webhook; every webhook takes it, whatever its kinds."""
 

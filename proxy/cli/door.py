@@ -28,6 +28,7 @@ from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.artifacts.provenance import ProvenanceObjects
 from proxy.cli.store import DATABASE
+from proxy.departures import Departures
 from proxy.driftwatch import DriftWatch
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
@@ -36,12 +37,14 @@ from proxy.gate import Gate
 from proxy.holds import LocalHolds
 from proxy.index.cached import CachedIndex
 from proxy.index.client import UpstreamBounds
+from proxy.index.kept import KeptIndex
 from proxy.index.known import WithoutKnown
 from proxy.index.upstream import UpstreamIndex
 from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
+from proxy.keeping.eviction import Evictor
 from proxy.keeping.keeper import Keeper
 from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
@@ -87,6 +90,7 @@ class Rooms:
     policy: PolicyFile
     feeds: FeedSchedule
     keeper: Keeper
+    evictor: Evictor
     watch: WatchSchedule
     drift: DriftWatch
     workers: Workers
@@ -118,6 +122,7 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
             asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
+            asyncio.create_task(rooms.evictor.run(stop), name="eviction"),
             asyncio.create_task(rooms.watch.run(stop), name="watch"),
             asyncio.create_task(rooms.drift.run(stop), name="drift"),
             asyncio.create_task(rooms.workers.run(stop), name="workers"),
@@ -180,17 +185,20 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         await upstream.start()
         stack.push_async_callback(upstream.close)
         metrics = Metrics()
+        departures = Departures(store, clock=clock, origin=settings.origin)
         index = CachedIndex(
             upstream,
             store,
             clock=clock,
             looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
+            changed=departures.notice,
         )
         stack.push_async_callback(index.close)
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
         )
-        fetcher = Fetcher(index, upstream.client, artifacts)
+        kept = KeptIndex(index, departures)
+        fetcher = Fetcher(kept, upstream.client, artifacts)
         stack.push_async_callback(fetcher.close)
         provenance = ProvenanceObjects(upstream.client)
         stack.push_async_callback(provenance.close)
@@ -230,7 +238,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             config,
             policy,
             means,
-            index,
+            kept,
             artifacts,
             fetcher,
             resolver,
@@ -245,7 +253,7 @@ async def _rooms(
     config: ChildConfig,
     policy: PolicyFile,
     means: Means,
-    index: CachedIndex,
+    index: KeptIndex,
     artifacts: FolderArtifacts,
     fetcher: Fetcher,
     resolver: Resolver,
@@ -283,7 +291,7 @@ async def _rooms(
         metrics.decided(decision)
         deliverer.nudge()
 
-    knowledge = Knowledge(index, sources_of(means), clock=clock)
+    knowledge = Knowledge(means.index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
 
     async def refused(ref: ArtifactRef) -> bool:
@@ -359,6 +367,7 @@ async def _rooms(
         policy=policy,
         feeds=feeds,
         keeper=keeper,
+        evictor=Evictor(store, artifacts, clock=clock, unused_days=settings.keep_files_days),
         watch=watch,
         drift=DriftWatch(
             settings.data_dir / DATABASE,

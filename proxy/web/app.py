@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from proxy.web.admin.frame import Frame
 from proxy.web.admin.routes import add_admin
@@ -145,9 +145,9 @@ async def nothing_here(request: web.Request) -> web.StreamResponse:
     request[FACTS]["path"] = request.rel_url.raw_path[:PATH_CHARS_MAX]
     allowed: set[str] = set()
     for resource in request.app.router.resources():
-        if resource is not request.match_info.route.resource:
-            _, methods = await resource.resolve(request)
-            allowed |= methods
+        _, methods = await resource.resolve(request)
+        allowed |= methods
+    allowed.discard(hdrs.METH_ANY)  # it is ours
     if allowed:
         raise web.HTTPMethodNotAllowed(request.method, sorted(allowed))
     raise web.HTTPNotFound
