@@ -402,11 +402,12 @@ SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
             SPELLINGS + "socket__broken_request_is_an_error_and_the_door_stays_open",
         ),
         row(
-            "Clients that leave",
+            "Clients that leave, or close their half of the connection",
             "Their hold or transfer ends at once, the analysis does not",
             BAD + "held__clients_that_left_free_their_places_at_once",
             BAD + "held__one_that_left_does_not_stop_the_analysis",
             BAD + "transfer__a_client_that_left_frees_its_place",
+            BAD + "transfer__a_client_that_left_before_it_began_is_no_failure",
         ),
     ),
     "Bad input: disks": (

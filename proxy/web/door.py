@@ -57,7 +57,7 @@ TRANSFERS_MAX = 512
 TRANSFERS_PER_CLIENT_MAX = 128
 """Files that are being sent to one client at once; uv asks for at most 50."""
 TRANSFER_S = 3_600.0
-"""Seconds one transfer may take: 500 MiB at 150 KiB/s; a stalled reader is cut off there."""
+"""Seconds one transfer may take: 500 MiB at 150 KiB/s; a stalled reader is cut off long before."""
 FETCHES_MAX = 8
 """Files that are fetched from upstream at once because somebody waits for them."""
 FETCHES_AHEAD_MAX = 4

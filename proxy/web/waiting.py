@@ -22,10 +22,8 @@ from proxy.web.connections import connection_of
 from proxy.web.door import Door
 from proxy.web.intake import Intake
 from proxy.web.problems import problem
-from proxy.web.served import FACTS
+from proxy.web.served import CLIENT_LEFT, FACTS
 
-CLIENT_LEFT = 499
-"""For the log; nobody is there to read it. Its place is free at once."""
 HOP = "hop"
 HOP_DIGITS_MAX = 3
 PATIENT = ("pip/", "poetry/")

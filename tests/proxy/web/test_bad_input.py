@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from proxy.web.connections import HEADERS_MAX
 from tests.proxy.web.decided import denied, served, until
@@ -236,6 +237,20 @@ async def test_transfer__a_client_that_left_frees_its_place(tmp_path: Path) -> N
             while (again := await house.get(path_of(ref))).status == 429:
                 pass  # we may hear of its leaving a moment later
         assert again.body == LARGE
+
+
+async def test_transfer__a_client_that_left_before_it_began_is_no_failure(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, LARGE)
+    await house.decide(served(ref))
+    house.upstream.may_fetch.clear()
+    with capture_logs() as logs:
+        with socket.create_connection((house.host, house.port)) as leaving:
+            leaving.sendall(request_of(path_of(ref), house.client_secret))
+            leaving.shutdown(socket.SHUT_WR)  # half-closed counts as gone
+            assert await asyncio.to_thread(leaving.recv, 1) == b""
+        house.upstream.may_fetch.set()
+        assert (await house.get(path_of(ref))).body == LARGE
+    assert not [log for log in logs if log["event"] == "request_failed"]
 
 
 # -- disks ------------------------------------------------------------------------------------------
