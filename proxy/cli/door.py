@@ -26,6 +26,7 @@ from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
 from proxy.admin.reminders import Reminders
 from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
+from proxy.artifacts.provenance import ProvenanceObjects
 from proxy.cli.store import DATABASE
 from proxy.departures import Departures
 from proxy.driftwatch import DriftWatch
@@ -64,7 +65,7 @@ from proxy.telling.workers import Workers
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
 from proxy.watching import WatchSchedule
 from proxy.web.app import TASKS, make_app
-from proxy.web.connections import ConnectionBounds, listen
+from proxy.web.connections import HEADERS_MAX, ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
 
 LOG = structlog.get_logger()
@@ -150,6 +151,7 @@ async def listening(config: ChildConfig, rooms: Rooms) -> AsyncIterator[None]:
         handle_signals=False,
         shutdown_timeout=SHUTDOWN_S,
         keepalive_timeout=ConnectionBounds().idle_s,
+        max_headers=HEADERS_MAX,
     )
     await runner.setup()
     try:
@@ -198,6 +200,8 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         kept = KeptIndex(index, departures)
         fetcher = Fetcher(kept, upstream.client, artifacts)
         stack.push_async_callback(fetcher.close)
+        provenance = ProvenanceObjects(upstream.client)
+        stack.push_async_callback(provenance.close)
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
@@ -241,6 +245,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             judge,
             metrics,
             deliverer,
+            provenance,
         )
 
 
@@ -255,6 +260,7 @@ async def _rooms(
     judge: JudgeClient,
     metrics: Metrics,
     deliverer: Deliverer,
+    provenance: ProvenanceObjects,
 ) -> Rooms:
     settings, store, clock = config.settings, means.store, means.clock
     off = layers_off(config)
@@ -324,6 +330,7 @@ async def _rooms(
         index=index,
         artifacts=artifacts,
         fetcher=fetcher,
+        provenance=provenance,
         resolver=resolver,
         facts=knowledge.facts,
         announced=knowledge.announced,

@@ -26,7 +26,7 @@ from proxy.index.flight import SingleFlight
 from proxy.index.port import FetchedPage, PageSource
 from proxy.index.upstream import read_page
 from proxy.simple.negotiate import Format
-from proxy.simple.page import ProjectPage
+from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
 from proxy.simple.render import render_project
 from proxy.store.port import StoredPage
 
@@ -277,6 +277,9 @@ class CachedIndex:
         if fetched.unchanged:
             raise UpstreamUnavailable("The upstream says that a page we never had is unchanged.")
         page = await read_page(fetched.content_type, fetched.body, fetched.url, project=project)
+        if fetched.last_serial is not None:
+            meta = {**page.extra_meta, LAST_SERIAL_KEY: fetched.last_serial}
+            page = replace(page, extra_meta=meta)
         if page.skipped:
             LOG.warning("page_entries_skipped", project=project, skipped=page.skipped)
         body = render_project(page, format=Format.JSON_V1)

@@ -52,11 +52,14 @@ class UpstreamIndex:
         return await read_page(page.content_type, page.body, page.url, project=project)
 
     async def fetch(self, project: NormalizedName, *, etag: str = "") -> FetchedPage:
-        """The raw page, or word that it is still the one of `etag`. Raises UpstreamError."""
+        """The raw page, or word that it is still the one of `etag`. Raises UpstreamError.
+
+        `etag` is what an earlier page had as its own: a tag or a date.
+        """
         url = f"{self.client.url}{quote(project)}/"
         headers = {"Accept": UPSTREAM_ACCEPT}
         if etag:
-            headers["If-None-Match"] = etag
+            headers["If-None-Match" if _is_tag(etag) else "If-Modified-Since"] = etag
 
         async def attempt() -> FetchedPage:
             total_s = self.client.bounds.page_total_s
@@ -99,10 +102,11 @@ class UpstreamIndex:
         return FetchedPage(
             url=answer.url,
             content_type=content_type,
-            etag=answer.header("ETag"),
+            etag=answer.header("ETag") or answer.header("Last-Modified"),
             body=b"" if unchanged else await read_bounded(answer, bytes_max=bytes_max),
             max_age_s=max_age_s(answer.header("Cache-Control")),
             unchanged=unchanged,
+            last_serial=_serial(answer.header("X-PyPI-Last-Serial")),
         )
 
 
@@ -130,6 +134,15 @@ def max_age_s(cache_control: str) -> int | None:
         return 0
     match = _MAX_AGE.search(lowered)
     return min(int(match[1]), MAX_AGE_S_MAX) if match else None
+
+
+def _is_tag(validator: str) -> bool:
+    """Whether it is an entity tag, and no date (RFC 9110, 8.8.3)."""
+    return validator.startswith(('"', "W/"))
+
+
+def _serial(header: str) -> int | None:
+    return int(header) if re.fullmatch(r"[0-9]{1,15}", header) else None
 
 
 def _media_type(content_type: str) -> str:

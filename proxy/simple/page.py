@@ -11,6 +11,9 @@ from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactKind, Sha256, kind_of, version_of
 
+LAST_SERIAL_KEY = "_last-serial"
+"""In `meta`: upstream's number of the project's last change, which a private key may hold (PEP 700)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexFile:

@@ -60,6 +60,19 @@ for _category in (
 _Entry = TypeVar("_Entry")
 
 
+class _Listed(msgspec.Struct, gc=False):
+    """One entry of a project list; an object a name would take ten times the memory."""
+
+    name: Any = None
+
+
+class _ProjectList(msgspec.Struct):
+    projects: list[_Listed | str | int | float | bool | list[Any] | None]
+
+
+_LIST_DECODER = msgspec.json.Decoder(_ProjectList)
+
+
 class _Malformed(Exception):
     """This one entry is no use."""
 
@@ -124,10 +137,11 @@ def parse_html(body: bytes, base_url: str, *, project: NormalizedName) -> Projec
 
 def parse_projects_json(body: bytes) -> tuple[str, ...]:
     """The names on a JSON project list (PEP 691), as they stand there. Raises UpstreamInvalid."""
-    entries = _json_object(body).get("projects")
-    if not isinstance(entries, list):
-        raise UpstreamInvalid("The upstream's project list has no list of projects.")
-    names = (entry.get("name") for entry in entries if isinstance(entry, dict))
+    try:
+        listed = _LIST_DECODER.decode(body).projects
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UpstreamInvalid("The upstream's project list has no list of projects.") from error
+    names = (entry.name for entry in listed if isinstance(entry, _Listed))
     return tuple(name for name in names if isinstance(name, str) and _is_project(name))
 
 
@@ -324,7 +338,8 @@ def _extra_html(attributes: Mapping[str, str]) -> dict[str, Any]:
 def _versions(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(text for text in value if isinstance(text, str) and text == _line(text) != "")
+    lines = (text for text in value if isinstance(text, str) and text == _line(text) != "")
+    return tuple(dict.fromkeys(lines))  # logically a set (PEP 700)
 
 
 def _status(value: Any) -> tuple[str, str]:

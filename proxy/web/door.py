@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.clock import Clock
+from models.errors import UpstreamNotFound
 from models.facts import Facts
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
 from proxy.admin.events import Silent, Teller
@@ -18,7 +19,7 @@ from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import Holds
-from proxy.simple.page import ProjectPage
+from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.port import Store, Token
 from proxy.telling.metrics import Metrics
 from proxy.web.share import QUEUE_SHARE_MAX
@@ -56,7 +57,7 @@ TRANSFERS_MAX = 512
 TRANSFERS_PER_CLIENT_MAX = 128
 """Files that are being sent to one client at once; uv asks for at most 50."""
 TRANSFER_S = 3_600.0
-"""Seconds one transfer may take: 500 MiB at 150 KiB/s; a stalled reader is cut off there."""
+"""Seconds one transfer may take: 500 MiB at 150 KiB/s; a stalled reader is cut off long before."""
 FETCHES_MAX = 8
 """Files that are fetched from upstream at once because somebody waits for them."""
 FETCHES_AHEAD_MAX = 4
@@ -95,6 +96,9 @@ class ArtifactsPort(Protocol):
     def path(self, sha256: Sha256) -> Path | None:
         """Where the bytes lie; None where they do not."""
 
+    def remove(self, sha256: Sha256) -> bool:
+        """Take a file out; False where it is not there. Blocking."""
+
 
 class FetcherPort(Protocol):
     """Brings bytes from upstream; what it returns has the digest and the size announced."""
@@ -107,6 +111,21 @@ class FetcherPort(Protocol):
 
     async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:
         """The file at a URL."""
+
+
+class ProvenancePort(Protocol):
+    """Provenance objects (PEP 740), as upstream has them."""
+
+    async def of(self, ref: ArtifactRef, entry: IndexFile) -> bytes:
+        """The object that `entry`, the ref's on its page, announces. Raises UpstreamNotFound."""
+
+
+class NoProvenance:
+    """Where the index has none."""
+
+    async def of(self, ref: ArtifactRef, entry: IndexFile) -> bytes:  # noqa: ARG002 - the port's
+        """Raises UpstreamNotFound."""
+        raise UpstreamNotFound("There is no provenance of this file.")
 
 
 class ResolverPort(Protocol):
@@ -187,6 +206,7 @@ class Door:
     clients: TokensPort
     workers: TokensPort
     clock: Clock
+    provenance: ProvenancePort = field(default_factory=NoProvenance)
     refused: Callable[[ArtifactRef], Awaitable[bool]] = _nothing_known
     """Whether what is known of a file settles it: then its decision is stored, and it is neither
     fetched nor run. Asked before anything is fetched."""

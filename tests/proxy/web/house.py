@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,7 @@ from proxy.store.memory import MemoryStore
 from proxy.store.port import Change, Fetch, Token, TokenKind
 from proxy.tokens import TokenBook, mint
 from proxy.web.app import CALLERS, make_app
+from proxy.web.connections import HEADERS_MAX, ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
 from tests.proxy.web.decided import INDEX, POLICY, START, StillClock, ref_of, sha256_of
 
@@ -60,6 +62,7 @@ class Upstream:
         self.pages: dict[str, ProjectPage] = {}
         self.bytes: dict[Sha256, bytes] = {}
         self.metadata_of: dict[str, bytes] = {}
+        self.provenance_of: dict[str, bytes] = {}
         self.fault: UpstreamError | None = None
         self.asked = 0
         self.fetched: list[str] = []
@@ -123,6 +126,12 @@ class Upstream:
         if ref.filename not in self.metadata_of:
             raise UpstreamNotFound("The upstream announces no metadata.")
         return self.metadata_of[ref.filename]
+
+    async def of(self, ref: ArtifactRef, entry: IndexFile) -> bytes:
+        self._answer()
+        if ref.filename not in self.provenance_of or not entry.extra.get("provenance"):
+            raise UpstreamNotFound("The upstream announces no provenance.")
+        return self.provenance_of[ref.filename]
 
     def _answer(self) -> None:
         if self.fault is not None:
@@ -323,6 +332,7 @@ async def open_house(
     current: Callable[[], Policy] | None = None,
     checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
     digests: Mapping[str, str] | None = None,
+    bounds: ConnectionBounds | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback; before another `store` than its own if given.
@@ -380,6 +390,7 @@ async def open_house(
         index=upstream,
         artifacts=folder,
         fetcher=upstream,
+        provenance=upstream,
         resolver=resolver,
         facts=facts,
         announced=facts,
@@ -411,11 +422,11 @@ async def open_house(
         known=known,
     )
     house.app = make_app(door)
-    runner = web.AppRunner(house.app, access_log=None)
+    runner = web.AppRunner(house.app, access_log=None, max_headers=HEADERS_MAX)
     await runner.setup()
-    site = web.TCPSite(runner, house.host, 0)
-    await site.start()
-    house.port = runner.addresses[0][1]
+    listener = socket.create_server((house.host, 0))
+    house.port = listener.getsockname()[1]
+    server = await listen(runner, listener, bounds=bounds)
     house.session = ClientSession(
         headers={"Authorization": encode_basic_auth("token", client_secret)},
         auto_decompress=False,
@@ -425,6 +436,7 @@ async def open_house(
         yield house
     finally:
         await house.session.close()
+        server.close()
         await runner.cleanup()
 
 

@@ -1,0 +1,55 @@
+"""Provenance objects (PEP 740) as upstream has them, for clients that verify them themselves."""
+
+from __future__ import annotations
+
+from cachetools import TTLCache
+
+from analyzer.provenance.verification import PROVENANCE_BYTES_MAX
+from models.artifact import ArtifactRef
+from models.errors import UpstreamInvalid, UpstreamNotFound
+from proxy.index.client import UpstreamClient, read_bounded
+from proxy.index.flight import SingleFlight
+from proxy.simple.page import IndexFile
+from proxy.sources.provenance import MEDIA_TYPE, attestation_url
+
+TOTAL_S = 10.0
+"""Seconds for one object; a client waits for it."""
+KEPT_S = 600
+"""Seconds that an object is kept: an index may add attestations to it (PEP 740)."""
+KEPT_BYTES_MAX = 16 * 1024 * 1024
+FLIGHTS_MAX = 64
+"""Objects that are fetched at once."""
+
+
+class ProvenanceObjects:
+    """Fetched from the index's own host or that of the file, whole and bounded; never redirected to."""
+
+    def __init__(self, client: UpstreamClient) -> None:
+        """`client` is the upstream's; its owner starts and closes it."""
+        self._client = client
+        self._kept: TTLCache[str, bytes] = TTLCache(KEPT_BYTES_MAX, KEPT_S, getsizeof=len)
+        self._fetches: SingleFlight[str, bytes] = SingleFlight(
+            flights_max=FLIGHTS_MAX, what="provenance fetches"
+        )
+
+    async def of(self, ref: ArtifactRef, entry: IndexFile) -> bytes:
+        """The object that `entry` announces. Raises UpstreamNotFound, or another UpstreamError."""
+        if not isinstance(entry.extra.get("provenance"), str):
+            raise UpstreamNotFound(f"The upstream announces no provenance of {ref.filename}.")
+        url = attestation_url(entry, self._client.url)
+        kept = self._kept.get(url)
+        return kept if kept is not None else await self._fetches.run(url, lambda: self._fetch(url))
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        await self._fetches.close()
+
+    async def _fetch(self, url: str) -> bytes:
+        async with self._client.get(
+            url, total_s=TOTAL_S, headers={"Accept": MEDIA_TYPE}, keep_host=True
+        ) as answer:
+            if answer.status != 200:
+                raise UpstreamInvalid("The upstream answered provenance with an odd status.")
+            data = await read_bounded(answer, bytes_max=PROVENANCE_BYTES_MAX)
+        self._kept[url] = data
+        return data
