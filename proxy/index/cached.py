@@ -223,7 +223,11 @@ class CachedIndex:
         page = None
         if stored.status == 200:
             page = await read_page(
-                stored.content_type, stored.body, "https://stored.invalid/", project=stored.project
+                stored.content_type,
+                stored.body,
+                "https://stored.invalid/",
+                project=stored.project,
+                index=self.name,
             )
         return _Entry(
             page=page,
@@ -263,7 +267,9 @@ class CachedIndex:
             return await self._persist_again(project, after, fetched, now)
         if fetched.unchanged:
             raise UpstreamUnavailable("The upstream says that a page we never had is unchanged.")
-        page = await read_page(fetched.content_type, fetched.body, fetched.url, project=project)
+        page = await read_page(
+            fetched.content_type, fetched.body, fetched.url, project=project, index=self.name
+        )
         if page.skipped:
             LOG.warning("page_entries_skipped", project=project, skipped=page.skipped)
         body = render_project(page, format=Format.JSON_V1)

@@ -44,6 +44,7 @@ from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
 from proxy.store.memory_exceptions import MemoryExceptions
 from proxy.store.memory_keeping import MemoryHistory, MemoryKeeping
+from proxy.store.memory_origins import MemoryOrigins
 from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
@@ -69,7 +70,15 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, MemoryTelling, Store):
+class MemoryStore(
+    MemoryAccess,
+    MemoryExceptions,
+    MemoryOrigins,
+    MemoryPages,
+    MemoryPolicy,
+    MemoryTelling,
+    Store,
+):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.

@@ -29,6 +29,7 @@ from proxy.store.audit_port import AuditPort
 from proxy.store.exceptions_port import ExceptionsPort
 from proxy.store.installed_port import InstalledPort
 from proxy.store.keeping_port import KeepingPort
+from proxy.store.origins_port import OriginsPort
 from proxy.store.pages_port import PagesPort
 from proxy.store.policy_port import PolicyPort
 from proxy.store.telling_port import TellingPort
@@ -245,6 +246,7 @@ class Store(
     InstalledPort,
     KeepingPort,
     AuditPort,
+    OriginsPort,
     PagesPort,
     PolicyPort,
     TellingPort,

@@ -1,0 +1,1 @@
+-- A place that is kept for a change of another branch.
