@@ -22,8 +22,7 @@ from analyzer.sandbox.options import BOXES_MAX
 from models.artifact import IndexName, parse_index_name
 from models.errors import PratiqueError, Problem, SettingsInvalid
 from proxy.feeds.source import FeedSource, parse_sources
-from proxy.index.declared import Upstream, contradictions, read_upstreams
-from proxy.index.credentials import authorization_of
+from proxy.index.declared import Upstream, contradictions, plain, read_upstreams
 from proxy.store.bounds import EXPOSURE_DAYS
 
 ENVIRONMENT_PREFIX = "PRATIQUE_"
@@ -555,13 +554,7 @@ def _in_order(tables: tuple[Upstream, ...], values: Mapping[str, Any]) -> tuple[
     """The tables, and `upstream` behind them."""
     if not values["upstream"]:
         return tables
-    url, authorization = authorization_of(values["upstream"])
-    last = Upstream(
-        name=values["index_name"],
-        url=url,
-        authorization=authorization,
-        timeout_s=values["upstream_timeout_s"],
-    )
+    last = plain(values["index_name"], values["upstream"], timeout_s=values["upstream_timeout_s"])
     return (*tables, last)
 
 

@@ -48,10 +48,18 @@ class Upstream:
         return str(self.folder) if self.folder is not None else self.url
 
 
+def plain(name: IndexName, url: str, *, timeout_s: int = 30) -> Upstream:
+    """An upstream that is asked for every name that nobody owns; credentials may stand in the URL."""
+    bare, authorization = authorization_of(url)
+    return Upstream(name=name, url=bare, authorization=authorization, timeout_s=timeout_s)
+
+
 class Entry:
     """One table of `[[upstreams]]`: its keys are taken one by one, and every mistake is noted."""
 
-    def __init__(self, table: Mapping[str, Any], where: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, table: Mapping[str, Any], where: str, environment: Mapping[str, str]
+    ) -> None:
         self._left = dict(table)
         self._where = where
         self._environment = environment
@@ -90,7 +98,9 @@ class Entry:
 
     def secret(self) -> str:
         """What `credentials`, `credentials_file` or `credentials_env` holds; it is in no message."""
-        given = {key: self.text(key) for key in ("credentials", "credentials_file", "credentials_env")}
+        given = {
+            key: self.text(key) for key in ("credentials", "credentials_file", "credentials_env")
+        }
         said = [key for key, value in given.items() if value]
         if len(said) > 1:
             self.note(f"has {' and '.join(said)}; one of them says enough")

@@ -89,7 +89,9 @@ def parse_json(
     entries = document.get("files")
     if not isinstance(entries, list):
         raise UpstreamInvalid(f"The upstream's page for {project} has no list of files.")
-    files, skipped = _collect(entries, lambda entry: _file_from_json(entry, base_url, index), project)
+    files, skipped = _collect(
+        entries, lambda entry: _file_from_json(entry, base_url, index), project
+    )
     status, status_reason = _status(document.get("project-status"))
     return ProjectPage(
         name=project,
@@ -118,7 +120,9 @@ def parse_html(
         page = RepositoryPage.from_html(body)
     except (UnsupportedRepoVersionError, ValueError, RecursionError, AssertionError) as error:
         raise UpstreamInvalid(f"The upstream's HTML page for {project} cannot be read.") from error
-    files, skipped = _collect(page.links, lambda link: _file_from_html(link, base_url, index), project)
+    files, skipped = _collect(
+        page.links, lambda link: _file_from_html(link, base_url, index), project
+    )
     if not files and page.repository_version is None:
         raise UpstreamInvalid(f"The upstream's HTML page for {project} is not an index page.")
     meta = page.pypi_meta

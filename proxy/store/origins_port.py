@@ -53,8 +53,10 @@ class OriginsPort(Protocol):
     async def move_origin(
         self, project: NormalizedName, to: IndexName, *, actor: str, justification: str
     ) -> OriginMove:
-        """Give a name to another upstream, audited. Raises StoreConflict where it is there already,
-        StoreError where nobody has seen it, or beyond a bound.
+        """Give a name to another upstream, audited.
+
+        Raises StoreConflict where it is there already, StoreError where nobody has seen it, or beyond
+        a bound.
         """
 
     async def origin_moves(self, *, after: int = 0, limit: int = 100) -> tuple[OriginMove, ...]:

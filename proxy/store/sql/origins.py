@@ -16,7 +16,9 @@ from proxy.store.origins_port import Origin, OriginMove
 from proxy.store.sql import audit, changes
 from proxy.store.sql.connection import Row, Session
 
-BIND = "INSERT OR IGNORE INTO origins (project, index_name, since) VALUES (:project, :index, :since)"
+BIND = (
+    "INSERT OR IGNORE INTO origins (project, index_name, since) VALUES (:project, :index, :since)"
+)
 OF_PROJECT = "SELECT * FROM origins WHERE project = :project"
 PAGE = """
 SELECT * FROM origins WHERE project > :after AND (:index = '' OR index_name = :index)

@@ -68,7 +68,9 @@ class Upstream:
 
     def publish(self, filename: str, data: bytes, **rest: Any) -> ArtifactRef:
         ref = ref_of(filename, data)
-        page = self.pages.get(ref.project, ProjectPage(name=ref.project, api_version="1.1"))
+        page = self.pages.get(
+            ref.project, ProjectPage(name=ref.project, api_version="1.1", index=INDEX)
+        )
         file = IndexFile(
             filename=filename,
             url=f"https://files.invalid/{filename}",
@@ -99,16 +101,22 @@ class Upstream:
     def serial(self, name: NormalizedName) -> Hashable:
         return id(self.pages.get(name))
 
+    def home(self, name: NormalizedName) -> IndexName | None:
+        return INDEX if name in self.pages else None
+
+    async def serves(self, index: IndexName, name: NormalizedName) -> bool:  # noqa: ARG002 - the port's
+        return index == INDEX
+
     async def ensure(self, ref: ArtifactRef) -> Path:
         return await self.ensure_url(ref.sha256, ref.filename, None)
 
-    async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:  # noqa: ARG002 - the port's
+    async def ensure_url(self, sha256: Sha256, place: str, size: int | None) -> Path:  # noqa: ARG002 - the port's
         path = self._folder.path(sha256)
         if path is not None:
             return path
         await self.may_fetch.wait()
         self._answer()
-        self.fetched.append(url)
+        self.fetched.append(place)
         data = self.bytes.get(sha256)
         if data is None:
             raise UpstreamNotFound("The upstream has no such file.")
@@ -364,7 +372,6 @@ async def open_house(
 
     door = Door(
         settings=DoorSettings(
-            index=INDEX,
             **{
                 "public_url": PUBLIC_URL,
                 "page_believed_s": 0,
