@@ -18,11 +18,14 @@ from proxy.admin.events import Teller
 from proxy.artifacts.fetcher import FetchBounds, Fetcher
 from proxy.artifacts.fetchers import Bytes, Fetchers, FolderFetcher
 from proxy.artifacts.folder import FolderArtifacts
+from proxy.departures import Departures
 from proxy.index.cached import CachedIndex, PageShelf
 from proxy.index.client import UpstreamBounds, UpstreamClient
 from proxy.index.declared import Upstream
 from proxy.index.folder import FolderSource
+from proxy.index.kept import KeptIndex
 from proxy.index.ownership import Ownership, nothing_owned
+from proxy.index.port import PageSource
 from proxy.index.upstream import UpstreamIndex
 from proxy.index.upstreams import Upstreams
 from proxy.simple.page import IndexFile
@@ -52,24 +55,29 @@ class Behind:
         owned: Callable[[], OwnedNames] = nothing_owned,
         looked_up: Callable[[bool], None] = lambda _: None,
         teller: Teller | None = None,
+        departures: Departures | None = None,
     ) -> None:
-        """`artifacts` None: pages alone are asked for, and no file is fetched."""
+        """`artifacts` None: pages alone are asked for, and no file is fetched.
+
+        `departures` None: nothing is kept that an upstream took away.
+        """
         self._store = store
         self._stack = AsyncExitStack()
         self._sources: list[UpstreamIndex] = []
         clients: dict[IndexName, UpstreamClient | None] = {}
-        members: dict[IndexName, CachedIndex] = {}
+        members: dict[IndexName, CachedIndex | KeptIndex] = {}
+        self._cached: list[CachedIndex] = []
         fetchers: dict[IndexName, Bytes] = {}
         for one in upstreams:
             source = _source(one)
-            index = CachedIndex(source, store, clock=clock, looked_up=looked_up)
+            index, cached = _pages(source, store, clock, looked_up, departures)
+            self._cached.append(cached)
             members[one.name] = index
             clients[one.name] = None if isinstance(source, FolderSource) else source.client
             if not isinstance(source, FolderSource):
                 self._sources.append(source)
             if artifacts is not None:
                 fetchers[one.name] = _fetcher(one, source, index, artifacts)
-        self._members = members
         self.clients: Mapping[IndexName, UpstreamClient | None] = clients
         self.index = Upstreams(members, Ownership(upstreams, owned), store, teller=teller)
         self.fetchers = Fetchers(fetchers, read_before=self._read_before)
@@ -78,8 +86,8 @@ class Behind:
         for source in self._sources:
             await source.start()
             self._stack.push_async_callback(source.close)
-        for member in self._members.values():
-            self._stack.push_async_callback(member.close)
+        for cached in self._cached:
+            self._stack.push_async_callback(cached.close)
         self._stack.push_async_callback(self.fetchers.close)
         return self
 
@@ -104,10 +112,25 @@ def modes_of(upstreams: Sequence[Upstream]) -> dict[IndexName, Mode]:
     return {one.name: one.mode for one in upstreams if one.mode is not None}
 
 
+def _pages(
+    source: PageSource,
+    store: Shelf,
+    clock: Clock,
+    looked_up: Callable[[bool], None],
+    departures: Departures | None,
+) -> tuple[CachedIndex | KeptIndex, CachedIndex]:
+    """(the layers over a source, the one of them that is to be closed)."""
+    if departures is None:
+        plain = CachedIndex(source, store, clock=clock, looked_up=looked_up)
+        return plain, plain
+    cached = CachedIndex(source, store, clock=clock, looked_up=looked_up, changed=departures.notice)
+    return KeptIndex(cached, departures), cached
+
+
 def _fetcher(
     upstream: Upstream,
     source: UpstreamIndex | FolderSource,
-    index: CachedIndex,
+    index: CachedIndex | KeptIndex,
     artifacts: FolderArtifacts,
 ) -> Bytes:
     if isinstance(source, FolderSource):

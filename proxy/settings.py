@@ -99,6 +99,7 @@ class Settings:
     keep_decisions_days: int
     keep_pages_days: int
     keep_audit_days: int
+    keep_files_days: int
     refresh_trust_root: bool
     metrics_public: bool
     uid_base: int
@@ -403,7 +404,16 @@ TABLE: tuple[Setting, ...] = (
         parse=_whole(1 << 20, 1 << 50),
         default=str(50 << 30),
         metavar="BYTES",
-        help="Bytes of artifacts kept on disk; beyond it, new files are refused and the log says so.",
+        help="Bytes of artifacts kept on disk. Near it those go that nobody fetched for longest; what no "
+        "index can give again, and what an override allows, stays.",
+    ),
+    Setting(
+        name="keep_files_days",
+        parse=_days(1),
+        default="0",
+        metavar="DAYS",
+        help="Days after which a file that nobody fetched leaves the disk, although there is room; it is "
+        "fetched again when somebody asks for it. 0: only where room is needed.",
     ),
     Setting(
         name="keep_fetches_days",

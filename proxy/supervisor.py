@@ -24,7 +24,7 @@ import msgspec
 import structlog
 
 from analyzer.clean import printable
-from analyzer.sandbox.launch import daemon_argv
+from analyzer.sandbox.launch import CODE_ROOT, daemon_argv
 from models.errors import PratiqueError, SandboxUnavailable
 from proxy.privileges import Roles, child_setup, is_root, own_folder
 from proxy.settings import Address, Settings
@@ -48,6 +48,8 @@ SAY = b"say "
 SAID_CHARS_MAX = 500
 """Characters of such a line."""
 
+INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
+"""Folders whose modules every child finds without being told."""
 LISTEN_BACKLOG = 1024
 """Connections the kernel keeps waiting while the proxy is busy or being restarted."""
 
@@ -198,7 +200,7 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             cwd=child.cwd,
             pass_fds=child.inherits,
-            env=_environment(child),
+            env=environment_of(child),
             preexec_fn=child_setup(child.uid, groups=child.groups, network=child.network),
         )
         LOG.info("process_started", child=child.name, pid=child.process.pid, uid=child.uid)
@@ -380,12 +382,15 @@ def decode_config(data: bytes) -> ChildConfig:
         ) from error
 
 
-def _environment(child: Child) -> dict[str, str]:
+def environment_of(child: Child) -> dict[str, str]:
+    """What a child finds in its environment: little of ours, and no secret."""
     kept = ["PATH", "LANG", "LC_ALL", "TZ"]
     if child.reaches_upstream:
         kept += ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         kept += [k for k in os.environ if k.lower() in ("http_proxy", "https_proxy", "no_proxy")]
     return {key: os.environ[key] for key in kept if key in os.environ} | {
+        # From a checkout that is not the one installed, children must be of its code as well.
+        **({} if CODE_ROOT.name in INSTALLED_IN else {"PYTHONPATH": str(CODE_ROOT)}),
         "PYTHONUNBUFFERED": "1",
         "HOME": "/nonexistent",
         **child.environment,

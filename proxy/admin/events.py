@@ -25,6 +25,10 @@ class EventKind(StrEnum):
     NAME_MOVED = "name_moved"
     """A name comes from another upstream than before."""
     WORKER_LOST = "worker_lost"
+    FILES_DEPARTED = "files_departed"
+    """An index ceased to list files that are served here."""
+    BYTES_CHANGED = "bytes_changed"
+    """An index lists other bytes under the name of a file that is served here."""
     TEST = "test"
     """Somebody tries out a webhook; every webhook takes it, whatever its kinds."""
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ from uuid import uuid4
 import structlog
 
 from models.artifact import Sha256, parse_sha256
-from models.errors import Overloaded, StoreError, UpstreamHashMismatch
+from models.errors import Overloaded, StoreError, UpstreamHashMismatch, ValueInvalid
 
 LOG = structlog.get_logger()
 
@@ -34,6 +35,16 @@ STALE_TEMP_S = 3_600
 
 _TEMP = "tmp"
 _MODE = 0o444
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A whole file in the folder."""
+
+    sha256: Sha256
+    size_bytes: int
+    stored_at: float
+    """Seconds since 1970."""
 
 
 class FolderArtifacts:
@@ -101,6 +112,29 @@ class FolderArtifacts:
                 if entry.stat().st_mtime < moment:
                     old.append(Sha256(entry.parent.name + entry.name))
         return sum(self.remove(sha256) for sha256 in old)
+
+    def files(self) -> list[StoredFile]:
+        """Every whole file, counted anew: other processes write and remove here, too.
+
+        Raises StoreError.
+        """
+        found = []
+        try:
+            for entry in self._entries():
+                with suppress(FileNotFoundError, ValueInvalid):
+                    stat = entry.stat()
+                    sha256 = parse_sha256(entry.parent.name + entry.name)
+                    found.append(StoredFile(sha256, stat.st_size, stat.st_mtime))
+        except OSError as error:
+            raise _failed("counted", error) from error
+        with self._lock:
+            self._used = sum(file.size_bytes for file in found)
+        return found
+
+    @property
+    def bytes_max(self) -> int:
+        """Bytes of artifacts that may be kept."""
+        return self._bytes_max
 
     def trouble(self) -> str:
         """Why no further file would be kept; empty where there is room."""

@@ -28,6 +28,7 @@ from proxy.artifacts.fetchers import Fetchers
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.behind import Behind, modes_of
 from proxy.cli.store import DATABASE
+from proxy.departures import Departures
 from proxy.driftwatch import DriftWatch
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
@@ -41,6 +42,7 @@ from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
+from proxy.keeping.eviction import Evictor
 from proxy.keeping.keeper import Keeper
 from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
@@ -89,6 +91,7 @@ class Rooms:
     policy: PolicyFile
     feeds: FeedSchedule
     keeper: Keeper
+    evictor: Evictor
     watch: WatchSchedule
     drift: DriftWatch
     workers: Workers
@@ -120,6 +123,7 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.desk.run(stop), name="desk"),
             asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
             asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
+            asyncio.create_task(rooms.evictor.run(stop), name="eviction"),
             asyncio.create_task(rooms.watch.run(stop), name="watch"),
             asyncio.create_task(rooms.drift.run(stop), name="drift"),
             asyncio.create_task(rooms.workers.run(stop), name="workers"),
@@ -175,6 +179,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         stack.push_async_callback(store.close)
         await _own_worker_token(store, config.worker_secret, clock=clock)
         metrics = Metrics()
+        departures = Departures(store, clock=clock, origin=settings.origin)
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
         )
@@ -189,6 +194,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
                 owned=lambda: policy.current().owned,
                 looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
                 teller=Outbox(store),
+                departures=departures,
             )
         )
         await behind.index.follow_moves()
@@ -225,7 +231,16 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             store, sender, clock=clock, jitter=random.random, attempted=metrics.attempted
         )
         yield await _rooms(
-            config, policy, means, index, artifacts, fetcher, resolver, judge, metrics, deliverer
+            config,
+            policy,
+            means,
+            index,
+            artifacts,
+            fetcher,
+            resolver,
+            judge,
+            metrics,
+            deliverer,
         )
 
 
@@ -271,7 +286,7 @@ async def _rooms(
         metrics.decided(decision)
         deliverer.nudge()
 
-    knowledge = Knowledge(index, sources_of(means), clock=clock)
+    knowledge = Knowledge(means.index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
 
     async def refused(ref: ArtifactRef) -> bool:
@@ -352,6 +367,7 @@ async def _rooms(
         policy=policy,
         feeds=feeds,
         keeper=keeper,
+        evictor=Evictor(store, artifacts, clock=clock, unused_days=settings.keep_files_days),
         watch=watch,
         drift=DriftWatch(
             settings.data_dir / DATABASE,

@@ -83,7 +83,20 @@ for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(explain_, rescore_, replay_, drift_, verdict),
     *(backup, restore_, keep),
-    *(override, audit, installed, token, webhook, watch, policy, upstream, doctor, config, demo, research),
+    *(
+        override,
+        audit,
+        installed,
+        token,
+        webhook,
+        watch,
+        policy,
+        upstream,
+        doctor,
+        config,
+        demo,
+        research,
+    ),
 ):
     main.add_command(command)
 for command in (request, requests, approve, refuse, withdraw, extend, uses, expiring_):

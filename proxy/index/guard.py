@@ -24,6 +24,8 @@ from proxy.simple.page import IndexFile, ProjectPage
 
 CHECKING = "Being checked by pratique: try again in a minute."
 """The yank reason of an unseen file under policy `fallback`, where there is no decision to quote."""
+DEPARTED = "The index lists this file no more since {}; pratique kept it, for it was approved."
+"""The yank reason of a file that departed, where an open requirement can fall back on another."""
 UPSTREAM_REASON_CHARS_MAX = 200
 """Characters kept of upstream's own yank reason: clients print it (FACTS.md 1.3)."""
 
@@ -55,6 +57,7 @@ def guard_page(
         (file, ref) for file in page.files if (ref := _ref(file, index, page.name)) is not None
     ]
     verdicts = {ref.key: _current(decisions.get(ref.key), as_of) for _, ref in listed}
+    listed = _one_of_a_name(listed, verdicts)
     blocked = {
         ref.version: decision
         for _, ref in listed
@@ -63,7 +66,9 @@ def guard_page(
     open_ = [
         verdicts[ref.key]
         for file, ref in listed
-        if not file.is_yanked and ref.version not in blocked and ref.kind is not ArtifactKind.OTHER
+        if not (file.is_yanked or file.departed_at)
+        and ref.version not in blocked
+        and ref.kind is not ArtifactKind.OTHER
     ]
     servable = any(_serves(verdict) for verdict in open_)
     # An installer may as well fall back to what nobody has judged: it is held, and judged, then.
@@ -96,6 +101,26 @@ def _ref(file: IndexFile, index: IndexName, project: NormalizedName) -> Artifact
         return None
 
 
+def _one_of_a_name(
+    listed: list[tuple[IndexFile, ArtifactRef]], verdicts: Mapping[str, Decision | None]
+) -> list[tuple[IndexFile, ArtifactRef]]:
+    """What departed is there while it is served, and then in the place of what took its name."""
+    if not any(file.departed_at for file, _ in listed):
+        return listed
+    served = {
+        (file.filename, bool(file.departed_at))
+        for file, ref in listed
+        if _serves(verdicts[ref.key])
+    }
+    kept = {name for name, departed in served if departed and (name, False) not in served}
+    return [
+        (file, ref)
+        for file, ref in listed
+        if (file.filename in kept) is bool(file.departed_at)
+        and (not file.departed_at or _serves(verdicts[ref.key]))
+    ]
+
+
 def _current(decision: Decision | None, as_of: datetime) -> Decision | None:
     """The decision, unless it is an approval that has run out: that file is unseen again."""
     if decision is None or not decision.served:
@@ -126,6 +151,8 @@ def _mark(
     own = _one_line(file.yanked) or True if isinstance(file.yanked, str) else file.yanked
     if not hopeful:
         return own
+    if file.departed_at is not None and not file.is_yanked:
+        own = DEPARTED.format(file.departed_at.date())
     if decision is not None and not decision.served and not _is_unseen(decision):
         return yank_reason(decision)
     if sibling is not None and not _allowed_by_name(decision):

@@ -39,6 +39,8 @@ class IndexFile:
     core_metadata: bool | str = False
     """Whether `<url>.metadata` is there (PEP 658, 714); a string is its announced sha256."""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    departed_at: datetime | None = None
+    """When its index was seen to list it no more; we may serve it all the same."""
     index: IndexName = NOWHERE
     """The upstream that lists it: only that one's credentials may go to `url`."""
 

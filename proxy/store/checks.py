@@ -24,6 +24,7 @@ from proxy.store.bounds import (
     POLICY_BYTES_MAX,
 )
 from proxy.store.codec import micros
+from proxy.store.departures_port import DEPARTURE_BYTES_MAX, Departure
 from proxy.store.keeping_port import Keepable
 from proxy.store.origins_port import JUSTIFICATION_CHARS_MAX, Origin
 from proxy.store.policy_port import COMMENT_CHARS_MAX
@@ -76,6 +77,12 @@ def check_remembered(seen: Remembered) -> None:
         raise StoreError(f"A remembered value has at most {MEMORY_CHARS_MAX} characters.")
     micros(seen.first_seen)
     micros(seen.last_seen)
+
+
+def check_departure(gone: Departure) -> None:
+    """Raises StoreError for an entry that is too long."""
+    if len(gone.entry) > DEPARTURE_BYTES_MAX:
+        raise StoreError(f"An entry of a page has at most {DEPARTURE_BYTES_MAX} bytes.")
 
 
 def clean_fetches(fetches: Iterable[Fetch]) -> list[Fetch]:

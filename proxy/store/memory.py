@@ -42,13 +42,13 @@ from proxy.store.details import decision_detail, import_detail, override_detail,
 from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
 from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
+from proxy.store.memory_departures import MemoryDepartures
 from proxy.store.memory_exceptions import MemoryExceptions
 from proxy.store.memory_keeping import MemoryHistory, MemoryKeeping
 from proxy.store.memory_origins import MemoryOrigins
 from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
-from proxy.store.memory_telling import MemoryTelling
 from proxy.store.port import (
     GATE,
     AdvisoryChange,
@@ -76,7 +76,7 @@ class MemoryStore(
     MemoryOrigins,
     MemoryPages,
     MemoryPolicy,
-    MemoryTelling,
+    MemoryDepartures,
     Store,
 ):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.

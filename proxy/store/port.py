@@ -26,6 +26,8 @@ from proxy.admin.access import Role
 from proxy.admin.events import Event
 from proxy.store.access_port import AccessPort
 from proxy.store.audit_port import AuditPort
+from proxy.store.bytes_port import BytesPort
+from proxy.store.departures_port import DeparturesPort
 from proxy.store.exceptions_port import ExceptionsPort
 from proxy.store.installed_port import InstalledPort
 from proxy.store.keeping_port import KeepingPort
@@ -251,6 +253,8 @@ class Store(
     PolicyPort,
     TellingPort,
     WatchPort,
+    DeparturesPort,
+    BytesPort,
     Protocol,
 ):
     """Everything that must survive a restart, but for artifact bytes."""

@@ -66,12 +66,13 @@ from proxy.store.sql import (
 from proxy.store.sql import dependencies as sql_dependencies
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
+from proxy.store.sqlite_departures import SqliteDepartures
 from proxy.store.sqlite_exceptions import SqliteExceptions
 from proxy.store.sqlite_origins import SqliteOrigins
 from proxy.store.sqlite_telling import SqliteTelling
 
 
-class SqliteStore(SqliteExceptions, SqliteOrigins, SqliteTelling, Store):
+class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelling, Store):
     """`proxy.store.port.Store` on SQLite; that port says what each method does."""
 
     def __init__(self, connection: Connection, *, open_jobs_max: int = OPEN_JOBS_MAX) -> None:

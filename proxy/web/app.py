@@ -143,10 +143,13 @@ async def nothing_here(request: web.Request) -> web.StreamResponse:
     """404 for whatever no route takes; 405 where only the method is wrong."""
     # Not `request.raw_path`: a proxy's request has credentials in its whole URL.
     request[FACTS]["path"] = request.rel_url.raw_path[:PATH_CHARS_MAX]
-    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) and request.path.startswith(
-        ("/simple", "/files", "/v/")
-    ):
-        raise web.HTTPMethodNotAllowed(request.method, (hdrs.METH_GET, hdrs.METH_HEAD))
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        _, methods = await resource.resolve(request)
+        allowed |= methods
+    allowed.discard(hdrs.METH_ANY)  # it is ours
+    if allowed:
+        raise web.HTTPMethodNotAllowed(request.method, sorted(allowed))
     raise web.HTTPNotFound
 
 

@@ -14,7 +14,7 @@ from models.errors import PratiqueError
 from proxy.demo.packages import build_wheel, demo_packages
 from proxy.demo.upstream import LocalUpstream
 from proxy.settings import Settings, read_settings
-from proxy.supervisor import children_of, decode_config, prepare_folders
+from proxy.supervisor import children_of, decode_config, environment_of, prepare_folders
 from tests.firewall import Firewall, fetch, file_url, scratch_folder, wait_until
 from tests.proofs.background import running_upstream
 
@@ -72,6 +72,12 @@ def test_children__get_no_secret_by_argv_or_environment(settings: Settings) -> N
     for child in children:
         assert secret not in " ".join(child.argv)
         assert secret not in " ".join(child.environment.values())
+
+
+def test_children__are_of_the_code_that_started_them(settings: Settings) -> None:
+    root = str(Path(__file__).parents[2])
+    for child in children_of(settings, listen_fd=3):
+        assert environment_of(child)["PYTHONPATH"] == root
 
 
 def test_children__without_boxes_there_is_no_worker(settings: Settings) -> None:

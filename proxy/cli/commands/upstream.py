@@ -61,7 +61,9 @@ def of(settings: Settings, project: str) -> None:
 
 @upstream.command()
 @click.argument("projects", nargs=-1)
-@click.option("--all-of", default="", metavar="NAME", help="Every name that comes from this upstream.")
+@click.option(
+    "--all-of", default="", metavar="NAME", help="Every name that comes from this upstream."
+)
 @click.option("--to", required=True, metavar="NAME", help="The upstream that answers from now on.")
 @click.option("--actor", required=True, help="Who moves it; it goes into the audit log.")
 @click.option("--justification", required=True, help="Why.")

@@ -72,6 +72,45 @@ class Operation:
         return self.method != hdrs.METH_GET
 
 
+def reads(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
+    """A GET, for viewers where nothing else is said."""
+    return Operation(
+        method="GET",
+        path=path,
+        name=name,
+        summary=summary,
+        gives=gives,
+        handler=handler,
+        **{"role": Role.VIEWER, **more},
+    )
+
+
+def acts(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
+    """A POST, for admins where nothing else is said."""
+    return Operation(
+        method="POST",
+        path=path,
+        name=name,
+        summary=summary,
+        gives=gives,
+        handler=handler,
+        **{"role": Role.ADMIN, **more},
+    )
+
+
+def ends(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
+    """A DELETE, for admins where nothing else is said."""
+    return Operation(
+        method="DELETE",
+        path=path,
+        name=name,
+        summary=summary,
+        gives=gives,
+        handler=handler,
+        **{"role": Role.ADMIN, **more},
+    )
+
+
 def handler_of(operation: Operation, frame: Frame) -> Callable[[web.Request], Any]:
     """The route's handler: who may, what is sent, what comes of it."""
 
@@ -137,9 +176,18 @@ async def _body(operation: Operation, request: web.Request) -> Any:
         if len(data) > BODY_BYTES_MAX:
             raise web.HTTPRequestEntityTooLarge(BODY_BYTES_MAX, len(data))
     try:
-        return msgspec.json.decode(data, type=operation.body)
+        return msgspec.convert(_whole(msgspec.json.decode(data)), operation.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueInvalid(f"The body is not as expected: {error}.", next_step=_NEXT) from error
+
+
+def _whole(value: Any) -> Any:
+    """The same with whole numbers as integers: JSON Schema makes no difference of 47 and 47.0."""
+    if isinstance(value, dict):
+        return {key: _whole(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def page_of(rows: tuple[tuple[int, T], ...], limit: int) -> Page[T]:

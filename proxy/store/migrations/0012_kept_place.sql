@@ -1,1 +1,0 @@
--- A place that is kept for a change of another branch.
