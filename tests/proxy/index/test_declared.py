@@ -31,8 +31,10 @@ def read(
 
 
 def refused(folder: Path, text: str, **flags: str) -> str:
+    file = folder / "settings.toml"
+    file.write_text(text)
     with pytest.raises(SettingsInvalid) as caught:
-        read(folder, text, **flags)
+        read_settings(file=file, environment={}, flags=flags, default_upstream=lambda: PUBLIC)
     return str(caught.value)
 
 
@@ -92,7 +94,9 @@ def test_mistakes__are_named_without_secrets(tmp_path: Path, lines: str, expecte
 
 
 def test_mistakes__of_all_tables_are_named_at_once(tmp_path: Path) -> None:
-    said = refused(tmp_path, '[[upstreams]]\nname = "A"\n[[upstreams]]\nurl = "ftp://x"\n', hold_s="x")
+    said = refused(
+        tmp_path, '[[upstreams]]\nname = "A"\n[[upstreams]]\nurl = "ftp://x"\n', hold_s="x"
+    )
     for part in ("table 1", "table 2", "either url or folder", "hold_s"):
         assert part in said
 
@@ -111,8 +115,11 @@ def test_upstreams__that_contradict_each_other_or_are_ourselves(tmp_path: Path) 
 
 def test_contradicted__names_an_upstream_whose_files_the_policy_would_refuse() -> None:
     upstream = Upstream(name=IndexName("acme"), url="https://a.invalid/", names=("acme-*",))
-    owned = '[names]\nowned = ["acme-*"]\n'
+    mode = 'mode = "enforce"\n'
+    owned = mode + '[names]\nowned = ["acme-*"]\n'
     (said,) = contradicted((upstream,), parse_policy(owned, source="test"))
     assert "add it to [names] indexes" in said
-    assert not contradicted((upstream,), parse_policy(owned + 'indexes = ["acme"]\n', source="test"))
-    assert not contradicted((upstream,), parse_policy("", source="test"))
+    assert not contradicted(
+        (upstream,), parse_policy(owned + 'indexes = ["acme"]\n', source="test")
+    )
+    assert not contradicted((upstream,), parse_policy(mode, source="test"))
