@@ -286,15 +286,14 @@ class MemoryStore(
         return self._dependencies.get(ref, ())
 
     async def dependants_of(
-        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+        self, project: NormalizedName, files: Sequence[Sha256], *, limit: int
     ) -> tuple[ArtifactRef, ...]:
         found = [
             ref
             for ref, dependencies in self._dependencies.items()
-            if ref.index == index
-            and any(one.project == project and one.sha256 in files for one in dependencies)
+            if any(one.project == project and one.sha256 in files for one in dependencies)
         ]
-        found.sort(key=lambda ref: (ref.project, ref.sha256, ref.filename))
+        found.sort(key=lambda ref: (ref.project, ref.sha256, ref.filename, ref.index))
         return tuple(found[: row_limit(limit)])
 
     # -- overrides ---------------------------------------------------------------------------

@@ -378,9 +378,12 @@ class Store(
         """What a file was last seen to depend on, by project; empty also where nobody looked."""
 
     async def dependants_of(
-        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+        self, project: NormalizedName, files: Sequence[Sha256], *, limit: int
     ) -> tuple[ArtifactRef, ...]:
-        """Who was last seen to depend on any of some files of a project, by project; at most `limit`."""
+        """Who was last seen to depend on any of some files of a project, by project; at most `limit`.
+
+        An own package hangs on the public ones, so that the upstream of either does not count.
+        """
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:

@@ -193,9 +193,9 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelli
         return await self._on.read(sql_dependencies.of, ref)
 
     async def dependants_of(
-        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+        self, project: NormalizedName, files: Sequence[Sha256], *, limit: int
     ) -> tuple[ArtifactRef, ...]:
-        return await self._on.read(sql_dependencies.dependants, index, project, files, limit=limit)
+        return await self._on.read(sql_dependencies.dependants, project, files, limit=limit)
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:

@@ -26,3 +26,7 @@ CREATE TRIGGER origin_moves_are_not_changed BEFORE UPDATE ON origin_moves
 BEGIN SELECT RAISE(ABORT, 'moves are append-only'); END;
 CREATE TRIGGER origin_moves_are_not_deleted BEFORE DELETE ON origin_moves
 BEGIN SELECT RAISE(ABORT, 'moves are append-only'); END;
+
+-- Who depends on a file may come from another upstream than the file.
+DROP INDEX dependencies_on;
+CREATE INDEX dependencies_on ON dependencies (dependency, dependency_sha256);

@@ -26,6 +26,7 @@ from models.errors import (
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from policies.modes import Mode
 from policies.policy import Policy
 from proxy.admin.access import Role
 from proxy.admin.events import Event
@@ -331,6 +332,7 @@ async def open_house(
     current: Callable[[], Policy] | None = None,
     checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
     digests: Mapping[str, str] | None = None,
+    index_modes: Mapping[IndexName, Mode] | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback; before another `store` than its own if given.
@@ -349,6 +351,7 @@ async def open_house(
         clock=clock,
         nudge=lambda: nudges.append("gate"),
         poll_s=3600,
+        index_modes=index_modes,
     )
     holds = LocalHolds()
     resolver = Resolver()
