@@ -22,7 +22,15 @@ from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
 from proxy.store.chain import Link
 from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
-from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting, WorkerSeen
+from proxy.store.pages_port import (
+    WAITING_MAX,
+    HeldCount,
+    Hour,
+    QueueState,
+    Recorded,
+    Waiting,
+    WorkerSeen,
+)
 from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import (
     AdvisoryChange,
@@ -376,8 +384,17 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelli
     async def held_counts(self) -> tuple[HeldCount, ...]:
         return await self._on.read(pages.held_counts)
 
-    async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
-        return await self._on.read(pages.waiting, hold, project=project)
+    async def waiting(
+        self, hold: HoldKind, *, project: str = "", after: int = 0, limit: int = WAITING_MAX
+    ) -> tuple[Waiting, ...]:
+        return await self._on.read(pages.waiting, hold, project=project, after=after, limit=limit)
+
+    async def current(
+        self, *, action: str = "", project: str = "", before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        return await self._on.read(
+            pages.current, action=action, project=project, before=before, limit=limit
+        )
 
     async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
         return await self._on.read(pages.recorded, numbers)

@@ -29,6 +29,7 @@ QUERIES: dict[str, Query] = {
     "newest served": lambda s, _k, _e: s.decisions(limit=100, action="SERVE"),
     "newest held": lambda s, _k, _e: s.decisions(limit=100, action="HOLD"),
     "newest denied": lambda s, _k, _e: s.decisions(limit=100, action="DENY"),
+    "a page of current decisions": lambda s, _k, _e: s.current(limit=100),
     "newest of a project": lambda s, k, _: s.decisions(limit=100, project=k.ref.project),
     "decisions with some bytes": lambda s, k, _: s.decisions_with(k.ref.sha256),
     "extent": lambda s, _k, _e: s.extent(),
