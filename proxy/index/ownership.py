@@ -5,17 +5,21 @@ One notion for pages, files, resolutions and facts. Pure: what was seen before i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import translate
 from re import Pattern
 from re import compile as compiled
 
-from packaging.utils import NormalizedName
+from cachetools import LRUCache
+from packaging.utils import NormalizedName, canonicalize_name
 
 from models.artifact import IndexName
 from policies.owned import OwnedNames
 from policies.policy import Policy
 from proxy.index.declared import Upstream
+
+FOUND_MAX = 65_536
+"""Names whose owners are kept in memory; a few MB."""
 
 
 def nothing_owned() -> OwnedNames:
@@ -34,8 +38,10 @@ class Ownership:
         self._declared = tuple((one.name, _pattern(one.names)) for one in upstreams if one.names)
         self._general = tuple(one.name for one in upstreams if not one.names)
         self._owned = owned
-        self._read: tuple[OwnedNames, Pattern[str]] = (OwnedNames(), _pattern(()))
-        """The policy's list that was met last, with its patterns as one."""
+        self._read: OwnedNames | None = None
+        """The policy's list that was met last."""
+        self._pattern = _pattern(())
+        self._found: LRUCache[NormalizedName, tuple[IndexName, ...]] = LRUCache(maxsize=FOUND_MAX)
 
     def owners(self, project: NormalizedName) -> tuple[IndexName, ...]:
         """The upstreams that alone may answer for a name, in order; none: nobody owns it.
@@ -43,23 +49,44 @@ class Ownership:
         Of two patterns that match, the one of the earlier upstream counts. A name that the policy owns
         goes to the upstreams which it calls the organisation's own, where it names any that are here.
         """
-        for index, pattern in self._declared:
-            if pattern.match(project):
-                return (index,)
         owned = self._owned()
-        if not owned.indexes or not self._listed(owned, project):
+        if not self._declared and not owned.indexes:
             return ()
-        return tuple(name for name in self._names if name in owned.indexes)
+        if self._read is not owned:
+            self._read, self._pattern = owned, _pattern(owned.patterns)
+            self._found.clear()
+        found = self._found.get(project)
+        if found is None:  # every request asks, and a thousand patterns take 30 us
+            found = self._found[project] = self._find(project, owned)
+        return found
 
     def candidates(self, project: NormalizedName) -> tuple[IndexName, ...]:
         """Whoever may be asked for a name at all, in order; nobody, where every upstream owns names."""
         return self.owners(project) or self._general
 
-    def _listed(self, owned: OwnedNames, project: NormalizedName) -> bool:
-        """`owned.owns`, for every request."""
-        if self._read[0] is not owned:
-            self._read = (owned, _pattern(owned.patterns))
-        return self._read[1].match(project) is not None
+    def selected(
+        self, lists: Sequence[tuple[IndexName, Sequence[str]]]
+    ) -> Mapping[NormalizedName, str]:
+        """Of the upstreams' lists, in order, each name once and from who may answer for it.
+
+        Takes seconds for a public list (700,000 names), and may run in a thread: it keeps nothing.
+        """
+        owned = self._owned()
+        found: dict[NormalizedName, str] = {}
+        for index, names in lists:
+            for stated in names:
+                name = canonicalize_name(stated)
+                if name not in found and index in (self._find(name, owned) or self._general):
+                    found[name] = stated
+        return found
+
+    def _find(self, project: NormalizedName, owned: OwnedNames) -> tuple[IndexName, ...]:
+        for index, pattern in self._declared:
+            if pattern.match(project):
+                return (index,)
+        if not owned.indexes or not self._pattern.match(project):
+            return ()
+        return tuple(name for name in self._names if name in owned.indexes)
 
 
 def contradicted(upstreams: Sequence[Upstream], policy: Policy) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ next upstream is not asked (docs/decisions/0026).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Protocol
 
 import structlog
 from cachetools import LRUCache
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 
 from models.artifact import IndexName
 from models.errors import PratiqueError, StoreError, UpstreamInvalid, UpstreamNotFound
@@ -118,7 +118,7 @@ class Upstreams:
             (only,) = self._members.values()
             return await only.projects()
         lists = [(index, await member.projects()) for index, member in self._members.items()]
-        return await asyncio.to_thread(self._joined, lists)  # a public list has 700,000 names
+        return tuple((await asyncio.to_thread(self._ownership.selected, lists)).values())
 
     async def follow_moves(self) -> None:
         """Forget the homes of names that somebody moved since the last look. Raises StoreError."""
@@ -130,15 +130,6 @@ class Upstreams:
         for move in moves:
             self._homes.pop(move.project, None)
             self._moves_seen = move.number
-
-    def _joined(self, lists: Sequence[tuple[IndexName, tuple[str, ...]]]) -> tuple[str, ...]:
-        found: dict[NormalizedName, str] = {}
-        for index, names in lists:
-            for stated in names:
-                name = canonicalize_name(stated)
-                if name not in found and index in self._ownership.candidates(name):
-                    found[name] = stated
-        return tuple(found.values())
 
     async def _find(
         self, project: NormalizedName, ask: Callable[[Member], Awaitable[ProjectPage]]

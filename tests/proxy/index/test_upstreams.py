@@ -195,6 +195,17 @@ async def test_policy__owned_names_go_to_the_upstreams_that_it_calls_our_own() -
     assert house.asked() == [PYPI]
 
 
+def test_ownership__follows_the_policy_in_force() -> None:
+    policies = [OwnedNames(), OwnedNames(patterns=("demo",), indexes=(PYPI, ACME))]
+    declared = [Upstream(name=name, url="https://x.invalid/") for name in (ACME, OTHER, PYPI)]
+    ownership = Ownership(declared, lambda: policies[0])
+    assert (ownership.owners(DEMO), ownership.candidates(DEMO)) == ((), (ACME, OTHER, PYPI))
+    policies.reverse()
+    assert ownership.candidates(DEMO) == (ACME, PYPI)
+    policies.reverse()
+    assert ownership.candidates(DEMO) == (ACME, OTHER, PYPI)
+
+
 async def test_bound_by_another_process_at_the_same_moment__that_one_counts() -> None:
     house = House()
     bind = house.store.bind_origin
