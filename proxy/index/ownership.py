@@ -57,7 +57,7 @@ class Ownership:
             self._found.clear()
         found = self._found.get(project)
         if found is None:  # every request asks, and a thousand patterns take 30 us
-            found = self._found[project] = self._find(project, owned)
+            found = self._found[project] = self._find(project, owned, self._pattern)
         return found
 
     def candidates(self, project: NormalizedName) -> tuple[IndexName, ...]:
@@ -72,19 +72,24 @@ class Ownership:
         Takes seconds for a public list (700,000 names), and may run in a thread: it keeps nothing.
         """
         owned = self._owned()
+        pattern = _pattern(owned.patterns)
         found: dict[NormalizedName, str] = {}
         for index, names in lists:
             for stated in names:
                 name = canonicalize_name(stated)
-                if name not in found and index in (self._find(name, owned) or self._general):
+                if name not in found and index in (
+                    self._find(name, owned, pattern) or self._general
+                ):
                     found[name] = stated
         return found
 
-    def _find(self, project: NormalizedName, owned: OwnedNames) -> tuple[IndexName, ...]:
-        for index, pattern in self._declared:
-            if pattern.match(project):
+    def _find(
+        self, project: NormalizedName, owned: OwnedNames, pattern: Pattern[str]
+    ) -> tuple[IndexName, ...]:
+        for index, declared in self._declared:
+            if declared.match(project):
                 return (index,)
-        if not owned.indexes or not self._pattern.match(project):
+        if not owned.indexes or not pattern.match(project):
             return ()
         return tuple(name for name in self._names if name in owned.indexes)
 

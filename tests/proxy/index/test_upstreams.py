@@ -236,6 +236,10 @@ async def test_projects__every_name_once_from_who_may_answer_and_never_half() ->
     house = House()
     house.acme.names.add("requests")
     assert sorted(await house.index.projects()) == ["acme-core", "demo", "requests"]
+    owning = House(OwnedNames(patterns=("demo",), indexes=(OTHER,)))
+    owning.pypi.names.add("Demo")
+    owning.other.names.discard("demo")
+    assert sorted(await owning.index.projects()) == ["acme-core", "requests"]
     house.other.error = UpstreamUnavailable("down")
     with pytest.raises(UpstreamUnavailable):
         await house.index.projects()
