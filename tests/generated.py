@@ -74,6 +74,7 @@ def settings_page() -> Iterator[str]:
                 f"| `{setting.name}` | `{setting.option}` | `{setting.variable}` | {default} "
                 f"| {setting.help.replace('|', chr(92) + '|')} |"
             )
+    yield "\n`[[upstreams]]` in the file are tables of their own: see [upstreams.md](upstreams.md)."
 
 
 def detectors_page() -> Iterator[str]:

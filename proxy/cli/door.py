@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -24,9 +24,10 @@ from models.evidence import Layer
 from proxy.admin.access import Role
 from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
 from proxy.admin.reminders import Reminders
-from proxy.artifacts.fetcher import Fetcher
+from proxy.artifacts.fetchers import Fetchers
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.artifacts.provenance import ProvenanceObjects
+from proxy.behind import Behind, modes_of
 from proxy.cli.store import DATABASE
 from proxy.departures import Departures
 from proxy.driftwatch import DriftWatch
@@ -35,11 +36,9 @@ from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import LocalHolds
-from proxy.index.cached import CachedIndex
-from proxy.index.client import UpstreamBounds
-from proxy.index.kept import KeptIndex
 from proxy.index.known import WithoutKnown
-from proxy.index.upstream import UpstreamIndex
+from proxy.index.ownership import contradicted
+from proxy.index.upstreams import Upstreams
 from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
@@ -74,6 +73,8 @@ TASKS_LOOK_S = 1.0
 """Seconds between two looks at whether the door's tasks live."""
 POLICY_LOOK_S = 2.0
 """Seconds between two looks at the policy file."""
+ORIGINS_LOOK_S = 2.0
+"""Seconds between two looks at which names were moved to another upstream."""
 GRAPH_UNREAD_S = 1.0
 """Seconds that a file waits for its dependency graph on its way into the queue: a large tree of which
 nothing is known takes ten, and is only needed once the file was analysed."""
@@ -86,6 +87,7 @@ class Rooms:
     """What was put together, for whoever runs it."""
 
     door: Door
+    index: Upstreams
     desk: Desk
     policy: PolicyFile
     feeds: FeedSchedule
@@ -129,6 +131,7 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
             asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
+            asyncio.create_task(_watch_origins(rooms, stop), name="origins"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
         sys.stdout.write("ready\n")
@@ -177,35 +180,31 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         store = SqliteStore.open(settings.data_dir / DATABASE, clock=clock)
         stack.push_async_callback(store.close)
         await _own_worker_token(store, config.worker_secret, clock=clock)
-        upstream = UpstreamIndex(
-            settings.index_name,
-            settings.upstream,
-            bounds=replace(UpstreamBounds(), read_s=float(settings.upstream_timeout_s)),
-        )
-        await upstream.start()
-        stack.push_async_callback(upstream.close)
         metrics = Metrics()
         departures = Departures(store, clock=clock, origin=settings.origin)
-        index = CachedIndex(
-            upstream,
-            store,
-            clock=clock,
-            looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
-            changed=departures.notice,
-        )
-        stack.push_async_callback(index.close)
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
         )
-        kept = KeptIndex(index, departures)
-        fetcher = Fetcher(kept, upstream.client, artifacts)
-        stack.push_async_callback(fetcher.close)
-        provenance = ProvenanceObjects(upstream.client)
+        policy = PolicyFile(settings.policy)
+        await policy.follow(store)
+        behind = await stack.enter_async_context(
+            Behind(
+                settings.upstreams,
+                store,
+                artifacts,
+                clock=clock,
+                owned=lambda: policy.current().owned,
+                looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
+                teller=Outbox(store),
+                departures=departures,
+            )
+        )
+        await behind.index.follow_moves()
+        index, fetcher = behind.index, behind.fetchers
+        provenance = ProvenanceObjects(behind.clients)
         stack.push_async_callback(provenance.close)
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
-        policy = PolicyFile(settings.policy)
-        await policy.follow(store)
         # A graph of its own: what leases may not have is what a graph must not overlook.
         grower = Resolver(index, fetcher)
         stack.callback(grower.close)
@@ -214,7 +213,8 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             metadata=fetcher,
             graph_unread_s=GRAPH_UNREAD_S,
             index=index,
-            client=upstream.client,
+            clients=behind.clients,
+            home=index.home,
             store=store,
             policy=policy.current,
             clock=clock,
@@ -225,7 +225,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         advisories = advisories_of(means)
 
         async def known(page: ProjectPage) -> frozenset[Sha256]:
-            return await advisories.known_files(page, settings.index_name, clock())
+            return await advisories.known_files(page, page.index, clock())
 
         resolver = Resolver(WithoutKnown(index, known), fetcher)
         stack.callback(resolver.close)
@@ -238,7 +238,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             config,
             policy,
             means,
-            kept,
+            index,
             artifacts,
             fetcher,
             resolver,
@@ -253,9 +253,9 @@ async def _rooms(
     config: ChildConfig,
     policy: PolicyFile,
     means: Means,
-    index: KeptIndex,
+    index: Upstreams,
     artifacts: FolderArtifacts,
-    fetcher: Fetcher,
+    fetcher: Fetchers,
     resolver: Resolver,
     judge: JudgeClient,
     metrics: Metrics,
@@ -283,6 +283,7 @@ async def _rooms(
         layers_off=off,
         nudge=nudge,
         origin=settings.origin,
+        index_modes=modes_of(settings.upstreams),
     )
 
     def decided(decision: Decision) -> None:
@@ -354,7 +355,12 @@ async def _rooms(
             "model": model_digest(policy.current()),
         },
         heard=workers.heard,
-        notices=lambda: (*notices(off), *policy.notices(), *feeds.notices()),
+        notices=lambda: (
+            *notices(off),
+            *policy.notices(),
+            *feeds.notices(),
+            *contradicted(settings.upstreams, policy.current()),
+        ),
     )
     app = make_app(door)
     keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
@@ -363,6 +369,7 @@ async def _rooms(
     )
     return Rooms(
         door=door,
+        index=index,
         desk=desk,
         policy=policy,
         feeds=feeds,
@@ -412,7 +419,6 @@ def _feeds(settings: Settings, store: Store, clock: Clock, teller: Outbox) -> Fe
 def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
     return DoorSettings(
         public_url=settings.origin,
-        index=settings.index_name,
         token_required=token_required,
         hold_s=float(settings.hold_s),
         metrics_public=settings.metrics_public,
@@ -490,6 +496,15 @@ async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:
         ):  # the store is down, which is said elsewhere: it stays as it is
             if await rooms.policy.follow(rooms.door.store):
                 rooms.desk.nudge()
+
+
+async def _watch_origins(rooms: Rooms, stop: asyncio.Event) -> None:
+    """A name that an admin moved is asked of its new home in every process."""
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), ORIGINS_LOOK_S)
+        with suppress(PratiqueError):  # as above
+            await rooms.index.follow_moves()
 
 
 if __name__ == "__main__":

@@ -235,7 +235,11 @@ class CachedIndex:
         page = None
         if stored.status == 200:
             page = await read_page(
-                stored.content_type, stored.body, "https://stored.invalid/", project=stored.project
+                stored.content_type,
+                stored.body,
+                "https://stored.invalid/",
+                project=stored.project,
+                index=self.name,
             )
         return _Entry(
             page=page,
@@ -276,7 +280,9 @@ class CachedIndex:
             return await self._persist_again(project, after, fetched, now)
         if fetched.unchanged:
             raise UpstreamUnavailable("The upstream says that a page we never had is unchanged.")
-        page = await read_page(fetched.content_type, fetched.body, fetched.url, project=project)
+        page = await read_page(
+            fetched.content_type, fetched.body, fetched.url, project=project, index=self.name
+        )
         if fetched.last_serial is not None:
             meta = {**page.extra_meta, LAST_SERIAL_KEY: fetched.last_serial}
             page = replace(page, extra_meta=meta)

@@ -76,10 +76,11 @@ from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
 from proxy.store.sqlite_departures import SqliteDepartures
 from proxy.store.sqlite_exceptions import SqliteExceptions
+from proxy.store.sqlite_origins import SqliteOrigins
 from proxy.store.sqlite_telling import SqliteTelling
 
 
-class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteTelling, Store):
+class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelling, Store):
     """`proxy.store.port.Store` on SQLite; that port says what each method does."""
 
     def __init__(self, connection: Connection, *, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
@@ -200,9 +201,9 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteTelling, Store):
         return await self._on.read(sql_dependencies.of, ref)
 
     async def dependants_of(
-        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+        self, project: NormalizedName, files: Sequence[Sha256], *, limit: int
     ) -> tuple[ArtifactRef, ...]:
-        return await self._on.read(sql_dependencies.dependants, index, project, files, limit=limit)
+        return await self._on.read(sql_dependencies.dependants, project, files, limit=limit)
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:

@@ -71,11 +71,13 @@ RESOLVES_PER_LEASE_MAX = 8
 
 
 class IndexPort(Protocol):
-    """The stack of index layers, whose outermost one caches."""
+    """All upstreams as one index, in which every name has one home."""
 
-    @property
-    def name(self) -> IndexName:
-        """The operator's short name."""
+    def home(self, name: NormalizedName) -> IndexName | None:
+        """Where a name comes from, as memory has it; None: ask for its page first."""
+
+    async def serves(self, index: IndexName, name: NormalizedName) -> bool:
+        """Whether files of a name may come from an upstream."""
 
     async def project(self, name: NormalizedName) -> ProjectPage:
         """The page. Raises UpstreamNotFound, or another UpstreamError."""
@@ -109,8 +111,8 @@ class FetcherPort(Protocol):
     async def metadata(self, ref: ArtifactRef) -> bytes:
         """The core metadata that upstream announces with a sha256. Raises UpstreamNotFound."""
 
-    async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:
-        """The file at a URL."""
+    async def ensure_url(self, sha256: Sha256, place: str, size: int | None) -> Path:
+        """The file at an `IndexFile.place`."""
 
 
 class ProvenancePort(Protocol):
@@ -156,7 +158,6 @@ class DoorSettings:
 
     public_url: str
     """Our origin as clients see it, without a slash at its end; never taken from a Host header."""
-    index: IndexName
     token_required: bool = True
     verdicts_public: bool = False
     """Whether `/` and `/v/…` open without a token; the pages quote evidence."""

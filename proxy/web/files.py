@@ -100,6 +100,7 @@ class Files:
         facts["version"] = asked.version
         facts["filename"] = ref.filename
         facts["sha256"] = ref.sha256
+        await self._listing.check_home(ref)
         await self._door.gate.load(ref.index, ref.project)
         await self._listing.check(ref)
         if asked.suffix == METADATA_SUFFIX:
@@ -114,7 +115,7 @@ class Files:
         asked = self._asked.get(key)
         if asked is None:
             asked = _parse(*key)
-            if asked.ref.index != self._door.settings.index or asked.ref.project != part["project"]:
+            if asked.ref.project != part["project"]:
                 raise ValueInvalid("There is no such file.")
             self._asked[key] = asked
         return asked

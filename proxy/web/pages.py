@@ -156,10 +156,10 @@ class Pages:
 
     async def _entry(self, name: NormalizedName, format_: Format, *, marked: bool) -> Entry:
         door = self._door
-        index = door.settings.index
+        home = door.index.home(name)
         key = (name, format_, marked)
         entry = self._entries.get(key)
-        revision = door.gate.revision(index, name)
+        revision = None if home is None else door.gate.revision(home, name)
         moment = monotonic()
         if (
             entry is not None
@@ -170,6 +170,7 @@ class Pages:
             return entry
         page = await door.index.project(name)
         serial = door.index.serial(name)  # before the next await: it must be this page's
+        index = page.index
         await door.gate.load(index, name)
         revision = door.gate.revision(index, name)
         entry = self._entries.get(key)
@@ -193,7 +194,9 @@ class Pages:
     ) -> Entry:
         door = self._door
         as_of = door.clock()
-        index = door.settings.index
+        key = (name, format_, marked)
+        index = page.index
+        marked = marked and door.gate.marks_index(index)
         refs = (
             ArtifactRef(index=index, project=name, filename=file.filename, sha256=file.sha256)
             for file in page.files
@@ -229,7 +232,7 @@ class Pages:
         else:
             async with self._threads:
                 entry = await asyncio.to_thread(make)
-        return self._keep((name, format_, marked), entry)
+        return self._keep(key, entry)
 
     def _keep(self, key: tuple[str, Format, bool], entry: Entry) -> Entry:
         if entry.size_bytes <= self._entries.maxsize:

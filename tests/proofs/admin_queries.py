@@ -46,7 +46,7 @@ QUERIES: dict[str, Query] = {
     "evidence": lambda s, k, _: s.evidence(k.evidence_digest),
     "latest evidence": lambda s, k, _: s.latest_evidence(k.ref.sha256, k.ref.filename),
     "dependencies": lambda s, k, _: s.dependencies_of(k.ref),
-    "dependants": lambda s, k, _: s.dependants_of(INDEX, k.ref.project, [k.ref.sha256], limit=100),
+    "dependants": lambda s, k, _: s.dependants_of(k.ref.project, [k.ref.sha256], limit=100),
     "all overrides": lambda s, _k, _e: s.overrides(),
     "overrides of a project": lambda s, k, e: s.overrides(project=k.ref.project, active_at=e.now),
     "open jobs": lambda s, _k, _e: s.jobs(limit=100),

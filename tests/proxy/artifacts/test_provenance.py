@@ -27,7 +27,7 @@ PLACE = "/integrity/demo"
 async def objects_of(upstream: LocalUpstream) -> AsyncIterator[ProvenanceObjects]:
     client = UpstreamClient(upstream.url, bounds=HASTY)
     await client.start()
-    objects = ProvenanceObjects(client)
+    objects = ProvenanceObjects({REF.index: client})
     try:
         yield objects
     finally:

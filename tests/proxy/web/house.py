@@ -27,6 +27,7 @@ from models.errors import (
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from policies.modes import Mode
 from policies.policy import Policy
 from proxy.admin.access import Role
 from proxy.admin.events import Event
@@ -71,7 +72,9 @@ class Upstream:
 
     def publish(self, filename: str, data: bytes, **rest: Any) -> ArtifactRef:
         ref = ref_of(filename, data)
-        page = self.pages.get(ref.project, ProjectPage(name=ref.project, api_version="1.1"))
+        page = self.pages.get(
+            ref.project, ProjectPage(name=ref.project, api_version="1.1", index=INDEX)
+        )
         file = IndexFile(
             filename=filename,
             url=f"https://files.invalid/{filename}",
@@ -102,16 +105,22 @@ class Upstream:
     def serial(self, name: NormalizedName) -> Hashable:
         return id(self.pages.get(name))
 
+    def home(self, name: NormalizedName) -> IndexName | None:
+        return INDEX if name in self.pages else None
+
+    async def serves(self, index: IndexName, name: NormalizedName) -> bool:  # noqa: ARG002 - the port's
+        return index == INDEX
+
     async def ensure(self, ref: ArtifactRef) -> Path:
         return await self.ensure_url(ref.sha256, ref.filename, None)
 
-    async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:  # noqa: ARG002 - the port's
+    async def ensure_url(self, sha256: Sha256, place: str, size: int | None) -> Path:  # noqa: ARG002 - the port's
         path = self._folder.path(sha256)
         if path is not None:
             return path
         await self.may_fetch.wait()
         self._answer()
-        self.fetched.append(url)
+        self.fetched.append(place)
         data = self.bytes.get(sha256)
         if data is None:
             raise UpstreamNotFound("The upstream has no such file.")
@@ -333,6 +342,7 @@ async def open_house(
     checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
     digests: Mapping[str, str] | None = None,
     bounds: ConnectionBounds | None = None,
+    index_modes: Mapping[IndexName, Mode] | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback; before another `store` than its own if given.
@@ -351,6 +361,7 @@ async def open_house(
         clock=clock,
         nudge=lambda: nudges.append("gate"),
         poll_s=3600,
+        index_modes=index_modes,
     )
     holds = LocalHolds()
     resolver = Resolver()
@@ -374,7 +385,6 @@ async def open_house(
 
     door = Door(
         settings=DoorSettings(
-            index=INDEX,
             **{
                 "public_url": PUBLIC_URL,
                 "page_believed_s": 0,
