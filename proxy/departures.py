@@ -22,7 +22,7 @@ from models.decision import Decision, Override, OverrideAction
 from models.errors import UpstreamInvalid, ValueInvalid
 from proxy.admin.events import Event, EventKind
 from proxy.simple.negotiate import Format
-from proxy.simple.page import IndexFile, ProjectPage
+from proxy.simple.page import NOWHERE, IndexFile, ProjectPage
 from proxy.simple.parse import parse_json
 from proxy.simple.render import render_project
 from proxy.store.departures_port import DEPARTURE_BYTES_MAX, Departure
@@ -179,12 +179,16 @@ class Departures:
 
 
 def with_departed(
-    project: NormalizedName, page: ProjectPage | None, departed: Sequence[IndexFile]
+    project: NormalizedName,
+    page: ProjectPage | None,
+    departed: Sequence[IndexFile],
+    *,
+    index: IndexName = NOWHERE,
 ) -> ProjectPage | None:
     """A page with the files that its index lists no more; None where there is nothing to show."""
     if not departed:
         return page
-    page = page or ProjectPage(name=project, api_version="1.1")
+    page = page or ProjectPage(name=project, api_version="1.1", index=index)
     listed = {(file.filename, file.sha256) for file in page.files}
     kept = [file for file in departed if (file.filename, file.sha256) not in listed]
     versions = dict.fromkeys((*page.versions, *(file.version for file in kept if file.version)))
@@ -228,7 +232,7 @@ def _entry(project: NormalizedName, file: IndexFile) -> bytes:
 def _files(departures: Iterable[Departure]) -> Iterable[IndexFile]:
     for one in departures:
         try:
-            page = parse_json(one.entry, _STORED_URL, project=one.ref.project)
+            page = parse_json(one.entry, _STORED_URL, project=one.ref.project, index=one.ref.index)
         except UpstreamInvalid:
             LOG.error("departure_unreadable", filename=one.ref.filename)
             continue

@@ -105,8 +105,13 @@ class Gate:
         snapshot_age_s: float = SNAPSHOT_AGE_S,
         decisions_max: int = DECISIONS_MAX,
         origin: str = "",
+        index_modes: Mapping[IndexName, Mode] | None = None,
     ) -> None:
-        """`origin` is ours, for links in what people are told."""
+        """`origin` is ours, for links in what people are told.
+
+        `index_modes`: how decisions about files of some upstreams act, whoever asks for them.
+        """
+        self._index_modes = dict(index_modes or {})
         self._origin = origin
         self._store = store
         self._policy = policy
@@ -150,7 +155,10 @@ class Gate:
         if decision.action is Action.SERVE:
             return True
         policy = self._policy()
-        through = lets_through(decision, policy.mode_of(groups), unseen=policy.observe_unseen)
+        own = self._index_modes.get(decision.ref.index)
+        # Nobody waits for what the organisation made itself: it is looked at afterwards.
+        unseen = policy.observe_unseen if own is None else own is not Mode.ENFORCE
+        through = lets_through(decision, self._mode(decision, groups), unseen=unseen)
         return through and not self._denied_since(decision)
 
     def lets_go(self, decision: Decision, groups: tuple[str, ...] = ()) -> bool:
@@ -162,7 +170,7 @@ class Gate:
         project = self._projects.get((ref.index, ref.project))
         if project is None or project.suspect or self._outdated(project, self._clock()):
             return False
-        goes = may_let_through(decision, self._policy().mode_of(groups))
+        goes = may_let_through(decision, self._mode(decision, groups))
         return goes and not self._denied_since(decision)
 
     def was_let_go(self, ref: ArtifactRef) -> bool:
@@ -170,9 +178,17 @@ class Gate:
         stored = self.stored(ref)
         return stored is not None and stored.hold is HoldKind.ANALYSIS
 
+    def _mode(self, decision: Decision, groups: tuple[str, ...]) -> Mode:
+        """That of the index, where it has one of its own, else the policy's for these groups."""
+        return self._index_modes.get(decision.ref.index) or self._policy().mode_of(groups)
+
     def marks(self, groups: tuple[str, ...] = ()) -> bool:
         """Whether pages tell a client of these groups what would be refused: not while it is observed."""
         return self._policy().mode_of(groups) is not Mode.OBSERVE
+
+    def marks_index(self, index: IndexName) -> bool:
+        """Whether pages say what would be refused of an upstream's files."""
+        return self._index_modes.get(index) is not Mode.OBSERVE
 
     async def view(
         self,

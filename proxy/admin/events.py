@@ -23,6 +23,8 @@ class EventKind(StrEnum):
     """A file on the watch list has another outcome."""
     POLICY_CHANGED = "policy_changed"
     FEED_FAILED = "feed_failed"
+    NAME_MOVED = "name_moved"
+    """A name comes from another upstream than before."""
     WORKER_LOST = "worker_lost"
     FILES_DEPARTED = "files_departed"
     """An index ceased to list files that are served here."""

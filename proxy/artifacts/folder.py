@@ -77,6 +77,7 @@ class FolderArtifacts:
 
         Raises Overloaded where the bound on the disk does not allow it, and StoreError.
         """
+        self._heal()
         self._promise(size or 0)
         try:
             return Partial(self, self._temp / uuid4().hex, promised=size or 0)
@@ -142,13 +143,29 @@ class FolderArtifacts:
             full = self._used + self._promised >= self._bytes_max
         if full:
             return f"the bound of {self._bytes_max} bytes of artifacts is reached"
-        if shutil.disk_usage(self._root).free < DISK_FREE_BYTES_MIN:
+        try:
+            free = shutil.disk_usage(self._root).free
+        except OSError as error:
+            return f"the folder of artifacts cannot be looked at ({error.strerror})"
+        if free < DISK_FREE_BYTES_MIN:
             return f"less than {DISK_FREE_BYTES_MIN >> 20} MiB of the disk are free"
         return ""
 
     def used_bytes(self) -> int:
         """Bytes of whole files; counted at the start, then kept up by this process."""
         return self._used
+
+    def _heal(self) -> None:
+        """Make the folder anew where somebody removed it under us; the files come again by need."""
+        if self._temp.is_dir():
+            return
+        LOG.error("artifacts_folder_gone", root=str(self._root))
+        try:
+            self._temp.mkdir(parents=True, exist_ok=True)
+            with self._lock:
+                self._used = self._count()
+        except OSError as error:
+            raise _failed("written", error) from error
 
     def _place(self, sha256: Sha256) -> Path:
         checked = parse_sha256(sha256)

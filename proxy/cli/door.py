@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -24,8 +24,10 @@ from models.evidence import Layer
 from proxy.admin.access import Role
 from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
 from proxy.admin.reminders import Reminders
-from proxy.artifacts.fetcher import Fetcher
+from proxy.artifacts.fetchers import Fetchers
 from proxy.artifacts.folder import FolderArtifacts
+from proxy.artifacts.provenance import ProvenanceObjects
+from proxy.behind import Behind, modes_of
 from proxy.cli.store import DATABASE
 from proxy.departures import Departures
 from proxy.driftwatch import DriftWatch
@@ -34,11 +36,9 @@ from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import LocalHolds
-from proxy.index.cached import CachedIndex
-from proxy.index.client import UpstreamBounds
-from proxy.index.kept import KeptIndex
 from proxy.index.known import WithoutKnown
-from proxy.index.upstream import UpstreamIndex
+from proxy.index.ownership import contradicted
+from proxy.index.upstreams import Upstreams
 from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
@@ -64,7 +64,7 @@ from proxy.telling.workers import Workers
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
 from proxy.watching import WatchSchedule
 from proxy.web.app import TASKS, make_app
-from proxy.web.connections import ConnectionBounds, listen
+from proxy.web.connections import HEADERS_MAX, ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
 
 LOG = structlog.get_logger()
@@ -73,6 +73,8 @@ TASKS_LOOK_S = 1.0
 """Seconds between two looks at whether the door's tasks live."""
 POLICY_LOOK_S = 2.0
 """Seconds between two looks at the policy file."""
+ORIGINS_LOOK_S = 2.0
+"""Seconds between two looks at which names were moved to another upstream."""
 GRAPH_UNREAD_S = 1.0
 """Seconds that a file waits for its dependency graph on its way into the queue: a large tree of which
 nothing is known takes ten, and is only needed once the file was analysed."""
@@ -85,6 +87,7 @@ class Rooms:
     """What was put together, for whoever runs it."""
 
     door: Door
+    index: Upstreams
     desk: Desk
     policy: PolicyFile
     feeds: FeedSchedule
@@ -128,6 +131,7 @@ async def serve(config: ChildConfig) -> None:
             asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
             asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
             asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
+            asyncio.create_task(_watch_origins(rooms, stop), name="origins"),
             asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
         ]
         sys.stdout.write("ready\n")
@@ -150,6 +154,7 @@ async def listening(config: ChildConfig, rooms: Rooms) -> AsyncIterator[None]:
         handle_signals=False,
         shutdown_timeout=SHUTDOWN_S,
         keepalive_timeout=ConnectionBounds().idle_s,
+        max_headers=HEADERS_MAX,
     )
     await runner.setup()
     try:
@@ -175,33 +180,31 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         store = SqliteStore.open(settings.data_dir / DATABASE, clock=clock)
         stack.push_async_callback(store.close)
         await _own_worker_token(store, config.worker_secret, clock=clock)
-        upstream = UpstreamIndex(
-            settings.index_name,
-            settings.upstream,
-            bounds=replace(UpstreamBounds(), read_s=float(settings.upstream_timeout_s)),
-        )
-        await upstream.start()
-        stack.push_async_callback(upstream.close)
         metrics = Metrics()
         departures = Departures(store, clock=clock, origin=settings.origin)
-        index = CachedIndex(
-            upstream,
-            store,
-            clock=clock,
-            looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
-            changed=departures.notice,
-        )
-        stack.push_async_callback(index.close)
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
         )
-        kept = KeptIndex(index, departures)
-        fetcher = Fetcher(kept, upstream.client, artifacts)
-        stack.push_async_callback(fetcher.close)
-        judge = JudgeClient(config.judge_socket)
-        stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
         await policy.follow(store)
+        behind = await stack.enter_async_context(
+            Behind(
+                settings.upstreams,
+                store,
+                artifacts,
+                clock=clock,
+                owned=lambda: policy.current().owned,
+                looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
+                teller=Outbox(store),
+                departures=departures,
+            )
+        )
+        await behind.index.follow_moves()
+        index, fetcher = behind.index, behind.fetchers
+        provenance = ProvenanceObjects(behind.clients)
+        stack.push_async_callback(provenance.close)
+        judge = JudgeClient(config.judge_socket)
+        stack.push_async_callback(judge.close)
         # A graph of its own: what leases may not have is what a graph must not overlook.
         grower = Resolver(index, fetcher)
         stack.callback(grower.close)
@@ -210,7 +213,8 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             metadata=fetcher,
             graph_unread_s=GRAPH_UNREAD_S,
             index=index,
-            client=upstream.client,
+            clients=behind.clients,
+            home=index.home,
             store=store,
             policy=policy.current,
             clock=clock,
@@ -221,7 +225,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         advisories = advisories_of(means)
 
         async def known(page: ProjectPage) -> frozenset[Sha256]:
-            return await advisories.known_files(page, settings.index_name, clock())
+            return await advisories.known_files(page, page.index, clock())
 
         resolver = Resolver(WithoutKnown(index, known), fetcher)
         stack.callback(resolver.close)
@@ -234,13 +238,14 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             config,
             policy,
             means,
-            kept,
+            index,
             artifacts,
             fetcher,
             resolver,
             judge,
             metrics,
             deliverer,
+            provenance,
         )
 
 
@@ -248,13 +253,14 @@ async def _rooms(
     config: ChildConfig,
     policy: PolicyFile,
     means: Means,
-    index: KeptIndex,
+    index: Upstreams,
     artifacts: FolderArtifacts,
-    fetcher: Fetcher,
+    fetcher: Fetchers,
     resolver: Resolver,
     judge: JudgeClient,
     metrics: Metrics,
     deliverer: Deliverer,
+    provenance: ProvenanceObjects,
 ) -> Rooms:
     settings, store, clock = config.settings, means.store, means.clock
     off = layers_off(config)
@@ -277,6 +283,7 @@ async def _rooms(
         layers_off=off,
         nudge=nudge,
         origin=settings.origin,
+        index_modes=modes_of(settings.upstreams),
     )
 
     def decided(decision: Decision) -> None:
@@ -324,6 +331,7 @@ async def _rooms(
         index=index,
         artifacts=artifacts,
         fetcher=fetcher,
+        provenance=provenance,
         resolver=resolver,
         facts=knowledge.facts,
         announced=knowledge.announced,
@@ -346,7 +354,12 @@ async def _rooms(
             "model": model_digest(policy.current()),
         },
         heard=workers.heard,
-        notices=lambda: (*notices(off), *policy.notices(), *feeds.notices()),
+        notices=lambda: (
+            *notices(off),
+            *policy.notices(),
+            *feeds.notices(),
+            *contradicted(settings.upstreams, policy.current()),
+        ),
     )
     app = make_app(door)
     keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
@@ -355,6 +368,7 @@ async def _rooms(
     )
     return Rooms(
         door=door,
+        index=index,
         desk=desk,
         policy=policy,
         feeds=feeds,
@@ -402,7 +416,6 @@ def _feeds(settings: Settings, store: Store, clock: Clock) -> FeedSchedule:
 def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
     return DoorSettings(
         public_url=settings.origin,
-        index=settings.index_name,
         token_required=token_required,
         hold_s=float(settings.hold_s),
         metrics_public=settings.metrics_public,
@@ -480,6 +493,15 @@ async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:
         ):  # the store is down, which is said elsewhere: it stays as it is
             if await rooms.policy.follow(rooms.door.store):
                 rooms.desk.nudge()
+
+
+async def _watch_origins(rooms: Rooms, stop: asyncio.Event) -> None:
+    """A name that an admin moved is asked of its new home in every process."""
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), ORIGINS_LOOK_S)
+        with suppress(PratiqueError):  # as above
+            await rooms.index.follow_moves()
 
 
 if __name__ == "__main__":

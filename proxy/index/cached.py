@@ -26,7 +26,7 @@ from proxy.index.flight import SingleFlight
 from proxy.index.port import FetchedPage, PageSource
 from proxy.index.upstream import read_page
 from proxy.simple.negotiate import Format
-from proxy.simple.page import ProjectPage
+from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
 from proxy.simple.render import render_project
 from proxy.store.port import StoredPage
 
@@ -235,7 +235,11 @@ class CachedIndex:
         page = None
         if stored.status == 200:
             page = await read_page(
-                stored.content_type, stored.body, "https://stored.invalid/", project=stored.project
+                stored.content_type,
+                stored.body,
+                "https://stored.invalid/",
+                project=stored.project,
+                index=self.name,
             )
         return _Entry(
             page=page,
@@ -276,7 +280,12 @@ class CachedIndex:
             return await self._persist_again(project, after, fetched, now)
         if fetched.unchanged:
             raise UpstreamUnavailable("The upstream says that a page we never had is unchanged.")
-        page = await read_page(fetched.content_type, fetched.body, fetched.url, project=project)
+        page = await read_page(
+            fetched.content_type, fetched.body, fetched.url, project=project, index=self.name
+        )
+        if fetched.last_serial is not None:
+            meta = {**page.extra_meta, LAST_SERIAL_KEY: fetched.last_serial}
+            page = replace(page, extra_meta=meta)
         if page.skipped:
             LOG.warning("page_entries_skipped", project=project, skipped=page.skipped)
         body = render_project(page, format=Format.JSON_V1)

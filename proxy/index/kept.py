@@ -53,7 +53,7 @@ class KeptIndex:
         try:
             page = await ask(project)
         except UpstreamNotFound:
-            joined = with_departed(project, None, await self._departed(project))
+            joined = with_departed(project, None, await self._departed(project), index=self.name)
             if joined is None:
                 raise
             return joined

@@ -50,6 +50,7 @@ WHAT: Mapping[EventKind, str] = MappingProxyType(
         EventKind.WORKER_LOST: "workers fell silent",
         EventKind.FILES_DEPARTED: "times an index ceased to list approved files",
         EventKind.BYTES_CHANGED: "approved files have other bytes at the index",
+        EventKind.NAME_MOVED: "names moved to another upstream",
         EventKind.TEST: "tests",
     }
 )

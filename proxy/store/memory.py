@@ -47,6 +47,7 @@ from proxy.store.memory_advisories import MemoryAdvisories
 from proxy.store.memory_departures import MemoryDepartures
 from proxy.store.memory_exceptions import MemoryExceptions
 from proxy.store.memory_keeping import MemoryHistory, MemoryKeeping
+from proxy.store.memory_origins import MemoryOrigins
 from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
@@ -75,6 +76,7 @@ class MemoryStore(
     MemoryDepartures,
     MemoryAccess,
     MemoryExceptions,
+    MemoryOrigins,
     MemoryPages,
     MemoryPolicy,
     Store,
@@ -285,15 +287,14 @@ class MemoryStore(
         return self._dependencies.get(ref, ())
 
     async def dependants_of(
-        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+        self, project: NormalizedName, files: Sequence[Sha256], *, limit: int
     ) -> tuple[ArtifactRef, ...]:
         found = [
             ref
             for ref, dependencies in self._dependencies.items()
-            if ref.index == index
-            and any(one.project == project and one.sha256 in files for one in dependencies)
+            if any(one.project == project and one.sha256 in files for one in dependencies)
         ]
-        found.sort(key=lambda ref: (ref.project, ref.sha256, ref.filename))
+        found.sort(key=lambda ref: (ref.project, ref.sha256, ref.filename, ref.index))
         return tuple(found[: row_limit(limit)])
 
     # -- overrides ---------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def make_app(door: Door) -> web.Application:
     bell = Bell()
     clients = Callers(door.clients, required=door.settings.token_required, clock=door.clock)
     workers = Callers(door.workers, required=True, clock=door.clock)
-    delivery = Delivery(door.settings)
+    delivery = Delivery(door.settings, drop=door.artifacts.remove)
     intake = Intake(door, ring=bell.ring)
     people = People()
     visitors = Visitors(

@@ -18,12 +18,15 @@ async def me(call: Call) -> shapes.Me:
     return shapes.Me(name=call.who.name, role=call.who.role, groups=call.who.groups)
 
 
-async def decisions(call: Call) -> tuple[shapes.Told, ...]:
+async def decisions(call: Call) -> Page[shapes.Told]:
     query = call.query
-    project = str(parse_project(query.project)) if query.project else ""
-    action = query.action.value if query.action else ""
-    found = await call.frame.door.store.decisions(limit=query.limit, action=action, project=project)
-    return tuple(_told(one) for one in found)
+    rows = await call.frame.door.store.current(
+        project=str(parse_project(query.project)) if query.project else "",
+        action=query.action.value if query.action else "",
+        before=query.before,
+        limit=query.limit + 1,
+    )
+    return page_of(tuple((row.number, _told(row.decision)) for row in rows), query.limit)
 
 
 async def decision(call: Call) -> shapes.Whole:
@@ -54,9 +57,15 @@ async def history(call: Call) -> Page[Recorded]:
     return page_of(tuple((row.number, row) for row in rows), call.query.limit)
 
 
-async def held(call: Call) -> tuple[Waiting, ...]:
-    project = str(parse_project(call.query.project)) if call.query.project else ""
-    return await call.frame.door.store.waiting(call.query.hold, project=project)
+async def held(call: Call) -> Page[Waiting]:
+    query = call.query
+    rows = await call.frame.door.store.waiting(
+        query.hold,
+        project=str(parse_project(query.project)) if query.project else "",
+        after=query.after,
+        limit=query.limit + 1,
+    )
+    return page_of(tuple((row.number, row) for row in rows), query.limit)
 
 
 async def review(call: Call) -> Override:
@@ -94,7 +103,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/decisions",
         "decisions",
         "Current decisions, newest first",
-        tuple[shapes.Told, ...],
+        Page[shapes.Told],
         decisions,
         query=shapes.DecisionQuery,
     ),
@@ -112,7 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/held",
         "held",
         "Files that are held, the one held longest first",
-        tuple[Waiting, ...],
+        Page[Waiting],
         held,
         query=shapes.HeldQuery,
     ),

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from models.errors import NotAllowed, NotAuthorised, ValueInvalid
 from proxy.admin.access import Principal, Role
 from proxy.web.admin.frame import Frame
+from proxy.web.admin.trial import Trials
 
 PREFIX = "/api/v1"
 BODY_BYTES_MAX = 1024 * 1024
@@ -31,11 +32,11 @@ class Empty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list, newest first."""
+    """One page of a list, newest first (of what is held: the one held longest first)."""
 
     items: tuple[T, ...]
     next: int | None
-    """Give it as `before` for the next page; null where this is the last."""
+    """Give it as `before` (of what is held: as `after`) for the next page; null where this is the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Call:
     """One call, checked: who asks, the path's parts, the query and the body of their types."""
 
     frame: Frame
+    trials: Trials
     who: Principal
     path: Mapping[str, str]
     query: Any
@@ -111,13 +113,14 @@ def ends(path: str, name: str, summary: str, gives: Any, handler: Any, **more: A
     )
 
 
-def handler_of(operation: Operation, frame: Frame) -> Callable[[web.Request], Any]:
+def handler_of(operation: Operation, frame: Frame, trials: Trials) -> Callable[[web.Request], Any]:
     """The route's handler: who may, what is sent, what comes of it."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         who = await _who(operation, frame, request)
         call = Call(
             frame=frame,
+            trials=trials,
             who=who,
             path=request.match_info,
             query=_query(operation, request),

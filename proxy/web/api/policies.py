@@ -6,6 +6,7 @@ from models.errors import StoreError
 from policies.document import parse_policy
 from proxy.admin.access import Role
 from proxy.admin.policy import document, roll_back, set_policy
+from proxy.admin.simulation import ToldSimulation
 from proxy.store.policy_port import PolicyDocument
 from proxy.web.api import shapes
 from proxy.web.api.operation import Call, Operation, Page, acts, page_of, reads
@@ -29,6 +30,10 @@ async def check_policy(call: Call) -> shapes.PolicyChecked:
     return shapes.PolicyChecked(
         digest=parsed.digest, mode=parsed.mode.value, rules=len(parsed.rules)
     )
+
+
+async def try_policy(call: Call) -> ToldSimulation:
+    return await call.trials.run(call.who, call.body.text, call.body.days)
 
 
 async def put_policy(call: Call) -> PolicyDocument:
@@ -75,6 +80,14 @@ OPERATIONS: tuple[Operation, ...] = (
         check_policy,
         role=Role.VIEWER,
         body=shapes.PolicyText,
+    ),
+    acts(
+        "/policy/simulate",
+        "simulatePolicy",
+        "Replay the last days under a policy; nothing changes. It takes some 2 ms a decision",
+        ToldSimulation,
+        try_policy,
+        body=shapes.TrialBody,
     ),
     acts(
         "/policies",

@@ -13,6 +13,7 @@ from models.decision import Action, Decision, HoldKind, Override, OverrideAction
 from proxy.admin.access import Role
 from proxy.admin.events import EventKind
 from proxy.admin.watch import ShownWatch
+from proxy.simulating import DAYS_MAX
 from proxy.store.audit_port import AuditLog
 from proxy.store.exceptions_port import RequestState, Scope
 from proxy.store.pages_port import Recorded, Waiting
@@ -48,15 +49,16 @@ class Rows(Taken, frozen=True, kw_only=True):
     limit: Limit = ROWS
 
 
-class DecisionQuery(Taken, frozen=True, kw_only=True):
+class DecisionQuery(Rows, frozen=True, kw_only=True):
     action: Action | None = None
     project: Project = ""
-    limit: Limit = ROWS
 
 
 class HeldQuery(Taken, frozen=True, kw_only=True):
     project: Project = ""
     hold: HoldKind = HoldKind.REVIEW
+    after: Before = 0
+    limit: Limit = ROWS
 
 
 class OverrideQuery(Rows, frozen=True, kw_only=True):
@@ -121,6 +123,10 @@ class PolicyBody(Taken, frozen=True, kw_only=True):
 
 class PolicyText(Taken, frozen=True, kw_only=True):
     text: Annotated[str, Meta(max_length=1_000_000)]
+
+
+class TrialBody(PolicyText, frozen=True, kw_only=True):
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 14
 
 
 class TokenBody(Taken, frozen=True, kw_only=True):

@@ -13,11 +13,12 @@ from models.artifact import ArtifactRef
 from models.decision import Action, HoldKind, OverrideAction
 from models.work import JobState
 from policies.document import parse_policy
+from policies.modes import Mode
 from policies.policy import Policy
 from proxy.admin.access import Role
 from proxy.web.door import HOLD_S, OBSERVE_HOLD_S
 from tests.proxy.store.values import START, make_override
-from tests.proxy.web.decided import held, proved, served
+from tests.proxy.web.decided import INDEX, held, proved, served
 from tests.proxy.web.house import House, open_house, path_of
 
 GOOD, BAD = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
@@ -218,3 +219,17 @@ async def test_unseen__a_full_queue_breaks_no_build_where_nothing_is_enforced(
     async with open_house(tmp_path / "b", policy=policy("enforce"), queue_share_max=0) as house:
         ref = house.upstream.publish(GOOD, b"good")
         assert (await asked(house, path_of(ref), house.client_secret))[0] == 429
+
+
+async def test_own_upstream__is_served_at_once_and_looked_at_afterwards(tmp_path: Path) -> None:
+    own = {INDEX: Mode.OBSERVE}
+    async with open_house(tmp_path, policy=policy("enforce"), index_modes=own) as house:
+        unseen = house.upstream.publish(GOOD, b"good")
+        assert await asked(house, path_of(unseen), house.client_secret) == (200, b"good")
+        assert await house.store.job_of(unseen) is not None
+        _, bad = await published(house)
+        assert (await asked(house, path_of(bad), house.client_secret))[0] == 200
+        assert (await yanked(house, house.client_secret))[BAD] is False
+        await house.decide(proved(bad))
+        assert (await asked(house, path_of(bad), house.client_secret))[0] == 403
+        assert (await yanked(house, house.client_secret))[BAD]

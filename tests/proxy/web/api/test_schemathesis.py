@@ -29,7 +29,15 @@ from tests.proxy.web.house import House, open_house
 EXAMPLES = 40
 """Requests of each operation and kind; the walk of all takes some 25 s."""
 
-JUDGED = {"addOverride", "addToken", "addWebhook", "ask", "checkPolicy", "putPolicy"}
+JUDGED = {
+    "addOverride",
+    "addToken",
+    "addWebhook",
+    "ask",
+    "checkPolicy",
+    "putPolicy",
+    "simulatePolicy",
+}
 """Operations that may refuse what is of the expected form: a policy with a mistake, a day that is
 past, a host that is not asked."""
 
@@ -99,8 +107,8 @@ def test_api__answers_as_it_is_described(case: Case[Any], running: Running) -> N
     excluded: list[Any] = []
     if case.operation.definition.raw["operationId"] in JUDGED:
         excluded.append(positive_data_acceptance)
-    if response.status_code == TOO_LARGE:
-        excluded.append(
-            negative_data_rejection
-        )  # it is rejected, by a status that it does not know of
+    if case.method == "GET" or response.status_code == TOO_LARGE:
+        # In a query null is sent as nothing and false as `false`, which is sound after all; and of
+        # 413 the check does not know that it rejects.
+        excluded.append(negative_data_rejection)
     case.validate_response(response, excluded_checks=excluded)
