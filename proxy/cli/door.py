@@ -42,6 +42,7 @@ from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
 from proxy.keeping.keeper import Keeper
+from proxy.keeping.manifest import JOURNALS, SPOOL_PART
 from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
@@ -303,7 +304,11 @@ async def _rooms(
         store=store,
         gate=gate,
         holds=holds,
-        fetch_log=FetchLog(store=store, spool=settings.data_dir / "fetches.spool"),
+        fetch_log=FetchLog(
+            store=store,
+            folder=settings.data_dir / JOURNALS,
+            left=settings.data_dir / SPOOL_PART,
+        ),
         index=index,
         artifacts=artifacts,
         fetcher=fetcher,

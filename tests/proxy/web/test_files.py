@@ -21,6 +21,7 @@ from models.errors import (
     UpstreamUnavailable,
 )
 from models.work import Job, JobState, Priority
+from proxy.store.port import Fetch
 from proxy.web.door import FETCHES_AHEAD_MAX
 from tests.proxy.web.decided import START, denied, held, override, proved, ref_of, served, until
 from tests.proxy.web.house import PUBLIC_URL, House, open_house, path_of
@@ -114,7 +115,7 @@ async def test_get__fetch_is_recorded(house: House) -> None:
     await house.get(path_of(ref), User_Agent="pip/26.3 {}")
     await house.get(path_of(ref), Range="bytes=0-9")
     await house.get(path_of(ref), method="HEAD")
-    rows = await house.store.fetches(sha256=ref.sha256)
+    rows = await house.fetches(sha256=ref.sha256)
     assert [(row.status, row.requester, row.decision_id) for row in rows] == [
         (206, "ci", decision.id),
         (200, "ci", decision.id),
@@ -152,18 +153,33 @@ async def test_get__damaged_bytes_are_never_sent(house: House, data: bytes) -> N
     assert data[10:60] not in answer.body
 
 
-async def test_get__denial_during_the_record_stops_the_byte(house: House) -> None:
+async def test_get__denial_before_the_record_stops_the_byte(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ref = house.upstream.publish(WHEEL, DATA)
     await house.decide(served(ref))
-    house.store.record_began.clear()
-    house.store.record_may_end.clear()
-    task = asyncio.create_task(house.get(path_of(ref)))
-    await house.store.record_began.wait()
-    await house.decide(denied(ref, as_of=START + timedelta(seconds=1)))
-    house.store.record_may_end.set()
-    answer = await task
+    record = house.door.fetch_log.record
+
+    async def denying(fetch: Fetch) -> None:
+        await record(fetch)
+        await house.decide(denied(ref, as_of=START + timedelta(seconds=1)))
+
+    monkeypatch.setattr(house.door.fetch_log, "record", denying)
+    answer = await house.get(path_of(ref))
     assert answer.status == 403
     assert DATA[:50] not in answer.body
+
+
+async def test_get__a_held_store_delays_no_byte(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    await house.decide(served(ref))
+    house.store.record_may_end.clear()
+    async with house.session.get(house.url + path_of(ref)) as answer:
+        assert await answer.read() == DATA
+    assert await house.store.fetches() == ()
+    house.store.record_may_end.set()
+    await house.door.fetch_log.flush()
+    assert len(await house.fetches()) == 1
 
 
 async def test_get__store_down_serves_what_is_approved_and_keeps_the_record(house: House) -> None:
@@ -177,7 +193,7 @@ async def test_get__store_down_serves_what_is_approved_and_keeps_the_record(hous
     assert (await house.get(path_of(unseen))).status == 302
     house.store.down = False
     await until(lambda: not house.door.fetch_log.spooling)
-    assert len(await house.store.fetches()) == 2
+    assert len(await house.fetches()) == 2
 
 
 # -- refused ----------------------------------------------------------------------------------
@@ -218,7 +234,7 @@ async def test_file__refused_gives_neither_byte_nor_length(
     assert DATA[:40] not in answer.body
     assert "ETag" not in answer.headers
     assert str(len(DATA)) not in (answer.headers.get("Content-Length"), "")
-    assert await house.store.fetches() == ()
+    assert await house.fetches() == ()
 
 
 async def test_get__refusal_says_why_in_every_way_a_client_can_show(house: House) -> None:
