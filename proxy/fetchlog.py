@@ -72,6 +72,8 @@ class FetchLog:
         self._arrived = asyncio.Event()
         self._one = asyncio.Lock()
         self._running = False
+        self._trouble: OSError | None = None
+        """Why the journal took no record when it last did not."""
         self._encode = msgspec.json.Encoder().encode
 
     @property
@@ -84,8 +86,11 @@ class FetchLog:
         """Whether somebody writes; without a writer nothing is recorded and no byte leaves."""
         return self._running
 
-    async def record(self, fetch: Fetch) -> None:
-        """Return once `fetch` is durable. Raises StoreError or Overloaded: the byte must not leave."""
+    def journalled(self, fetch: Fetch) -> bool:
+        """Whether `fetch` is durable now; False: only `record` may still make it so.
+
+        No await: whoever decided before need not decide again. Raises as `record`.
+        """
         if not self._running:
             raise StoreError("The fetch record is not being written.")
         if len(self._fresh) >= self._pending_max:
@@ -96,11 +101,17 @@ class FetchLog:
         try:
             self._journal.append(self._encode(fetch) + b"\n")
         except OSError as error:
-            await self._straight(fetch, error)
-            return
+            self._trouble = error
+            return False
         if not self._on_disk:
             self._fresh.append(fetch)
         self._arrived.set()
+        return True
+
+    async def record(self, fetch: Fetch) -> None:
+        """Return once `fetch` is durable. Raises StoreError or Overloaded: the byte must not leave."""
+        if not self.journalled(fetch):
+            await self._straight(fetch)
 
     async def flush(self) -> None:
         """Bring into the store what was recorded up to now, if it answers."""
@@ -212,18 +223,18 @@ class FetchLog:
         async with asyncio.timeout(STORE_S):
             await self._store.record_fetches(fetches)
 
-    async def _straight(self, fetch: Fetch, why: OSError) -> None:
+    async def _straight(self, fetch: Fetch) -> None:
         """The journal does not take it: perhaps the store does."""
         try:
             if self._on_disk:
                 raise StoreError("The store is away.")
             await self._record((fetch,))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the byte must not leave
-            LOG.error("fetch_record_refused", error=str(why), store=repr(error))
+        except Exception as error:
+            LOG.error("fetch_record_refused", error=str(self._trouble), store=repr(error))
             raise StoreError(
                 "Neither the store nor the local disk takes a fetch record.",
                 next_step="Free disk space, or mend the store; `pratique doctor` looks at both.",
-            ) from why
+            ) from error
 
     def _failed(self, error: Exception) -> None:
         if not self._on_disk:

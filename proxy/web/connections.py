@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
+from proxy.web.quick import Quick
+
 LOG = structlog.get_logger()
 
 CONNECTIONS_MAX = 4_096
@@ -215,6 +217,7 @@ async def listen(
     make = runner.server
     if make is None:
         raise RuntimeError("Call runner.setup() first.")
+    make.request_handler = Quick(runner.app, make.request_handler)
     granted = bounds or ConnectionBounds(in_all_max=connections_max())
     connections = Connections(make, granted)
     return await asyncio.get_running_loop().create_server(connections.begin, sock=listener)

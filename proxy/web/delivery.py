@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 from aiohttp import hdrs, web
 from cachetools import LRUCache
+from multidict import CIMultiDict
 
 from models.artifact import Sha256
 from models.errors import UpstreamHashMismatch
@@ -29,6 +30,18 @@ VERIFIED_MAX = 65_536
 """Files whose bytes this process has hashed; the least recently served is hashed again."""
 IMMUTABLE = "public, max-age=365000000, immutable"
 """What a URL with a sha256 in it names never changes (invariant 2); as PyPI says it."""
+
+HOT_ENTRY_BYTES = 512
+"""Bytes counted for a file in memory beside its own: tiny ones shall not be kept without number."""
+
+_COMMON: CIMultiDict[str] = CIMultiDict(
+    {
+        hdrs.CACHE_CONTROL: IMMUTABLE,
+        hdrs.ACCEPT_RANGES: "bytes",
+        hdrs.CONTENT_TYPE: "application/octet-stream",
+        "X-Content-Type-Options": "nosniff",
+    }
+)
 
 Check = Callable[[int], Awaitable[web.Response | None]]
 """Called with the status right before the first byte: records the fetch, and has the last word."""
@@ -63,7 +76,9 @@ class Delivery:
 
     def __init__(self, settings: DoorSettings) -> None:
         self._settings = settings
-        self._hot: LRUCache[Sha256, bytes] = LRUCache(settings.hot_bytes_max, getsizeof=len)
+        self._hot: LRUCache[Sha256, _Source] = LRUCache(
+            settings.hot_bytes_max, getsizeof=lambda source: source.size + HOT_ENTRY_BYTES
+        )
         self._verified: LRUCache[Sha256, _Stamp] = LRUCache(VERIFIED_MAX)
         self._slots = Slots(
             "transfers",
@@ -79,32 +94,32 @@ class Delivery:
         *,
         client: str,
         check: Check,
-        content_type: str = "application/octet-stream",
     ) -> web.StreamResponse:
         """Answer GET, HEAD, Range and If-None-Match for the bytes of `sha256`."""
         etag = f'"{sha256}"'
-        headers = {
-            hdrs.ETAG: etag,
-            hdrs.CACHE_CONTROL: IMMUTABLE,
-            hdrs.ACCEPT_RANGES: "bytes",
-            hdrs.CONTENT_TYPE: content_type,
-            "X-Content-Type-Options": "nosniff",
-        }
-        with self._slots.taken(client):
+        headers = CIMultiDict(_COMMON)
+        headers[hdrs.ETAG] = etag
+        self._slots.enter(client)
+        try:
             if matches(request.headers.get(hdrs.IF_NONE_MATCH), etag):
                 return await check(304) or web.Response(status=304, headers=headers)
+            hot = self._hot.get(sha256)
+            if hot is not None:
+                return await self._answer(request, hot, etag, headers, check)
             source = await self._open(sha256, find)
             try:
                 return await self._answer(request, source, etag, headers, check)
             finally:
                 source.close()
+        finally:
+            self._slots.leave(client)
 
     async def _answer(
         self,
         request: web.Request,
         source: _Source,
         etag: str,
-        headers: dict[str, str],
+        headers: CIMultiDict[str],
         check: Check,
     ) -> web.StreamResponse:
         try:
@@ -142,7 +157,7 @@ class Delivery:
         file: io.FileIO,
         span: Span,
         status: int,
-        headers: dict[str, str],
+        headers: CIMultiDict[str],
     ) -> web.StreamResponse:
         response = web.StreamResponse(status=status, headers=headers)
         response.content_length = span.count
@@ -167,13 +182,10 @@ class Delivery:
         return response
 
     async def _open(self, sha256: Sha256, find: Find) -> _Source:
-        data = self._hot.get(sha256)
-        if data is not None:
-            return _Source(len(data), data)
         source = await self._open_verified(sha256, await find())
         if source.file is None:
             with suppress(ValueError):  # the bound is smaller than this one file
-                self._hot[sha256] = source.data
+                self._hot[sha256] = source
         return source
 
     async def _open_verified(self, sha256: Sha256, path: Path) -> _Source:

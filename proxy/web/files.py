@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -28,10 +29,10 @@ from proxy.web.untried import newest_untried
 from proxy.web.waiting import Waiting
 
 METADATA_SUFFIX = ".metadata"
-REASONS_LOGGED_MAX = 5
-"""Reason codes on one log line; the first is the cause, the rest stand on the page."""
 ASKED_MAX = 8_192
 """File URLs whose parsed form is remembered; parsing one takes 30 µs."""
+AGENTS_MAX = 1_024
+"""User-Agents remembered in the form that is recorded; an organisation has some dozens."""
 USER_AGENT_CHARS_MAX = 200
 """Characters of a User-Agent that are recorded; pip's is about 600, its version stands in front."""
 
@@ -92,8 +93,9 @@ class Files:
         facts["version"] = asked.version
         facts["filename"] = ref.filename
         facts["sha256"] = ref.sha256
-        await self._door.gate.load(ref.index, ref.project)
-        await self._listing.check(ref)
+        if self._door.gate.stored(ref) is None:
+            await self._door.gate.load(ref.index, ref.project)
+            await self._listing.check(ref)
         if asked.metadata:
             return await self._metadata(request, ref, caller)
         return await self._bytes(request, ref, caller)
@@ -142,9 +144,11 @@ class Files:
             decision = self._decide(ref, caller)
             lets = self._lets(decision, caller)
             if lets and request.method == hdrs.METH_GET and status in (200, 206):
-                await self._door.fetch_log.record(self._fetch(request, decision, caller, status))
-                decision = self._decide(ref, caller)  # it may have turned while we wrote
-                lets = self._lets(decision, caller)
+                fetch = self._fetch(request, decision, caller, status)
+                if not self._door.fetch_log.journalled(fetch):
+                    await self._door.fetch_log.record(fetch)
+                    decision = self._decide(ref, caller)  # it may have turned while we wrote
+                    lets = self._lets(decision, caller)
             self._note(request, decision)
             if lets and not decision.served:
                 request[FACTS]["observed"] = True
@@ -188,7 +192,7 @@ class Files:
             ref=decision.ref,
             requester=caller.requester,
             address=caller.address,
-            user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")),
+            user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")[:USER_AGENT_CHARS_MAX]),
             status=status,
             decision_id=self._ids.of(decision),
             groups=caller.groups,
@@ -222,14 +226,7 @@ class Files:
         return newest_untried(page, ref, seen=lambda other: door.gate.stored(other) is not None)
 
     def _note(self, request: web.Request, decision: Decision) -> None:
-        facts = request[FACTS]
-        if not _checking(decision):
-            facts["decision_id"] = self._ids.of(decision)
-        facts["action"] = decision.action.value
-        facts["tier"] = decision.tier.value if decision.tier else None
-        facts["trust_score"] = decision.score.value if decision.score else None
-        facts["reasons"] = [reason.code.value for reason in decision.reasons[:REASONS_LOGGED_MAX]]
-        facts["policy_digest"] = decision.policy_digest
+        request[FACTS].update(self._ids.facts_of(decision))
 
 
 def refusal(door: Door, decision: Decision, decision_id: str, *, untried: str = "") -> web.Response:
@@ -283,5 +280,6 @@ def _parse(index: str, project: str, sha256: str, filename: str) -> _Asked:
     return _Asked(ref, ref.version, metadata)
 
 
+@lru_cache(maxsize=AGENTS_MAX)
 def _printable(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:USER_AGENT_CHARS_MAX])
+    return "".join(c if " " <= c <= "~" else "?" for c in text)
