@@ -8,10 +8,12 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -24,7 +26,7 @@ from models.evidence import Layer
 from proxy.admin.access import Role
 from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
 from proxy.admin.reminders import Reminders
-from proxy.artifacts.fetcher import Fetcher
+from proxy.artifacts.fetcher import FETCHES_MAX, FetchBounds, Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.cli.store import DATABASE
 from proxy.driftwatch import DriftWatch
@@ -32,7 +34,7 @@ from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
-from proxy.holds import LocalHolds
+from proxy.holds import HOLDS_MAX, LocalHolds
 from proxy.index.cached import CachedIndex
 from proxy.index.client import UpstreamBounds
 from proxy.index.known import WithoutKnown
@@ -45,6 +47,7 @@ from proxy.keeping.keeper import Keeper
 from proxy.keeping.manifest import JOURNALS, SPOOL_PART
 from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
+from proxy.peers import Peers
 from proxy.policyfile import PolicyFile
 from proxy.readiness import ClockWatch, disk_has_room, judge_listens, worker_seen
 from proxy.resolve import Resolver
@@ -53,7 +56,7 @@ from proxy.simple.page import ProjectPage
 from proxy.sources.composition import Means, advisories_of, sources_of
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
-from proxy.supervisor import SAY, ChildConfig, decode_config
+from proxy.supervisor import SAY, ChildConfig, decode_config, proxy_name
 from proxy.telling.delivering import Deliverer
 from proxy.telling.metrics import Metrics
 from proxy.telling.outbox import Outbox
@@ -61,7 +64,7 @@ from proxy.telling.sending import HttpSender
 from proxy.telling.workers import Workers
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
 from proxy.watching import WatchSchedule
-from proxy.web.app import TASKS, make_app
+from proxy.web.app import BELL, TASKS, make_app
 from proxy.web.connections import ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
 
@@ -74,6 +77,8 @@ POLICY_LOOK_S = 2.0
 GRAPH_UNREAD_S = 1.0
 """Seconds that a file waits for its dependency graph on its way into the queue: a large tree of which
 nothing is known takes ten, and is only needed once the file was analysed."""
+FETCHES_MIN = 2
+"""Downloads at once of one process however many there are: one must not stand behind a large file."""
 SHUTDOWN_S = 5.0
 """Seconds that requests under way get when the process ends."""
 
@@ -99,7 +104,9 @@ def main() -> None:
     """Run the proxy until SIGTERM; exit code 78 (EX_CONFIG) where it must not start as set."""
     config = decode_config(sys.stdin.buffer.read())
     settings = config.settings
-    configure_log(format_=settings.log_format, file=settings.log_file, process="proxy")
+    configure_log(
+        format_=settings.log_format, file=settings.log_file, process=proxy_name(config.number)
+    )
     try:
         asyncio.run(serve(config))
     except PratiqueError as error:
@@ -114,18 +121,22 @@ async def serve(config: ChildConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with put_together(config, clock=utc_now) as rooms, listening(config, rooms):
-        tasks = [
-            asyncio.create_task(rooms.desk.run(stop), name="desk"),
-            asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
-            asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
-            asyncio.create_task(rooms.watch.run(stop), name="watch"),
-            asyncio.create_task(rooms.drift.run(stop), name="drift"),
-            asyncio.create_task(rooms.workers.run(stop), name="workers"),
-            asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
-            asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
-            asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
-            asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
-        ]
+        works: dict[str, Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = {
+            "feeds": rooms.feeds.run,
+            "policy": partial(_watch_policy, rooms),
+            "tasks": partial(_watch_tasks, rooms),
+        }
+        if config.number == 0:
+            works |= {
+                "desk": rooms.desk.run,
+                "keeping": rooms.keeper.run,
+                "watch": rooms.watch.run,
+                "drift": rooms.drift.run,
+                "workers": rooms.workers.run,
+                "reminders": rooms.reminders.run,
+                "webhooks": rooms.deliverer.run,
+            }
+        tasks = [asyncio.create_task(work(stop), name=name) for name, work in works.items()]
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         waiting = asyncio.create_task(stop.wait())
@@ -150,10 +161,11 @@ async def listening(config: ChildConfig, rooms: Rooms) -> AsyncIterator[None]:
     await runner.setup()
     try:
         server = await listen(runner, socket.socket(fileno=config.listen_fd))
-        # Only the proxy's own group may connect: the embedded worker is in it.
-        config.worker_api_socket.unlink(missing_ok=True)
-        await web.UnixSite(runner, str(config.worker_api_socket)).start()
-        config.worker_api_socket.chmod(0o660)
+        if config.number == 0:
+            # Only the proxy's own group may connect: the embedded worker is in it.
+            config.worker_api_socket.unlink(missing_ok=True)
+            await web.UnixSite(runner, str(config.worker_api_socket)).start()
+            config.worker_api_socket.chmod(0o660)
         try:
             yield
         finally:
@@ -170,7 +182,15 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
     async with AsyncExitStack() as stack:
         store = SqliteStore.open(settings.data_dir / DATABASE, clock=clock)
         stack.push_async_callback(store.close)
-        await _own_worker_token(store, config.worker_secret, clock=clock)
+        if config.number == 0:
+            await _own_worker_token(store, config.worker_secret, clock=clock)
+        peers = Peers(
+            config.worker_api_socket.parent,
+            number=config.number,
+            processes=settings.processes,
+        )
+        peers.start()
+        stack.callback(peers.close)
         upstream = UpstreamIndex(
             settings.index_name,
             settings.upstream,
@@ -189,7 +209,10 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
         )
-        fetcher = Fetcher(index, upstream.client, artifacts)
+        fetches_max = max(FETCHES_MIN, FETCHES_MAX // settings.processes)
+        fetcher = Fetcher(
+            index, upstream.client, artifacts, bounds=FetchBounds(fetches_max=fetches_max)
+        )
         stack.push_async_callback(fetcher.close)
         judge = JudgeClient(config.judge_socket)
         stack.push_async_callback(judge.close)
@@ -224,7 +247,17 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             store, sender, clock=clock, jitter=random.random, attempted=metrics.attempted
         )
         yield await _rooms(
-            config, policy, means, index, artifacts, fetcher, resolver, judge, metrics, deliverer
+            config,
+            policy,
+            means,
+            index,
+            artifacts,
+            fetcher,
+            resolver,
+            judge,
+            metrics,
+            deliverer,
+            peers,
         )
 
 
@@ -239,21 +272,32 @@ async def _rooms(
     judge: JudgeClient,
     metrics: Metrics,
     deliverer: Deliverer,
+    peers: Peers,
 ) -> Rooms:
     settings, store, clock = config.settings, means.store, means.clock
     off = layers_off(config)
     clients = TokenBook(store, TokenKind.CLIENT, clock)
     await clients.refresh()
     token_required = await must_have_tokens(settings, store, clock=clock)
-    holds = LocalHolds()
+    holds = LocalHolds(in_all_max=HOLDS_MAX // settings.processes)
     bells: list[Callable[[], None]] = []
 
     def nudge() -> None:
         for ring in bells:
             ring()
+        peers.look()
 
-    teller = Outbox(store, nudge=deliverer.nudge)
+    def delivering() -> None:
+        deliverer.nudge()
+        peers.look()
+
+    teller = Outbox(store, nudge=delivering)
     workers = await _workers(store, teller, clock)
+
+    def heard(worker: str) -> None:
+        workers.heard(worker)
+        peers.heard(worker)
+
     gate = Gate(
         store=store,
         policy=policy.current,
@@ -267,7 +311,7 @@ async def _rooms(
         gate.put(decision)
         holds.wake(decision.ref)
         metrics.decided(decision)
-        deliverer.nudge()
+        delivering()
 
     knowledge = Knowledge(index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
@@ -292,9 +336,9 @@ async def _rooms(
         lease_expired=workers.lease_expired,
     )
     bells.append(desk.nudge)
-    feeds = _feeds(settings, store, clock, teller)
-    first_admin = FirstAdmin(store, clock=clock)
-    if await first_admin.wanted():
+    feeds = _feeds(settings, store, clock, teller, updates=config.number == 0)
+    first_admin = FirstAdmin(store, clock=clock, key=config.setup_key)
+    if config.number == 0 and await first_admin.wanted():
         _say(
             f"There is no admin yet. Within {SETUP_MINUTES} minutes, open "
             f"{settings.origin}/setup?key={first_admin.key}"
@@ -334,10 +378,18 @@ async def _rooms(
             "policy": policy.current().digest,
             "model": model_digest(policy.current()),
         },
-        heard=workers.heard,
+        heard=heard,
         notices=lambda: (*notices(off), *policy.notices(), *feeds.notices()),
     )
     app = make_app(door)
+
+    def look() -> None:
+        gate.look()
+        app[BELL].ring()
+        deliverer.nudge()
+        desk.nudge()
+
+    peers.listen(look=look, heard=workers.heard)
     keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
     watch = WatchSchedule(
         store, desk.requeue, every=timedelta(hours=settings.watch_hours), clock=clock
@@ -378,7 +430,9 @@ async def _workers(store: Store, teller: Outbox, clock: Clock) -> Workers:
     return workers
 
 
-def _feeds(settings: Settings, store: Store, clock: Clock, teller: Outbox) -> FeedSchedule:
+def _feeds(
+    settings: Settings, store: Store, clock: Clock, teller: Outbox, *, updates: bool
+) -> FeedSchedule:
     return FeedSchedule(
         FeedUpdater(store, settings.data_dir, clock=clock, teller=teller),
         store,
@@ -386,6 +440,7 @@ def _feeds(settings: Settings, store: Store, clock: Clock, teller: Outbox) -> Fe
         every=timedelta(hours=settings.feeds_every_h),
         stale_after=timedelta(hours=settings.feeds_stale_h),
         clock=clock,
+        updates=updates,
     )
 
 

@@ -33,6 +33,8 @@ IDLE_S = 75.0
 """Seconds that a connection is kept between two requests; what nginx grants."""
 STALL_S = 60.0
 """Seconds in which a client must take something of what is ready for it; nginx' `send_timeout`."""
+BACKLOG = 1_024
+"""Connections that the kernel keeps until a process accepts them."""
 SWEEP_S = 5.0
 """Seconds between two looks at all connections; a bound is met that much later at most."""
 
@@ -220,7 +222,12 @@ async def listen(
     make.request_handler = Quick(runner.app, make.request_handler)
     granted = bounds or ConnectionBounds(in_all_max=connections_max())
     connections = Connections(make, granted)
-    return await asyncio.get_running_loop().create_server(connections.begin, sock=listener)
+    # One accepted in each round of the loop, so that a process that is busy leaves the next to others.
+    server = await asyncio.get_running_loop().create_server(
+        connections.begin, sock=listener, backlog=1
+    )
+    listener.listen(BACKLOG)
+    return server
 
 
 def connections_max() -> int:
