@@ -60,6 +60,7 @@ from proxy.supervisor import SAY, ChildConfig, decode_config, proxy_name
 from proxy.telling.delivering import Deliverer
 from proxy.telling.metrics import Metrics
 from proxy.telling.outbox import Outbox
+from proxy.telling.requestfigures import PUBLISH_S
 from proxy.telling.sending import HttpSender
 from proxy.telling.workers import Workers
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
@@ -126,6 +127,8 @@ async def serve(config: ChildConfig) -> None:
             "policy": partial(_watch_policy, rooms),
             "tasks": partial(_watch_tasks, rooms),
         }
+        if config.settings.processes > 1:
+            works["figures"] = partial(_publish, config, rooms.door.metrics)
         if config.number == 0:
             works |= {
                 "desk": rooms.desk.run,
@@ -514,6 +517,21 @@ async def _watch_tasks(rooms: Rooms, stop: asyncio.Event) -> None:
             raise RuntimeError("one of the door's tasks has ended")
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), TASKS_LOOK_S)
+
+
+async def _publish(config: ChildConfig, metrics: Metrics, stop: asyncio.Event) -> None:
+    """Tell the other processes what we counted, so that any of us can be asked for all."""
+    folder = config.worker_api_socket.parent
+    files = [folder / f"figures-{number}.json" for number in range(config.settings.processes)]
+    ours = files.pop(config.number)
+    metrics.requests.beside(tuple(files))
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(metrics.requests.publish, ours)
+        except OSError as error:
+            LOG.warning("figures_not_published", error=str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PUBLISH_S)
 
 
 async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:

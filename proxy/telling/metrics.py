@@ -126,9 +126,9 @@ class Metrics:
 
     # -- what there is ------------------------------------------------------------------------
     def _count_requests(self) -> None:
-        figures = RequestFigures(REQUEST_BUCKETS_S)
-        self.registry.register(figures)
-        self._served = figures.served
+        self.requests = RequestFigures(REQUEST_BUCKETS_S)
+        self.registry.register(self.requests)
+        self._served = self.requests.served
         self._lookups = self._counter(
             "pratique_cache_lookups", "Times a cache was asked.", "cache", "outcome"
         )

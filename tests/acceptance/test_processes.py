@@ -30,7 +30,9 @@ ACCEPT_S = 30.0
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[LocalUpstream]:
-    with running_upstream(LocalUpstream([wheel("first", "1.0"), wheel("second", "1.0")])) as running:
+    with running_upstream(
+        LocalUpstream([wheel("first", "1.0"), wheel("second", "1.0")])
+    ) as running:
         yield running
 
 
@@ -158,5 +160,7 @@ def test_kill__the_other_process_keeps_serving(
 def recorded(firewall: Firewall, file: BuiltFile) -> int:
     with closing(sqlite3.connect(firewall.data_dir / DATABASE)) as db:
         return int(
-            db.execute("SELECT count(*) FROM fetches WHERE sha256 = ?", (file.sha256,)).fetchone()[0]
+            db.execute("SELECT count(*) FROM fetches WHERE sha256 = ?", (file.sha256,)).fetchone()[
+                0
+            ]
         )

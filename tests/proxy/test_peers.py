@@ -24,6 +24,10 @@ class Ear:
         self.looks += 1
 
 
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 @asynccontextmanager
 async def ears(folder: Path, *numbers: int) -> AsyncIterator[list[Ear]]:
     all_ = [Ear(folder, number) for number in numbers]
@@ -66,7 +70,7 @@ async def test_start__alone_there_is_no_socket(tmp_path: Path) -> None:
     peers = Peers(tmp_path, number=0, processes=1)
     peers.start()
     peers.look()
-    assert list(tmp_path.iterdir()) == []
+    assert names_in(tmp_path) == []
 
 
 async def test_hear__what_is_no_word_is_passed_over(tmp_path: Path) -> None:
