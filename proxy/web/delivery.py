@@ -21,6 +21,7 @@ from models.errors import UpstreamHashMismatch
 from proxy.web.door import DoorSettings
 from proxy.web.problems import problem
 from proxy.web.ranges import RangeNotSatisfiable, Span, matches, span_of
+from proxy.web.ready import Ready, head_of
 from proxy.web.served import FACTS
 from proxy.web.slots import Slots
 
@@ -65,6 +66,8 @@ class _Source:
     size: int
     data: bytes = b""
     file: io.FileIO | None = None
+    head: bytes = b""
+    """Of an answer with all of `data`."""
 
     def close(self) -> None:
         if self.file is not None:
@@ -97,8 +100,7 @@ class Delivery:
     ) -> web.StreamResponse:
         """Answer GET, HEAD, Range and If-None-Match for the bytes of `sha256`."""
         etag = f'"{sha256}"'
-        headers = CIMultiDict(_COMMON)
-        headers[hdrs.ETAG] = etag
+        headers = _headers(etag)
         self._slots.enter(client)
         try:
             if matches(request.headers.get(hdrs.IF_NONE_MATCH), etag):
@@ -145,9 +147,9 @@ class Delivery:
             return refused
         request[FACTS]["bytes"] = 0 if request.method == hdrs.METH_HEAD else span.count
         if source.file is None:
-            body = source.data
-            if span.count != source.size:
-                body = body[span.start : span.start + span.count]
+            if status == 200:
+                return Ready(status=200, head=source.head, body=source.data, headers=headers)
+            body = source.data[span.start : span.start + span.count]
             return web.Response(status=status, body=body, headers=headers)
         return await self._stream(request, source.file, span, status, headers)
 
@@ -209,11 +211,19 @@ class Delivery:
                 self._verified[sha256] = stamp
                 if hot:
                     file.close()
-                    return _Source(len(data), data)
+                    return _Source(
+                        len(data), data, head=head_of(200, _headers(f'"{sha256}"'), data)
+                    )
         except BaseException:
             file.close()
             raise
         return _Source(stamp.size, file=file)
+
+
+def _headers(etag: str) -> CIMultiDict[str]:
+    headers = CIMultiDict(_COMMON)
+    headers[hdrs.ETAG] = etag
+    return headers
 
 
 def _read(file: io.FileIO, keep: bool) -> tuple[bytes, str]:

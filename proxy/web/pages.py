@@ -28,6 +28,7 @@ from proxy.web.door import Door
 from proxy.web.metadata import MetadataSource
 from proxy.web.problems import problem
 from proxy.web.ranges import matches
+from proxy.web.ready import Ready, head_of
 from proxy.web.served import FACTS
 
 RENDER_INLINE_FILES_MAX = 50
@@ -55,6 +56,8 @@ class Representation:
     etag: str
     headers: CIMultiDict[str]
     not_modified: CIMultiDict[str]
+    head: bytes
+    head_not_modified: bytes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -262,7 +265,14 @@ def _representation(body: bytes, etag: str, format_: Format, *, encoding: str) -
         headers["Content-Security-Policy"] = "default-src 'none'"
     if encoding:
         headers[hdrs.CONTENT_ENCODING] = encoding
-    return Representation(body=body, etag=etag, headers=headers, not_modified=common)
+    return Representation(
+        body=body,
+        etag=etag,
+        headers=headers,
+        not_modified=common,
+        head=head_of(200, headers, body),
+        head_not_modified=head_of(304, common, b""),
+    )
 
 
 @lru_cache(maxsize=NAMES_MAX)
@@ -288,14 +298,16 @@ def accepts_gzip(header: str) -> bool:
     return False
 
 
-def _respond(request: web.Request, entry: Entry) -> web.Response:
+def _respond(request: web.Request, entry: Entry) -> web.StreamResponse:
     headers = request.headers
     chosen = entry.identity
     if entry.gzip is not None and accepts_gzip(headers.get(hdrs.ACCEPT_ENCODING, "")):
         chosen = entry.gzip
     if matches(headers.get(hdrs.IF_NONE_MATCH), chosen.etag):
-        return web.Response(status=304, headers=chosen.not_modified)
-    return web.Response(body=chosen.body, headers=chosen.headers)
+        return Ready(
+            status=304, head=chosen.head_not_modified, body=b"", headers=chosen.not_modified
+        )
+    return Ready(status=200, head=chosen.head, body=chosen.body, headers=chosen.headers)
 
 
 def _moved(location: str) -> web.Response:

@@ -21,7 +21,6 @@ from models.errors import (
     UpstreamUnavailable,
 )
 from models.work import Job, JobState, Priority
-from proxy.store.port import Fetch
 from proxy.web.door import FETCHES_AHEAD_MAX
 from tests.proxy.web.decided import START, denied, held, override, proved, ref_of, served, until
 from tests.proxy.web.house import PUBLIC_URL, House, open_house, path_of
@@ -153,19 +152,19 @@ async def test_get__damaged_bytes_are_never_sent(house: House, data: bytes) -> N
     assert data[10:60] not in answer.body
 
 
-async def test_get__denial_before_the_record_stops_the_byte(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_get__denial_during_the_record_stops_the_byte(house: House, tmp_path: Path) -> None:
     ref = house.upstream.publish(WHEEL, DATA)
     await house.decide(served(ref))
-    record = house.door.fetch_log.record
-
-    async def denying(fetch: Fetch) -> None:
-        await record(fetch)
-        await house.decide(denied(ref, as_of=START + timedelta(seconds=1)))
-
-    monkeypatch.setattr(house.door.fetch_log, "record", denying)
-    answer = await house.get(path_of(ref))
+    (
+        tmp_path / "fetches"
+    ).touch()  # no folder: the record goes straight to the store, which takes time
+    house.store.record_began.clear()
+    house.store.record_may_end.clear()
+    task = asyncio.create_task(house.get(path_of(ref)))
+    await house.store.record_began.wait()
+    await house.decide(denied(ref, as_of=START + timedelta(seconds=1)))
+    house.store.record_may_end.set()
+    answer = await task
     assert answer.status == 403
     assert DATA[:50] not in answer.body
 
