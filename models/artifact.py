@@ -34,7 +34,9 @@ PROJECT_CHARS_MAX = 214
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _INDEX_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
-_PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
+PROJECT_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+"""A project's name as it may be spelled (packaging.python.org, Names and normalization)."""
+_PROJECT = re.compile(rf"{PROJECT_PATTERN}\Z")
 _FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\Z")
 
 

@@ -90,6 +90,10 @@ class UpstreamHashMismatch(UpstreamError):
     """Bytes do not have the sha256 that the index announced; they were thrown away."""
 
 
+class ArtifactDamaged(UpstreamHashMismatch):
+    """Stored bytes are no longer what they are called: a bad disk, or a hand in our folder."""
+
+
 class UpstreamTooLarge(UpstreamError):
     """The upstream sent, or announced, more than the named bound allows."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from models.decision import Action, Decision, Reason, TrustTier
 from models.evidence import Layer
+from models.reason import sentence
 
 STRICTNESS = {Action.SERVE: 0, Action.HOLD: 1, Action.DENY: 2}
 """How much an action keeps from whoever asks for the file."""
@@ -49,6 +50,18 @@ class Flip:
             if old != new
         )
         return max(moves, key=_distance, default=None)
+
+    @property
+    def words(self) -> str:
+        """The main reason as a sentence, with the layer that moved most."""
+        words = sentence(self.reason) if self.reason else "No reason is stated."
+        moved = self.moved
+        if moved is None:
+            return words
+        scores = " → ".join(
+            "none" if one is None else str(one) for one in (moved.before, moved.after)
+        )
+        return f"{words} ({moved.layer.value} {scores})"
 
     @property
     def order(self) -> tuple[int, int, int, str]:

@@ -16,22 +16,32 @@ _STATED_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 def locate(text: str) -> dict[Path, int]:
     """The line (from 1) of every table header and every key that begins a line."""
     places: dict[Path, int] = {}
-    arrays: Counter[str] = Counter()
+    arrays: Counter[Path] = Counter()
     table: Path = ()
     for number, line in enumerate(text.splitlines(), start=1):
         header = _HEADER.match(line)
         if header:
-            name = header["name"]
-            table = tuple(part.strip(" \"'") for part in name.split("."))
+            table = _within(header["name"], arrays)
             if header["array"]:
-                table = (*table, arrays[name])
-                arrays[name] += 1
+                arrays[table] += 1
+                table = (*table, arrays[table] - 1)
             places.setdefault(table, number)
             continue
         key = _KEY.match(line)
         if key:
             places.setdefault((*table, key["key"].strip("\"'")), number)
     return places
+
+
+def _within(name: str, arrays: Counter[Path]) -> Path:
+    """The path of a header; each array of tables before its last part means its newest entry."""
+    *outer, last = (part.strip(" \"'") for part in name.split("."))
+    path: Path = ()
+    for part in outer:
+        path = (*path, part)
+        if arrays[path]:
+            path = (*path, arrays[path] - 1)
+    return (*path, last)
 
 
 def stated_line(message: str) -> int | None:

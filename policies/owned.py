@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from packaging.utils import NormalizedName
+
 from models.artifact import ArtifactRef, IndexName, parse_index_name
 from models.canonical import Digest, digest_of
 from models.errors import ValueInvalid
@@ -28,11 +30,13 @@ class OwnedNames:
     indexes: tuple[IndexName, ...] = ()
     """Indexes of the organisation's own, which may serve these names."""
 
+    def owns(self, project: NormalizedName) -> bool:
+        """Whether a name is on the list."""
+        return any(fnmatchcase(project, pattern) for pattern in self.patterns)
+
     def refuses(self, ref: ArtifactRef) -> bool:
         """Whether `ref` bears an owned name and comes from an index that is not our own."""
-        return ref.index not in self.indexes and any(
-            fnmatchcase(ref.project, pattern) for pattern in self.patterns
-        )
+        return ref.index not in self.indexes and self.owns(ref.project)
 
     @property
     def digest(self) -> Digest:

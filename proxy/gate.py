@@ -105,8 +105,13 @@ class Gate:
         snapshot_age_s: float = SNAPSHOT_AGE_S,
         decisions_max: int = DECISIONS_MAX,
         origin: str = "",
+        index_modes: Mapping[IndexName, Mode] | None = None,
     ) -> None:
-        """`origin` is ours, for links in what people are told."""
+        """`origin` is ours, for links in what people are told.
+
+        `index_modes`: how decisions about files of some upstreams act, whoever asks for them.
+        """
+        self._index_modes = dict(index_modes or {})
         self._origin = origin
         self._store = store
         self._policy = policy
@@ -151,11 +156,19 @@ class Gate:
         if decision.action is Action.SERVE:
             return True
         policy = self._policy()
+        mode = self._index_modes.get(decision.ref.index)
+        if mode is not None:
+            # Nobody waits for what the organisation made itself: it is looked at afterwards.
+            return lets_through(decision, mode, unseen=mode is not Mode.ENFORCE)
         return lets_through(decision, policy.mode_of(groups), unseen=policy.observe_unseen)
 
     def marks(self, groups: tuple[str, ...] = ()) -> bool:
         """Whether pages tell a client of these groups what would be refused: not while it is observed."""
         return self._policy().mode_of(groups) is not Mode.OBSERVE
+
+    def marks_index(self, index: IndexName) -> bool:
+        """Whether pages say what would be refused of an upstream's files."""
+        return self._index_modes.get(index) is not Mode.OBSERVE
 
     async def view(
         self,

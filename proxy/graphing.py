@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from analyzer.clean import printable
 from analyzer.graph.features import features_of
@@ -16,16 +17,15 @@ from analyzer.graph.findings import findings_of
 from analyzer.graph.joined import Joined
 from analyzer.graph.network import Network
 from analyzer.graph.tree import ROOT, Tree
-from models.artifact import Sha256, parse_index_name
+from models.artifact import IndexName, Sha256
 from models.clock import Clock
 from models.errors import UpstreamNotFound, ValueInvalid
 from models.evidence import Finding
 from models.facts import FactSignal
 from models.work import ResolveRequest, Target
-from proxy.artifacts.fetcher import Fetcher
 from proxy.artifacts.folder import FolderArtifacts
-from proxy.index.cached import CachedIndex
-from proxy.index.upstream import UpstreamIndex
+from proxy.behind import Behind
+from proxy.index.declared import Upstream
 from proxy.resolve import Resolver
 from proxy.settled import settle
 from proxy.standings import Standings
@@ -67,35 +67,38 @@ def asked_for(text: str, extras: tuple[str, ...] = ()) -> Requirement:
 async def graph_of(
     requirement: Requirement,
     *,
-    index_name: str,
-    upstream: str,
+    upstreams: Sequence[Upstream],
     target: Target,
     store: Store | None,
     clock: Clock,
-    standings: Standings,
+    standings: Callable[[Callable[[NormalizedName], IndexName | None]], Standings],
 ) -> Graphed:
-    """The graph of a requirement, joined with what `standings` know; `store` keeps the pages.
+    """The graph of a requirement, joined with what is known of it; `store` keeps the pages.
+
+    `standings` are made with who tells from which upstream a name comes.
 
     Raises UpstreamNotFound where the requirement itself cannot be met, another UpstreamError, or
     StoreError.
     """
     async with AsyncExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="pratique-graph-"))
-        source = UpstreamIndex(parse_index_name(index_name), upstream)
-        await source.start()
-        stack.push_async_callback(source.close)
-        index = CachedIndex(source, store or MemoryStore(clock=clock), clock=clock)
-        stack.push_async_callback(index.close)
-        fetcher = Fetcher(index, source.client, FolderArtifacts(Path(scratch)))
-        stack.push_async_callback(fetcher.close)
-        resolver = Resolver(index, fetcher)
+        behind = await stack.enter_async_context(
+            Behind(
+                upstreams,
+                store or MemoryStore(clock=clock),
+                FolderArtifacts(Path(scratch)),
+                clock=clock,
+            )
+        )
+        resolver = Resolver(behind.index, behind.fetchers)
         stack.callback(resolver.close)
         asked = ResolveRequest(requirements=(str(requirement),), role="run", target=target)
 
         async def grow(without: frozenset[Sha256]) -> Tree:
             return _below(await resolver.tree(asked, without=without), requirement)
 
-        settled = await settle(grow, standings, source.name)
+        name = behind.index.would_be(canonicalize_name(requirement.name))
+        settled = await settle(grow, standings(behind.index.home), name)
     joined = Joined(
         tree=settled.tree, as_of=clock(), known=settled.known, passed_over=settled.passed_over
     )

@@ -125,6 +125,8 @@ class Knowledge:
         page: ProjectPage | None
         try:
             page = await self._pages.project(ref.project)
+            if page.index != ref.index:
+                page = None  # the name was moved: another upstream's page says nothing of this file
         except UpstreamNotFound:
             page = None  # it has none; what else is known may still be said
         return await self._inquiry.facts(ref, page, self._clock())

@@ -66,7 +66,7 @@ class Resolver:
         )
 
     async def resolve(self, request: ResolveRequest) -> tuple[ResolvedSet, dict[Sha256, Where]]:
-        """The set, and for each of its files the upstream URL and the size (0: not announced).
+        """The set, and for each of its files its place (`IndexFile.place`) and the size (0: not announced).
 
         Never fails for what the requirements say or upstream lacks; that stands in `unresolved`.
         Raises ResolutionFailed where the request itself is no use.
@@ -357,7 +357,7 @@ class _Job:
             file = candidate.file
             if file.sha256 is None:
                 continue
-            where[file.sha256] = (file.url, file.size or 0)
+            where[file.sha256] = (file.place, file.size or 0)
             files.append(
                 ResolvedFile(
                     project=candidate.name,

@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ from analyzer.memfd import sealed
 from analyzer.pipeline import analyse
 from analyzer.sandbox.client import SandboxClient
 from analyzer.sandbox.protocol import INPUT_BYTES_MAX
-from models.artifact import ArtifactKind, ArtifactRef, Sha256, kind_of, parse_index_name, parse_ref
+from models.artifact import ArtifactKind, ArtifactRef, Sha256, kind_of, parse_project, parse_ref
 from models.behaviour import Baseline
 from models.canonical import digest_of
 from models.clock import Clock, utc_now
@@ -35,12 +35,12 @@ from models.facts import Facts
 from models.judgement import JudgeRequest
 from models.work import EvidencePost, Lease, ResolvedSet, ResolveRequest
 from policies.policy import Policy
-from proxy.artifacts.fetcher import Fetcher
+from proxy.artifacts.fetchers import Fetchers
 from proxy.artifacts.folder import FolderArtifacts
+from proxy.behind import Behind
 from proxy.candidates import Interpreter as TargetInterpreter
 from proxy.candidates import Need, candidates_of, matching
-from proxy.index.cached import CachedIndex
-from proxy.index.upstream import UpstreamIndex
+from proxy.index.declared import Upstream
 from proxy.inquiry import Inquiry
 from proxy.judge.core import LocalJudge
 from proxy.resolve import Resolver
@@ -83,8 +83,7 @@ class Scanner:
     def __init__(
         self,
         *,
-        index_name: str,
-        upstream: str,
+        upstreams: Sequence[Upstream],
         policy: Policy,
         scratch: Path,
         sandbox: SandboxClient,
@@ -96,30 +95,30 @@ class Scanner:
         self._policy = policy
         self._sandbox = sandbox
         self._on_progress = on_progress
-        self._upstream = UpstreamIndex(parse_index_name(index_name), upstream)
         store = MemoryStore(clock=clock)
-        self._index = CachedIndex(self._upstream, store, clock=clock)
         self._artifacts = FolderArtifacts(scratch / "artifacts")
-        self._fetcher = Fetcher(self._index, self._upstream.client, self._artifacts)
+        self._behind = Behind(
+            upstreams, store, self._artifacts, clock=clock, owned=lambda: policy.owned
+        )
+        self._index = self._behind.index
+        self._fetcher = self._behind.fetchers
         self._resolver = Resolver(self._index, self._fetcher)
         means = Means(
             grower=self._resolver,
             metadata=self._fetcher,
             index=self._index,
-            client=self._upstream.client,
+            clients=self._behind.clients,
             store=store,
             policy=lambda: policy,
             clock=clock,
             advisories=advisories,
+            home=self._index.home,
         )
         self._inquiry = Inquiry(sources_of(means))
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._upstream.start()
-        self._stack.push_async_callback(self._upstream.close)
-        self._stack.push_async_callback(self._fetcher.close)
-        self._stack.push_async_callback(self._index.close)
+        await self._stack.enter_async_context(self._behind)
         self._stack.callback(self._resolver.close)
         return self
 
@@ -160,12 +159,14 @@ class Scanner:
             else filename
         )
         project = stem if kind_of(filename) is ArtifactKind.WHEEL else stem.rsplit("-", 1)[0]
-        ref = parse_ref(self._upstream.name, project, hashlib.sha256(data).hexdigest(), filename)
+        name = parse_project(project)
         page: ProjectPage | None = None
         try:
-            page = await self._index.project(ref.project)
+            page = await self._index.project(name)
         except UpstreamError:
             self._on_progress(filename, "unknown to the index")
+        index = page.index if page else self._index.would_be(name)
+        ref = parse_ref(index, name, hashlib.sha256(data).hexdigest(), filename)
         return Found(ref=ref, data=data, page=page)
 
     async def scan(self, found: Found, *, since: Found | None = None) -> Scanned:
@@ -209,7 +210,7 @@ class Scanner:
 
     async def _fetch(self, page: ProjectPage, file: IndexFile) -> Found:
         ref = ArtifactRef(
-            index=self._upstream.name,
+            index=page.index,
             project=page.name,
             filename=file.filename,
             sha256=Sha256(str(file.sha256)),
@@ -334,7 +335,7 @@ async def _best_file(page: ProjectPage, requirement: Requirement) -> IndexFile:
 class _Capability:
     """The proxy's side of a lease, in this process: files of the resolved set, and no others."""
 
-    def __init__(self, resolver: Resolver, fetcher: Fetcher) -> None:
+    def __init__(self, resolver: Resolver, fetcher: Fetchers) -> None:
         self._resolver = resolver
         self._fetcher = fetcher
         self._where: dict[Sha256, tuple[str, int]] = {}

@@ -22,6 +22,7 @@ from analyzer.sandbox.options import BOXES_MAX
 from models.artifact import IndexName, parse_index_name
 from models.errors import PratiqueError, Problem, SettingsInvalid
 from proxy.feeds.source import FeedSource, parse_sources
+from proxy.index.declared import Upstream, contradictions, plain, read_upstreams
 from proxy.store.bounds import EXPOSURE_DAYS
 
 ENVIRONMENT_PREFIX = "PRATIQUE_"
@@ -35,6 +36,11 @@ PROCESSES_AUTO_MAX = 4
 
 KEEP_DAYS_MAX = 36_500
 """Days that history may be set to stay; beyond a century write 0."""
+
+NO_UPSTREAM = "none"
+"""What `upstream` is where own upstreams are all there is."""
+UPSTREAMS = "upstreams"
+"""The one key of a settings file that is no single value: tables, read by `proxy.index.declared`."""
 
 UIDS_NEEDED = 64
 """Uids from `uid_base` on: one each for proxy, judge and worker, then two for every box."""
@@ -77,6 +83,8 @@ class Settings:
     run_dir: Path
     upstream: str
     index_name: IndexName
+    upstreams: tuple[Upstream, ...]
+    """All indexes behind us, in the order in which they are asked: the tables, then `upstream`."""
     policy: Path | None
     public_url: str
     anonymous: bool
@@ -97,6 +105,7 @@ class Settings:
     keep_decisions_days: int
     keep_pages_days: int
     keep_audit_days: int
+    keep_files_days: int
     refresh_trust_root: bool
     metrics_public: bool
     uid_base: int
@@ -170,6 +179,8 @@ def _url(text: str) -> str:
 
 
 def _upstream(text: str) -> str:
+    if text == NO_UPSTREAM:
+        return ""
     return _url(text).rstrip("/") + "/" if text else ""
 
 
@@ -309,7 +320,9 @@ TABLE: tuple[Setting, ...] = (
         parse=_upstream,
         default="",
         metavar="URL",
-        help="The simple index behind us. Default: the index that pip on this machine is configured for.",
+        help="The simple index behind us; `none`: there is none but the tables `[[upstreams]]` "
+        "(docs/upstreams.md), which are asked before it. Default: the index that pip on this machine "
+        "is configured for.",
     ),
     Setting(
         name="index_name",
@@ -419,7 +432,16 @@ TABLE: tuple[Setting, ...] = (
         parse=_whole(1 << 20, 1 << 50),
         default=str(50 << 30),
         metavar="BYTES",
-        help="Bytes of artifacts kept on disk; beyond it, new files are refused and the log says so.",
+        help="Bytes of artifacts kept on disk. Near it those go that nobody fetched for longest; what no "
+        "index can give again, and what an override allows, stays.",
+    ),
+    Setting(
+        name="keep_files_days",
+        parse=_days(1),
+        default="0",
+        metavar="DAYS",
+        help="Days after which a file that nobody fetched leaves the disk, although there is room; it is "
+        "fetched again when somebody asks for it. 0: only where room is needed.",
     ),
     Setting(
         name="keep_fetches_days",
@@ -527,7 +549,8 @@ def read_settings(
     """The settings from all three places. Raises SettingsInvalid naming every problem."""
     problems: list[Problem] = []
     raw: dict[str, tuple[str, str]] = {s.name: (s.default, "default") for s in TABLE}
-    raw |= _from_file(file, problems)
+    document = _document(file, problems)
+    raw |= _from_file(file, document, problems)
     raw |= _from_environment(environment, problems)
     raw |= {name: (text, _BY_NAME[name].option) for name, text in flags.items()}
     values: dict[str, Any] = {}
@@ -537,14 +560,19 @@ def read_settings(
             values[setting.name] = _parsed(setting, text, values, default_upstream)
         except ValueError as error:
             problems.append(Problem(where=where, message=f"{setting.name}: {error}"))
-    if not problems and _is_ourselves(values):
-        problems.append(
-            Problem(
-                where="--upstream",
-                message=f"upstream: {without_credentials(values['upstream'])} is this very firewall",
-                suggestion="pip on this machine points here already; name the index behind us",
-            )
+    tables: tuple[Upstream, ...] = ()
+    if UPSTREAMS in document:
+        tables, mistakes = read_upstreams(
+            document[UPSTREAMS],
+            f"{file}, key {UPSTREAMS}",
+            environment,
+            parse_url=_upstream,
+            timeout_s=values.get("upstream_timeout_s", 30),
         )
+        problems += mistakes
+    if not problems:
+        values["upstreams"] = _in_order(tables, values)
+        problems += _impossible(values)
     if problems:
         raise SettingsInvalid(
             "The settings",
@@ -560,9 +588,42 @@ def without_credentials(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _is_ourselves(values: Mapping[str, Any]) -> bool:
-    """Whether the upstream is our own origin: every request would come back to us, for ever."""
-    upstream = _place(values["upstream"])
+def _in_order(tables: tuple[Upstream, ...], values: Mapping[str, Any]) -> tuple[Upstream, ...]:
+    """The tables, and `upstream` behind them."""
+    if not values["upstream"]:
+        return tables
+    last = plain(values["index_name"], values["upstream"], timeout_s=values["upstream_timeout_s"])
+    return (*tables, last)
+
+
+def _impossible(values: Mapping[str, Any]) -> list[Problem]:
+    """What is sound by itself, and cannot be meant together."""
+    upstreams: tuple[Upstream, ...] = values["upstreams"]
+    if not upstreams:
+        message = "upstream: there is none at all"
+        return [Problem(where="--upstream", message=message, suggestion="add [[upstreams]]")]
+    problems = contradictions(upstreams)
+    problems += [
+        Problem(
+            where="--upstream" if one.name == values["index_name"] else f"upstream {one.name}",
+            message=f"upstream: {one.url} is this very firewall",
+            suggestion="pip on this machine points here already; name the index behind us",
+        )
+        for one in upstreams
+        if one.url and _is_ourselves(one.url, values)
+    ]
+    data_dir: Path = values["data_dir"]
+    problems += [
+        Problem(where=f"upstream {one.name}", message="folder: is a part of the data folder")
+        for one in upstreams
+        if one.folder is not None and one.folder.is_relative_to(data_dir)
+    ]
+    return problems
+
+
+def _is_ourselves(url: str, values: Mapping[str, Any]) -> bool:
+    """Whether an upstream is our own origin: every request would come back to us, for ever."""
+    upstream = _place(url)
     listen: Address = values["listen"]
     public = values["public_url"]
     if public and _place(public) == upstream:
@@ -598,22 +659,30 @@ def _parsed(
             return setting.parse(text)
 
 
-def _from_file(file: Path | None, problems: list[Problem]) -> dict[str, tuple[str, str]]:
+def _document(file: Path | None, problems: list[Problem]) -> dict[str, Any]:
+    """The settings file; empty where there is none, or it cannot be read."""
     if file is None:
         return {}
     try:
         data = file.read_bytes()
         if len(data) > SETTINGS_BYTES_MAX:
             raise ValueError(f"larger than {SETTINGS_BYTES_MAX} bytes")
-        document = tomllib.loads(data.decode())
+        return tomllib.loads(data.decode())
     except (OSError, ValueError) as error:
         problems.append(Problem(where=str(file), message=f"cannot be read: {error}"))
         return {}
+
+
+def _from_file(
+    file: Path | None, document: Mapping[str, Any], problems: list[Problem]
+) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for key, value in document.items():
         where = f"{file}, key {key}"
+        if key == UPSTREAMS:
+            continue
         if key not in _BY_NAME:
-            problems.append(_unknown(where, key, list(_BY_NAME)))
+            problems.append(_unknown(where, key, [*_BY_NAME, UPSTREAMS]))
         elif isinstance(value, bool | int | str):
             found[key] = (str(value).lower() if isinstance(value, bool) else str(value), where)
         else:

@@ -50,6 +50,11 @@ async def nothing_alike(_: NormalizedName, __: int | None) -> str:
     return ""
 
 
+def nowhere(_: NormalizedName) -> IndexName | None:
+    """Every release is of the index that is asked about."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standings:
     """Asks the store, and whoever else knows something of a project."""
@@ -61,14 +66,20 @@ class Standings:
     malicious: Callable[[ArtifactRef], Awaitable[bool]] = nobody_warns
     """Whether an advisory names a file, or its release, as malicious."""
     clock: Clock = utc_now
+    home: Callable[[NormalizedName], IndexName | None] = nowhere
+    """The upstream that a dependency comes from, where it is another one."""
 
     async def of(self, tree: Tree, index: IndexName) -> tuple[Known, ...]:
-        """What is known of each release of a tree, by project. Raises StoreError."""
+        """What is known of each release of a tree, by project. Raises StoreError.
+
+        `index`: the root's, and that of names whose home is not known.
+        """
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(release: Release) -> Known:
             async with room:
-                return await self._about(release, index)
+                home = self.home(canonicalize_name(release.project))
+                return await self._about(release, home or index)
 
         return tuple(await asyncio.gather(*(one(release) for release in tree.releases)))
 

@@ -16,17 +16,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from analyzer.inspection import NOT_READ, evidence_of_reading
 from analyzer.memfd import sealed_copy
 from analyzer.readers.pool import SEALED_BYTES_MAX, ReaderPool, Reading, Room
 from models.artifact import (
     ArtifactKind,
-    ArtifactRef,
     IndexName,
     Sha256,
     kind_of,
+    parse_project,
     parse_ref,
     project_of,
 )
@@ -37,7 +37,7 @@ from models.evidence import Evidence, Layer
 from models.facts import Facts, Source, SourceState
 from models.judgement import JudgeRequest
 from policies.policy import Policy
-from proxy.index.port import Index
+from proxy.errands import Pages
 from proxy.inquiry import Inquiry
 from proxy.judge.core import LocalJudge
 from proxy.simple.page import ProjectPage
@@ -117,8 +117,8 @@ class Survey:
         *,
         opener: Opener,
         pool: ReaderPool,
-        index: Index | None,
-        index_name: IndexName,
+        index: Pages | None,
+        index_of: Callable[[NormalizedName], IndexName],
         inquiry: Inquiry,
         layers: Sequence[Layer],
         policy: Policy,
@@ -128,7 +128,7 @@ class Survey:
         self._opener = opener
         self._pool = pool
         self._index = index
-        self._index_name = index_name
+        self._index_of = index_of
         self._layers = frozenset(layers) | {Layer.METADATA}
         self._policy = policy
         self._clock = clock
@@ -204,9 +204,12 @@ class Survey:
         return self._pool.read(copy, filename=filename, kind=kind.value, size_bytes=size)
 
     async def _judged(self, file: Path, read: Read) -> Surveyed:
-        ref = parse_ref(self._index_name, _project(file.name), read.sha256, file.name)
+        name = parse_project(_project(file.name))
+        page = await self._page(name)
+        index = page.index if page else self._index_of(name)
+        ref = parse_ref(index, name, read.sha256, file.name)
         now = self._clock()
-        facts = await self._facts(ref) if self._index is not None else None
+        facts = await self._inquiry.facts(ref, page, now) if self._index is not None else None
         reading = read.reading
         evidence = evidence_of_reading(
             reading.report if reading else None,
@@ -240,13 +243,12 @@ class Survey:
             evidence=evidence,
         )
 
-    async def _facts(self, ref: ArtifactRef) -> Facts:
-        """What sources say; a page that is not there, or cannot be had, costs only what hangs on it."""
-        assert self._index is not None  # noqa: S101 - asked by the caller
-        page: ProjectPage | None = None
-        with suppress(UpstreamError):
-            page = await self._index.project(ref.project)
-        return await self._inquiry.facts(ref, page, self._clock())
+    async def _page(self, project: NormalizedName) -> ProjectPage | None:
+        """One that is not there, or cannot be had, costs only what hangs on it."""
+        if self._index is not None:
+            with suppress(UpstreamError):
+                return await self._index.project(project)
+        return None
 
     def _states(self, decision: Decision, facts: Facts | None) -> tuple[LayerState, ...]:
         scores = {one.layer: one for one in decision.score.layers} if decision.score else {}

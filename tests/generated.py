@@ -20,6 +20,7 @@ from tests.features_page import features_page
 from tests.graph_page import graph_page
 from tests.leak_page import leak_page
 from tests.proofs.pages import OWN_PAGES
+from tests.specifications_page import specifications_page
 from tests.traces_page import traces_page
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -35,6 +36,7 @@ def pages() -> dict[str, str]:
         "features.md": "\n".join(features_page()) + "\n",
         "graph.md": "\n".join(graph_page()) + "\n",
         "leak-audit.md": "\n".join(leak_page()) + "\n",
+        "specifications.md": "\n".join(specifications_page()) + "\n",
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",
     }
@@ -72,6 +74,7 @@ def settings_page() -> Iterator[str]:
                 f"| `{setting.name}` | `{setting.option}` | `{setting.variable}` | {default} "
                 f"| {setting.help.replace('|', chr(92) + '|')} |"
             )
+    yield "\n`[[upstreams]]` in the file are tables of their own: see [upstreams.md](upstreams.md)."
 
 
 def detectors_page() -> Iterator[str]:

@@ -22,7 +22,13 @@ class EventKind(StrEnum):
     """A file on the watch list has another outcome."""
     POLICY_CHANGED = "policy_changed"
     FEED_FAILED = "feed_failed"
+    NAME_MOVED = "name_moved"
+    """A name comes from another upstream than before."""
     WORKER_LOST = "worker_lost"
+    FILES_DEPARTED = "files_departed"
+    """An index ceased to list files that are served here."""
+    BYTES_CHANGED = "bytes_changed"
+    """An index lists other bytes under the name of a file that is served here."""
     TEST = "test"
     """Somebody tries out a webhook; every webhook takes it, whatever its kinds."""
 

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 from models.artifact import Sha256, version_of
 from models.errors import UpstreamError
 from policies.rules.names import contains
-from proxy.index.port import Index
+from proxy.errands import Pages
 from proxy.store.port import Store
 
 Existing = Callable[[NormalizedName, str], Awaitable[tuple[Sha256, ...]]]
@@ -26,7 +26,7 @@ def decided_files(store: Store) -> Existing:
     return find
 
 
-def existing_files(store: Store, index: Index) -> Existing:
+def existing_files(store: Store, index: Pages) -> Existing:
     """Files that upstream announces or that have a decision; without upstream, the latter alone."""
 
     async def find(project: NormalizedName, specifier: str) -> tuple[Sha256, ...]:

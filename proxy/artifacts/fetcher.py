@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, Sha256, parse_sha256
 from models.errors import (
+    ArtifactDamaged,
     UpstreamError,
     UpstreamHashMismatch,
     UpstreamInvalid,
@@ -145,10 +146,18 @@ class Fetcher:
         if not isinstance(announced, str):
             raise UpstreamNotFound(f"The upstream announces no metadata of {ref.filename}.")
         sha256 = parse_sha256(announced)
-        path = self._artifacts.path(sha256)
-        if path is None:
-            path = await self.ensure_url(sha256, f"{file.url}.metadata", None)
-        return await asyncio.to_thread(_read, path, self._bounds.metadata_bytes_max)
+        url = f"{file.url}.metadata"
+        path = await self.ensure_url(sha256, url, None)
+        data = await asyncio.to_thread(_read, path, self._bounds.metadata_bytes_max)
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return data
+        LOG.error("artifact_damaged", sha256=sha256)
+        await asyncio.to_thread(self._artifacts.remove, sha256)
+        path = await self.ensure_url(sha256, url, None)
+        data = await asyncio.to_thread(_read, path, self._bounds.metadata_bytes_max)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ArtifactDamaged("The stored metadata of this file does not have its sha256.")
+        return data
 
     async def metadata_for_resolution(self, file: IndexFile) -> bytes | None:
         """Core metadata good enough to choose dependencies by; None where upstream has none.

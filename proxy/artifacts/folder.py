@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,7 +24,7 @@ from uuid import uuid4
 import structlog
 
 from models.artifact import Sha256, parse_sha256
-from models.errors import Overloaded, StoreError, UpstreamHashMismatch
+from models.errors import Overloaded, StoreError, UpstreamHashMismatch, ValueInvalid
 
 LOG = structlog.get_logger()
 
@@ -40,6 +41,16 @@ LOCK_LOOK_S = 0.05
 _TEMP = "tmp"
 _LOCK = ".lock"
 _MODE = 0o444
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A whole file in the folder."""
+
+    sha256: Sha256
+    size_bytes: int
+    stored_at: float
+    """Seconds since 1970."""
 
 
 class FolderArtifacts:
@@ -72,6 +83,7 @@ class FolderArtifacts:
 
         Raises Overloaded where the bound on the disk does not allow it, and StoreError.
         """
+        self._heal()
         self._promise(size or 0)
         try:
             return Partial(self, self._temp / uuid4().hex, promised=size or 0)
@@ -124,19 +136,58 @@ class FolderArtifacts:
                     old.append(Sha256(entry.parent.name + entry.name))
         return sum(self.remove(sha256) for sha256 in old)
 
+    def files(self) -> list[StoredFile]:
+        """Every whole file, counted anew: other processes write and remove here, too.
+
+        Raises StoreError.
+        """
+        found = []
+        try:
+            for entry in self._entries():
+                with suppress(FileNotFoundError, ValueInvalid):
+                    stat = entry.stat()
+                    sha256 = parse_sha256(entry.parent.name + entry.name)
+                    found.append(StoredFile(sha256, stat.st_size, stat.st_mtime))
+        except OSError as error:
+            raise _failed("counted", error) from error
+        with self._lock:
+            self._used = sum(file.size_bytes for file in found)
+        return found
+
+    @property
+    def bytes_max(self) -> int:
+        """Bytes of artifacts that may be kept."""
+        return self._bytes_max
+
     def trouble(self) -> str:
         """Why no further file would be kept; empty where there is room."""
         with self._lock:
             full = self._used + self._promised >= self._bytes_max
         if full:
             return f"the bound of {self._bytes_max} bytes of artifacts is reached"
-        if shutil.disk_usage(self._root).free < DISK_FREE_BYTES_MIN:
+        try:
+            free = shutil.disk_usage(self._root).free
+        except OSError as error:
+            return f"the folder of artifacts cannot be looked at ({error.strerror})"
+        if free < DISK_FREE_BYTES_MIN:
             return f"less than {DISK_FREE_BYTES_MIN >> 20} MiB of the disk are free"
         return ""
 
     def used_bytes(self) -> int:
         """Bytes of whole files; counted at the start, then kept up by this process."""
         return self._used
+
+    def _heal(self) -> None:
+        """Make the folder anew where somebody removed it under us; the files come again by need."""
+        if self._temp.is_dir():
+            return
+        LOG.error("artifacts_folder_gone", root=str(self._root))
+        try:
+            self._temp.mkdir(parents=True, exist_ok=True)
+            with self._lock:
+                self._used = self._count()
+        except OSError as error:
+            raise _failed("written", error) from error
 
     def _place(self, sha256: Sha256) -> Path:
         checked = parse_sha256(sha256)

@@ -26,23 +26,27 @@ from models.evidence import Layer
 from proxy.admin.access import Role
 from proxy.admin.firstadmin import SETUP_MINUTES, FirstAdmin
 from proxy.admin.reminders import Reminders
-from proxy.artifacts.fetcher import FETCHES_MAX, FetchBounds, Fetcher
+from proxy.artifacts.fetchers import Fetchers
 from proxy.artifacts.folder import FolderArtifacts
+from proxy.artifacts.provenance import ProvenanceObjects
+from proxy.behind import Behind, modes_of
 from proxy.cli.store import DATABASE
+from proxy.departures import Departures
 from proxy.driftwatch import DriftWatch
 from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import HOLDS_MAX, LocalHolds
-from proxy.index.cached import CachedIndex
-from proxy.index.client import UpstreamBounds
+from proxy.index.declared import Upstream
 from proxy.index.known import WithoutKnown
-from proxy.index.upstream import UpstreamIndex
+from proxy.index.ownership import contradicted
+from proxy.index.upstreams import Upstreams
 from proxy.inquiry import Knowledge
 from proxy.judge.client import JudgeClient
 from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
+from proxy.keeping.eviction import Evictor
 from proxy.keeping.keeper import Keeper
 from proxy.keeping.manifest import JOURNALS, SPOOL_PART
 from proxy.keeping.periods import periods_of
@@ -66,7 +70,7 @@ from proxy.telling.workers import Workers
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
 from proxy.watching import WatchSchedule
 from proxy.web.app import BELL, TASKS, make_app
-from proxy.web.connections import ConnectionBounds, listen
+from proxy.web.connections import HEADERS_MAX, ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
 
 LOG = structlog.get_logger()
@@ -75,6 +79,8 @@ TASKS_LOOK_S = 1.0
 """Seconds between two looks at whether the door's tasks live."""
 POLICY_LOOK_S = 2.0
 """Seconds between two looks at the policy file."""
+ORIGINS_LOOK_S = 2.0
+"""Seconds between two looks at which names were moved to another upstream."""
 GRAPH_UNREAD_S = 1.0
 """Seconds that a file waits for its dependency graph on its way into the queue: a large tree of which
 nothing is known takes ten, and is only needed once the file was analysed."""
@@ -89,10 +95,12 @@ class Rooms:
     """What was put together, for whoever runs it."""
 
     door: Door
+    index: Upstreams
     desk: Desk
     policy: PolicyFile
     feeds: FeedSchedule
     keeper: Keeper
+    evictor: Evictor
     watch: WatchSchedule
     drift: DriftWatch
     workers: Workers
@@ -125,6 +133,7 @@ async def serve(config: ChildConfig) -> None:
         works: dict[str, Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = {
             "feeds": rooms.feeds.run,
             "policy": partial(_watch_policy, rooms),
+            "origins": partial(_watch_origins, rooms),
             "tasks": partial(_watch_tasks, rooms),
         }
         if config.settings.processes > 1:
@@ -133,6 +142,7 @@ async def serve(config: ChildConfig) -> None:
             works |= {
                 "desk": rooms.desk.run,
                 "keeping": rooms.keeper.run,
+                "eviction": rooms.evictor.run,
                 "watch": rooms.watch.run,
                 "drift": rooms.drift.run,
                 "workers": rooms.workers.run,
@@ -160,6 +170,7 @@ async def listening(config: ChildConfig, rooms: Rooms) -> AsyncIterator[None]:
         handle_signals=False,
         shutdown_timeout=SHUTDOWN_S,
         keepalive_timeout=ConnectionBounds().idle_s,
+        max_headers=HEADERS_MAX,
     )
     await runner.setup()
     try:
@@ -194,33 +205,31 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         )
         peers.start()
         stack.callback(peers.close)
-        upstream = UpstreamIndex(
-            settings.index_name,
-            settings.upstream,
-            bounds=replace(UpstreamBounds(), read_s=float(settings.upstream_timeout_s)),
-        )
-        await upstream.start()
-        stack.push_async_callback(upstream.close)
         metrics = Metrics()
-        index = CachedIndex(
-            upstream,
-            store,
-            clock=clock,
-            looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
-        )
-        stack.push_async_callback(index.close)
+        departures = Departures(store, clock=clock, origin=settings.origin)
         artifacts = FolderArtifacts(
             settings.data_dir / "artifacts", bytes_max=settings.disk_bytes_max
         )
-        fetches_max = max(FETCHES_MIN, FETCHES_MAX // settings.processes)
-        fetcher = Fetcher(
-            index, upstream.client, artifacts, bounds=FetchBounds(fetches_max=fetches_max)
-        )
-        stack.push_async_callback(fetcher.close)
-        judge = JudgeClient(config.judge_socket)
-        stack.push_async_callback(judge.close)
         policy = PolicyFile(settings.policy)
         await policy.follow(store)
+        behind = await stack.enter_async_context(
+            Behind(
+                _shared(settings),
+                store,
+                artifacts,
+                clock=clock,
+                owned=lambda: policy.current().owned,
+                looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
+                teller=Outbox(store),
+                departures=departures,
+            )
+        )
+        await behind.index.follow_moves()
+        index, fetcher = behind.index, behind.fetchers
+        provenance = ProvenanceObjects(behind.clients)
+        stack.push_async_callback(provenance.close)
+        judge = JudgeClient(config.judge_socket)
+        stack.push_async_callback(judge.close)
         # A graph of its own: what leases may not have is what a graph must not overlook.
         grower = Resolver(index, fetcher)
         stack.callback(grower.close)
@@ -229,7 +238,8 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             metadata=fetcher,
             graph_unread_s=GRAPH_UNREAD_S,
             index=index,
-            client=upstream.client,
+            clients=behind.clients,
+            home=index.home,
             store=store,
             policy=policy.current,
             clock=clock,
@@ -240,7 +250,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         advisories = advisories_of(means)
 
         async def known(page: ProjectPage) -> frozenset[Sha256]:
-            return await advisories.known_files(page, settings.index_name, clock())
+            return await advisories.known_files(page, page.index, clock())
 
         resolver = Resolver(WithoutKnown(index, known), fetcher)
         stack.callback(resolver.close)
@@ -261,6 +271,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             metrics,
             deliverer,
             peers,
+            provenance,
         )
 
 
@@ -268,14 +279,15 @@ async def _rooms(
     config: ChildConfig,
     policy: PolicyFile,
     means: Means,
-    index: CachedIndex,
+    index: Upstreams,
     artifacts: FolderArtifacts,
-    fetcher: Fetcher,
+    fetcher: Fetchers,
     resolver: Resolver,
     judge: JudgeClient,
     metrics: Metrics,
     deliverer: Deliverer,
     peers: Peers,
+    provenance: ProvenanceObjects,
 ) -> Rooms:
     settings, store, clock = config.settings, means.store, means.clock
     off = layers_off(config)
@@ -308,6 +320,7 @@ async def _rooms(
         layers_off=off,
         nudge=nudge,
         origin=settings.origin,
+        index_modes=modes_of(settings.upstreams),
     )
 
     def decided(decision: Decision) -> None:
@@ -316,7 +329,7 @@ async def _rooms(
         metrics.decided(decision)
         delivering()
 
-    knowledge = Knowledge(index, sources_of(means), clock=clock)
+    knowledge = Knowledge(means.index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
 
     async def refused(ref: ArtifactRef) -> bool:
@@ -359,6 +372,7 @@ async def _rooms(
         index=index,
         artifacts=artifacts,
         fetcher=fetcher,
+        provenance=provenance,
         resolver=resolver,
         facts=knowledge.facts,
         announced=knowledge.announced,
@@ -382,7 +396,12 @@ async def _rooms(
             "model": model_digest(policy.current()),
         },
         heard=heard,
-        notices=lambda: (*notices(off), *policy.notices(), *feeds.notices()),
+        notices=lambda: (
+            *notices(off),
+            *policy.notices(),
+            *feeds.notices(),
+            *contradicted(settings.upstreams, policy.current()),
+        ),
     )
     app = make_app(door)
 
@@ -399,10 +418,12 @@ async def _rooms(
     )
     return Rooms(
         door=door,
+        index=index,
         desk=desk,
         policy=policy,
         feeds=feeds,
         keeper=keeper,
+        evictor=Evictor(store, artifacts, clock=clock, unused_days=settings.keep_files_days),
         watch=watch,
         drift=DriftWatch(
             settings.data_dir / DATABASE,
@@ -416,6 +437,16 @@ async def _rooms(
         workers=workers,
         deliverer=deliverer,
         app=app,
+    )
+
+
+def _shared(settings: Settings) -> tuple[Upstream, ...]:
+    """The upstreams, with the share of their downloads that is this process's."""
+    return tuple(
+        replace(one, downloads=max(FETCHES_MIN, one.downloads // settings.processes))
+        if settings.processes > 1
+        else one
+        for one in settings.upstreams
     )
 
 
@@ -450,7 +481,6 @@ def _feeds(
 def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
     return DoorSettings(
         public_url=settings.origin,
-        index=settings.index_name,
         token_required=token_required,
         hold_s=float(settings.hold_s),
         metrics_public=settings.metrics_public,
@@ -543,6 +573,15 @@ async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:
         ):  # the store is down, which is said elsewhere: it stays as it is
             if await rooms.policy.follow(rooms.door.store):
                 rooms.desk.nudge()
+
+
+async def _watch_origins(rooms: Rooms, stop: asyncio.Event) -> None:
+    """A name that an admin moved is asked of its new home in every process."""
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), ORIGINS_LOOK_S)
+        with suppress(PratiqueError):  # as above
+            await rooms.index.follow_moves()
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ from proxy.cli.commands.scan import scan
 from proxy.cli.commands.serve import serve
 from proxy.cli.commands.token import token
 from proxy.cli.commands.trace import trace
+from proxy.cli.commands.upstream import upstream
 from proxy.cli.commands.verdict import verdict
 from proxy.cli.commands.watch import watch
 from proxy.cli.commands.webhook import webhook
@@ -82,7 +83,20 @@ for command in (
     *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
     *(explain_, rescore_, replay_, drift_, verdict),
     *(backup, restore_, keep),
-    *(override, audit, installed, token, webhook, watch, policy, doctor, config, demo, research),
+    *(
+        override,
+        audit,
+        installed,
+        token,
+        webhook,
+        watch,
+        policy,
+        upstream,
+        doctor,
+        config,
+        demo,
+        research,
+    ),
 ):
     main.add_command(command)
 for command in (request, requests, approve, refuse, withdraw, extend, uses, expiring_):

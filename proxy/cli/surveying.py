@@ -19,16 +19,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from analyzer.readers.confinement import Confinement, choose_confinement
 from analyzer.readers.pool import ReaderPool
 from analyzer.readers.porter import Porter
-from models.artifact import parse_index_name, project_of
+from models.artifact import project_of
 from models.clock import utc_now
 from models.decision import Action
 from models.errors import ValueInvalid
 from models.evidence import Layer
 from models.reason import reason_line
 from policies.policy import Policy
+from proxy.behind import Behind
 from proxy.cli.advised import advisories_for
-from proxy.index.cached import CachedIndex
-from proxy.index.upstream import UpstreamIndex
 from proxy.inquiry import Inquiry
 from proxy.policyfile import PolicyFile
 from proxy.privileges import Roles, drop_to, is_root
@@ -153,13 +152,18 @@ class _World:
     ) -> None:
         self.policy = policy
         self.networked = networked
-        self.index_name = parse_index_name(settings.index_name)
-        self.upstream = UpstreamIndex(self.index_name, settings.upstream)
         store = MemoryStore(clock=utc_now)
-        self.index = CachedIndex(self.upstream, store, clock=utc_now)
+        self.behind = Behind(
+            settings.upstreams,
+            store,
+            None,
+            clock=utc_now,
+            owned=lambda: policy.owned,
+        )
         means = Means(
-            index=self.index,
-            client=self.upstream.client,
+            index=self.behind.index,
+            clients=self.behind.clients,
+            home=self.behind.index.home,
             store=store,
             policy=lambda: policy,
             clock=utc_now,
@@ -178,14 +182,12 @@ async def _survey(
 ) -> None:
     async with AsyncExitStack() as opened:
         if world.networked:
-            await world.upstream.start()
-            opened.push_async_callback(world.upstream.close)
-            opened.push_async_callback(world.index.close)
+            await opened.enter_async_context(world.behind)
         survey = Survey(
             opener=porter,
             pool=pool,
-            index=world.index if world.networked else None,
-            index_name=world.index_name,
+            index=world.behind.index if world.networked else None,
+            index_of=world.behind.index.would_be,
             inquiry=world.inquiry,
             layers=layers,
             policy=world.policy,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from packaging.utils import canonicalize_name
 
 from proxy.demo.packages import BuiltFile, demo_packages
@@ -24,11 +25,15 @@ class LocalUpstream:
         self.requests: list[str] = []
         """Paths that were asked for, oldest first."""
         self.url = ""
+        self.max_age_s: int | None = None
+        """Seconds its pages are fresh, as their Cache-Control says; None: it does not say."""
+        self.down = False
+        """Whether it answers everything with 503."""
         self._runner: web.AppRunner | None = None
 
     async def start(self, *, port: int = 0) -> None:
         """Listen on loopback; port 0 picks a free one."""
-        app = web.Application()
+        app = web.Application(middlewares=[self._perhaps_down])
         app.router.add_get("/simple/", self._root)
         app.router.add_get("/simple/{project}/", self._project)
         app.router.add_get("/packages/{filename}", self._file)
@@ -42,6 +47,12 @@ class LocalUpstream:
         """Stop listening."""
         if self._runner is not None:
             await self._runner.cleanup()
+
+    @web.middleware
+    async def _perhaps_down(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self.down:
+            raise web.HTTPServiceUnavailable
+        return await handler(request)
 
     def _of(self, project: str) -> Iterator[BuiltFile]:
         return (f for f in self.files if canonicalize_name(f.project) == canonicalize_name(project))
@@ -75,7 +86,8 @@ class LocalUpstream:
                 for file in files
             ],
         }
-        return web.json_response(body, content_type=JSON)
+        headers = {} if self.max_age_s is None else {"Cache-Control": f"max-age={self.max_age_s}"}
+        return web.json_response(body, content_type=JSON, headers=headers)
 
     async def _file(self, request: web.Request) -> web.Response:
         self.requests.append(request.path)

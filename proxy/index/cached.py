@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -26,7 +26,7 @@ from proxy.index.flight import SingleFlight
 from proxy.index.port import FetchedPage, PageSource
 from proxy.index.upstream import read_page
 from proxy.simple.negotiate import Format
-from proxy.simple.page import ProjectPage
+from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
 from proxy.simple.render import render_project
 from proxy.store.port import StoredPage
 
@@ -68,6 +68,14 @@ class CacheBounds:
     memory_bytes_max: int = MEMORY_BYTES_MAX
 
 
+Changed = Callable[[IndexName, ProjectPage, "ProjectPage | None"], Awaitable[None]]
+"""Called with a page as it was and as it is now (None: gone) before the new one counts."""
+
+
+async def _unheard(index: IndexName, before: ProjectPage, after: ProjectPage | None) -> None:
+    """Nobody wants to know."""
+
+
 class PageShelf(Protocol):
     """The part of the Store that a cache needs."""
 
@@ -106,11 +114,15 @@ class CachedIndex:
         clock: Clock,
         bounds: CacheBounds | None = None,
         looked_up: Callable[[bool], None] = lambda _: None,
+        changed: Changed = _unheard,
     ) -> None:
         """`shelf` is the store; `source` is started and closed by whoever made it.
 
-        `looked_up` is told, for each page that is asked for, whether it was at hand and fresh.
+        `looked_up` is told, for each page that is asked for, whether it was at hand and fresh;
+        `changed` of each page that is another than before. Where `changed` raises StoreError the
+        page stays as it was, and is compared again.
         """
+        self._changed = changed
         self._looked_up = looked_up
         self._source = source
         self._shelf = shelf
@@ -223,7 +235,11 @@ class CachedIndex:
         page = None
         if stored.status == 200:
             page = await read_page(
-                stored.content_type, stored.body, "https://stored.invalid/", project=stored.project
+                stored.content_type,
+                stored.body,
+                "https://stored.invalid/",
+                project=stored.project,
+                index=self.name,
             )
         return _Entry(
             page=page,
@@ -240,10 +256,11 @@ class CachedIndex:
         """Ask upstream; what is known stays known where upstream fails."""
         before = self._memory.get(project)
         try:
-            after = await self._fetch(project, before)
-        except UpstreamNotFound:
-            after = await self._gone(project, before)
-        except UpstreamError as error:
+            try:
+                after = await self._fetch(project, before)
+            except UpstreamNotFound:
+                after = await self._gone(project, before)
+        except (UpstreamError, StoreError) as error:
             if before is None or not self._usable(before):
                 raise
             LOG.warning("page_served_stale", project=project, error=str(error))
@@ -263,7 +280,12 @@ class CachedIndex:
             return await self._persist_again(project, after, fetched, now)
         if fetched.unchanged:
             raise UpstreamUnavailable("The upstream says that a page we never had is unchanged.")
-        page = await read_page(fetched.content_type, fetched.body, fetched.url, project=project)
+        page = await read_page(
+            fetched.content_type, fetched.body, fetched.url, project=project, index=self.name
+        )
+        if fetched.last_serial is not None:
+            meta = {**page.extra_meta, LAST_SERIAL_KEY: fetched.last_serial}
+            page = replace(page, extra_meta=meta)
         if page.skipped:
             LOG.warning("page_entries_skipped", project=project, skipped=page.skipped)
         body = render_project(page, format=Format.JSON_V1)
@@ -279,7 +301,15 @@ class CachedIndex:
         )
         if before is not None and before.serial == after.serial:
             return await self._persist_again(project, after, fetched, now)
+        await self._tell_changed(project, before, page)
         return await self._persist(project, after, body, fetched.max_age_s, first=before is None)
+
+    async def _tell_changed(
+        self, project: NormalizedName, before: _Entry | None, page: ProjectPage | None
+    ) -> None:
+        """Have the difference noticed before the old page is forgotten. Raises StoreError."""
+        if before is not None:
+            await self._changed(self.name, before.page or ProjectPage(name=project), page)
 
     async def _persist_again(
         self, project: NormalizedName, entry: _Entry, fetched: FetchedPage, now: datetime
@@ -307,6 +337,7 @@ class CachedIndex:
         )
         if before is None or before.page is None:
             return entry
+        await self._tell_changed(project, before, None)
         return await self._persist(project, entry, b"", self._bounds.negative_s, first=False)
 
     async def _persist(

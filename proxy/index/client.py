@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 from aiohttp.abc import ResolveResult
@@ -29,6 +28,7 @@ from models.errors import (
     UpstreamUnavailable,
     ValueInvalid,
 )
+from proxy.index.credentials import authorization_of
 
 CONNECT_S = 5.0
 """Seconds to connect; pip gives a whole request 15 (FACTS.md 1.2)."""
@@ -101,10 +101,16 @@ class UpstreamClient:
     asked, whoever points there: behind them stands a cloud's metadata service.
     """
 
-    def __init__(self, url: str, *, bounds: UpstreamBounds | None = None) -> None:
-        """`url` is the simple index, with or without a slash at its end. Raises ValueInvalid."""
+    def __init__(
+        self, url: str, *, bounds: UpstreamBounds | None = None, authorization: str = ""
+    ) -> None:
+        """`url` is the simple index, with or without a slash at its end. Raises ValueInvalid.
+
+        `authorization` is a header's value, which takes the place of credentials in the URL.
+        """
         self.bounds = bounds or UpstreamBounds()
-        self.url, self._authorization = _split_credentials(url)
+        self.url, from_url = _split_credentials(url)
+        self._authorization = authorization or from_url
         self._origin = _origin(self.url)
         self._session: aiohttp.ClientSession | None = None
 
@@ -248,13 +254,9 @@ def _split_credentials(url: str) -> tuple[str, str]:
             "The upstream is not an http or https URL.",
             next_step="Give the URL of a simple index, such as https://index.example/simple/.",
         )
-    authorization = ""
-    if parts.username is not None:
-        secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = "Basic " + b64encode(secret.encode()).decode()
+    bare, authorization = authorization_of(url)
     path = parts.path if parts.path.endswith("/") else parts.path + "/"
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, path, "", "")), authorization
+    return urlunsplit((parts.scheme, urlsplit(bare).netloc, path, "", "")), authorization
 
 
 def _origin(url: str) -> tuple[str, str, int]:

@@ -11,8 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from packaging.utils import NormalizedName
 
@@ -20,19 +19,24 @@ from models.artifact import ArtifactKind, ArtifactRef, IndexName, Sha256, parse_
 from models.decision import Action, Decision, HoldKind, ReasonCode
 from models.errors import ValueInvalid
 from models.reason import yank_reason
+from proxy.index.passing import passed_file_keys, passed_meta, passed_page_keys
 from proxy.simple.page import IndexFile, ProjectPage
 
 CHECKING = "Being checked by pratique: try again in a minute."
 """The yank reason of an unseen file under policy `fallback`, where there is no decision to quote."""
+DEPARTED = "The index lists this file no more since {}; pratique kept it, for it was approved."
+"""The yank reason of a file that departed, where an open requirement can fall back on another."""
 UPSTREAM_REASON_CHARS_MAX = 200
 """Characters kept of upstream's own yank reason: clients print it (FACTS.md 1.3)."""
 
-_DROPPED_KEYS = frozenset({"gpg-sig", "provenance"})
-"""What would send a client past us (a provenance URL) or to a file that we do not serve (`.asc`)."""
+PROVENANCE_SUFFIX = ".provenance"
+"""Beside the file (PEP 740)."""
 _ALONE = frozenset(
     {ReasonCode.OVERRIDE_DENY, ReasonCode.UNSUPPORTED_FILE, ReasonCode.RELEASE_SIBLING_BLOCKED}
 )
 """Causes of a refusal that say nothing about the other files of the release."""
+_UP = "../../"
+"""From a project page to our root."""
 _NO_METADATA: Mapping[Sha256, Sha256] = MappingProxyType({})
 
 
@@ -44,17 +48,21 @@ def guard_page(
     as_of: datetime,
     fallback: bool,
     metadata: Mapping[Sha256, Sha256] = _NO_METADATA,
+    origin: str = "",
 ) -> ProjectPage:
     """`page` with our marks and relative URLs.
 
     `decisions` are by `ArtifactRef.key`; a file that is not there is unseen. `metadata` maps a
-    wheel's sha256 to that of its core metadata where we have it stored. Files without a sha256, or
-    whose name belongs to another project, cannot be served under invariant 2 and are left out.
+    wheel's sha256 to that of its core metadata where we have it stored. `origin` is our own, for the
+    one URL that must be whole (PEP 740); without a secure one no provenance is announced. Files
+    without a sha256, or whose name belongs to another project, cannot be served under invariant 2
+    and are left out.
     """
     listed = [
         (file, ref) for file in page.files if (ref := _ref(file, index, page.name)) is not None
     ]
     verdicts = {ref.key: _current(decisions.get(ref.key), as_of) for _, ref in listed}
+    listed = _one_of_a_name(listed, verdicts)
     blocked = {
         ref.version: decision
         for _, ref in listed
@@ -63,11 +71,14 @@ def guard_page(
     open_ = [
         verdicts[ref.key]
         for file, ref in listed
-        if not file.is_yanked and ref.version not in blocked and ref.kind is not ArtifactKind.OTHER
+        if not (file.is_yanked or file.departed_at)
+        and ref.version not in blocked
+        and ref.kind is not ArtifactKind.OTHER
     ]
     servable = any(_serves(verdict) for verdict in open_)
     # An installer may as well fall back to what nobody has judged: it is held, and judged, then.
     hopeful = servable or any(v is None or _is_unseen(v) for v in open_)
+    secure = origin if is_secure(origin) else ""
     files = tuple(
         _guarded(
             file,
@@ -76,15 +87,28 @@ def guard_page(
                 file, verdicts[ref.key], blocked.get(ref.version), servable, hopeful, fallback
             ),
             metadata=metadata,
+            origin=secure,
         )
         for file, ref in listed
     )
-    return replace(page, files=files, status_reason=_one_line(page.status_reason))
+    return replace(
+        page,
+        files=files,
+        status_reason=_one_line(page.status_reason),
+        extra=passed_page_keys(page.extra),
+        extra_meta=passed_meta(page.extra_meta),
+    )
 
 
 def file_url(ref: ArtifactRef) -> str:
     """The file's URL relative to the project page; it carries all that finds the file again."""
-    return f"../../files/{ref.index}/{ref.project}/{ref.sha256}/{quote(ref.filename, safe='+!~')}"
+    return f"{_UP}files/{ref.index}/{ref.project}/{ref.sha256}/{quote(ref.filename, safe='+!~')}"
+
+
+def is_secure(origin: str) -> bool:
+    """Whether `origin` is https, or on this machine: what PEP 740 lets a provenance URL name."""
+    parts = urlsplit(origin)
+    return parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
 
 
 def _ref(file: IndexFile, index: IndexName, project: NormalizedName) -> ArtifactRef | None:
@@ -94,6 +118,26 @@ def _ref(file: IndexFile, index: IndexName, project: NormalizedName) -> Artifact
         return parse_ref(index, project, file.sha256, file.filename)
     except ValueInvalid:
         return None
+
+
+def _one_of_a_name(
+    listed: list[tuple[IndexFile, ArtifactRef]], verdicts: Mapping[str, Decision | None]
+) -> list[tuple[IndexFile, ArtifactRef]]:
+    """What departed is there while it is served, and then in the place of what took its name."""
+    if not any(file.departed_at for file, _ in listed):
+        return listed
+    served = {
+        (file.filename, bool(file.departed_at))
+        for file, ref in listed
+        if _serves(verdicts[ref.key])
+    }
+    kept = {name for name, departed in served if departed and (name, False) not in served}
+    return [
+        (file, ref)
+        for file, ref in listed
+        if (file.filename in kept) is bool(file.departed_at)
+        and (not file.departed_at or _serves(verdicts[ref.key]))
+    ]
 
 
 def _current(decision: Decision | None, as_of: datetime) -> Decision | None:
@@ -126,6 +170,8 @@ def _mark(
     own = _one_line(file.yanked) or True if isinstance(file.yanked, str) else file.yanked
     if not hopeful:
         return own
+    if file.departed_at is not None and not file.is_yanked:
+        own = DEPARTED.format(file.departed_at.date())
     if decision is not None and not decision.served and not _is_unseen(decision):
         return yank_reason(decision)
     if sibling is not None and not _allowed_by_name(decision):
@@ -155,13 +201,16 @@ def _guarded(
     *,
     yanked: bool | str,
     metadata: Mapping[Sha256, Sha256],
+    origin: str,
 ) -> IndexFile:
-    extra: Mapping[str, Any] = {
-        key: value for key, value in file.extra.items() if key not in _DROPPED_KEYS
-    }
+    url = file_url(ref)
+    extra = passed_file_keys(file.extra)
+    if origin and isinstance(file.extra.get("provenance"), str):
+        # Upstream's own words behind our URL (PEP 740 wants a whole one): a redirect would pass us by.
+        extra["provenance"] = f"{origin}/{url.removeprefix(_UP)}{PROVENANCE_SUFFIX}"
     return replace(
         file,
-        url=file_url(ref),
+        url=url,
         yanked=yanked,
         core_metadata=_core_metadata(file, ref, metadata),
         extra=extra,

@@ -33,11 +33,14 @@ class FetchedPage:
     """Where it came from in the end; relative links are relative to this."""
     content_type: str
     etag: str
+    """Its validator: an entity tag or, where upstream gives none, the date of Last-Modified."""
     body: bytes
     max_age_s: int | None
     """What upstream's Cache-Control says; None where it says nothing."""
     unchanged: bool = False
-    """Upstream said 304 to our ETag."""
+    """Upstream said 304 to our validator."""
+    last_serial: int | None = None
+    """X-PyPI-Last-Serial; None where upstream tells none."""
 
 
 class PageSource(Protocol):

@@ -13,7 +13,7 @@ from models.errors import UpstreamInvalid
 from proxy.index.client import Answer, UpstreamBounds, UpstreamClient, read_bounded
 from proxy.index.port import FetchedPage
 from proxy.simple.negotiate import UPSTREAM_ACCEPT, Format
-from proxy.simple.page import ProjectPage
+from proxy.simple.page import NOWHERE, ProjectPage
 from proxy.simple.parse import (
     parse_html,
     parse_json,
@@ -33,10 +33,17 @@ _HTML_TYPES = frozenset({Format.HTML_V1.value, Format.HTML_LEGACY.value})
 class UpstreamIndex:
     """An Index, and the PageSource under a cache. Call `start` before use and `close` after."""
 
-    def __init__(self, name: IndexName, url: str, *, bounds: UpstreamBounds | None = None) -> None:
+    def __init__(
+        self,
+        name: IndexName,
+        url: str,
+        *,
+        bounds: UpstreamBounds | None = None,
+        authorization: str = "",
+    ) -> None:
         """`url` may hold credentials. Raises ValueInvalid unless it is http(s)."""
         self.name = name
-        self.client = UpstreamClient(url, bounds=bounds)
+        self.client = UpstreamClient(url, bounds=bounds, authorization=authorization)
 
     async def start(self) -> None:
         """Open the connection pool."""
@@ -49,14 +56,19 @@ class UpstreamIndex:
     async def project(self, project: NormalizedName) -> ProjectPage:
         """A project's page, fresh. Raises UpstreamNotFound, or another UpstreamError."""
         page = await self.fetch(project)
-        return await read_page(page.content_type, page.body, page.url, project=project)
+        return await read_page(
+            page.content_type, page.body, page.url, project=project, index=self.name
+        )
 
     async def fetch(self, project: NormalizedName, *, etag: str = "") -> FetchedPage:
-        """The raw page, or word that it is still the one of `etag`. Raises UpstreamError."""
+        """The raw page, or word that it is still the one of `etag`. Raises UpstreamError.
+
+        `etag` is what an earlier page had as its own: a tag or a date.
+        """
         url = f"{self.client.url}{quote(project)}/"
         headers = {"Accept": UPSTREAM_ACCEPT}
         if etag:
-            headers["If-None-Match"] = etag
+            headers["If-None-Match" if _is_tag(etag) else "If-Modified-Since"] = etag
 
         async def attempt() -> FetchedPage:
             total_s = self.client.bounds.page_total_s
@@ -99,27 +111,28 @@ class UpstreamIndex:
         return FetchedPage(
             url=answer.url,
             content_type=content_type,
-            etag=answer.header("ETag"),
+            etag=answer.header("ETag") or answer.header("Last-Modified"),
             body=b"" if unchanged else await read_bounded(answer, bytes_max=bytes_max),
             max_age_s=max_age_s(answer.header("Cache-Control")),
             unchanged=unchanged,
+            last_serial=_serial(answer.header("X-PyPI-Last-Serial")),
         )
 
 
 async def read_page(
-    content_type: str, body: bytes, url: str, *, project: NormalizedName
+    content_type: str, body: bytes, url: str, *, project: NormalizedName, index: IndexName = NOWHERE
 ) -> ProjectPage:
-    """A page by its content type, parsed off the event loop where it is large.
+    """A page of `index` by its content type, parsed off the event loop where it is large.
 
     Raises UpstreamInvalid.
     """
     media_type = _media_type(content_type)
     if media_type == Format.JSON_V1:
         if len(body) <= INLINE_BYTES_MAX:
-            return parse_json(body, url, project=project)
-        return await asyncio.to_thread(parse_json, body, url, project=project)
+            return parse_json(body, url, project=project, index=index)
+        return await asyncio.to_thread(parse_json, body, url, project=project, index=index)
     if media_type in _HTML_TYPES:
-        return await asyncio.to_thread(parse_html, body, url, project=project)
+        return await asyncio.to_thread(parse_html, body, url, project=project, index=index)
     raise _unknown_type()
 
 
@@ -130,6 +143,15 @@ def max_age_s(cache_control: str) -> int | None:
         return 0
     match = _MAX_AGE.search(lowered)
     return min(int(match[1]), MAX_AGE_S_MAX) if match else None
+
+
+def _is_tag(validator: str) -> bool:
+    """Whether it is an entity tag, and no date (RFC 9110, 8.8.3)."""
+    return validator.startswith(('"', "W/"))
+
+
+def _serial(header: str) -> int | None:
+    return int(header) if re.fullmatch(r"[0-9]{1,15}", header) else None
 
 
 def _media_type(content_type: str) -> str:

@@ -50,7 +50,7 @@ async def _dependants(
     if not of:
         return []
     refs = await store.dependants_of(
-        change.index, change.project, [one.ref.sha256 for one in of], limit=DEPENDANTS_MAX
+        change.project, [one.ref.sha256 for one in of], limit=DEPENDANTS_MAX
     )
     found = [(ref, await store.decision_of(ref)) for ref in refs]
     return [(ref, decision) for ref, decision in found if decision is not None]

@@ -1,7 +1,8 @@
-"""Which of the three page formats a client gets (PEP 691, Content negotiation; RFC 9110, 12.5.1)."""
+"""Which format and which coding of a page a client gets (PEP 691; RFC 9110, 12.5.1 and 12.5.3)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -18,8 +19,16 @@ class Format(StrEnum):
         return self.value if self is Format.JSON_V1 else f"{self.value}; charset=utf-8"
 
 
+class Coding(StrEnum):
+    """A content coding; the value is its name on the wire. In our order of preference."""
+
+    ZSTD = "zstd"
+    GZIP = "gzip"
+    IDENTITY = "identity"
+
+
 RANGES_MAX = 32
-"""Media ranges of one Accept header that are looked at; browsers send fewer than ten."""
+"""Media ranges or codings of one header that are looked at; browsers send fewer than ten."""
 
 UPSTREAM_ACCEPT = f"{Format.JSON_V1}, {Format.HTML_V1};q=0.2, {Format.HTML_LEGACY};q=0.01"
 """What we ask an upstream for: JSON where it has it, as pip and uv do."""
@@ -28,6 +37,10 @@ _ALIASES = {
     "application/vnd.pypi.simple.latest+json": Format.JSON_V1.value,
     "application/vnd.pypi.simple.latest+html": Format.HTML_V1.value,
 }
+_CODING_ALIASES = {"x-gzip": Coding.GZIP.value}
+"""RFC 9110, 8.4.1.3."""
+_LEAST = 0.0001
+"""Identity is acceptable unless refused, and less so than whatever is named (12.5.3)."""
 _PREFERENCE = {
     0: (Format.HTML_LEGACY, Format.JSON_V1, Format.HTML_V1),
     1: (Format.JSON_V1, Format.HTML_V1, Format.HTML_LEGACY),
@@ -53,6 +66,28 @@ def choose(accept: str | None) -> Format | None:
         rank = (quality, exactness, -_PREFERENCE[exactness].index(candidate))
         if quality > 0 and (chosen is None or rank > best):
             best, chosen = rank, candidate
+    return chosen
+
+
+def choose_coding(
+    accept_encoding: str | None, offered: Collection[Coding] = tuple(Coding)
+) -> Coding:
+    """The coding among `offered` for an Accept-Encoding header.
+
+    Whoever sends none gets plain bytes, though the RFC would let us send anything: a client that
+    does not speak of codings may not know any. Plain bytes also go to who takes nothing at all.
+    """
+    qualities = {
+        _CODING_ALIASES.get(name, name): quality
+        for name, quality in map(_parse, (accept_encoding or "").split(",")[:RANGES_MAX])
+    }
+    rest = qualities.get("*", 0.0)
+    best, chosen = 0.0, Coding.IDENTITY
+    for candidate in Coding:
+        unnamed = rest or (_LEAST if candidate is Coding.IDENTITY else 0.0)
+        quality = qualities.get(candidate.value, unnamed)
+        if candidate in offered and quality > best:
+            best, chosen = quality, candidate
     return chosen
 
 

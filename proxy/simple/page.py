@@ -9,7 +9,13 @@ from typing import Any
 
 from packaging.utils import NormalizedName
 
-from models.artifact import ArtifactKind, Sha256, kind_of, version_of
+from models.artifact import ArtifactKind, IndexName, Sha256, kind_of, version_of
+
+NOWHERE = IndexName("")
+"""The index of a page that was read without saying from where."""
+
+LAST_SERIAL_KEY = "_last-serial"
+"""In `meta`: upstream's number of the project's last change, which a private key may hold (PEP 700)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,15 @@ class IndexFile:
     core_metadata: bool | str = False
     """Whether `<url>.metadata` is there (PEP 658, 714); a string is its announced sha256."""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    departed_at: datetime | None = None
+    """When its index was seen to list it no more; we may serve it all the same."""
+    index: IndexName = NOWHERE
+    """The upstream that lists it: only that one's credentials may go to `url`."""
+
+    @property
+    def place(self) -> str:
+        """Upstream and URL in one text, for whoever fetches the file later; `split_place` reads it."""
+        return f"{self.index} {self.url}".lstrip()
 
     @property
     def is_yanked(self) -> bool:
@@ -72,6 +87,8 @@ class ProjectPage:
     """Unknown keys beside `api-version` in `meta` (PEP 708's `tracks`, `_last-serial` …)."""
     skipped: int = 0
     """Malformed file entries that were left out when the page was read."""
+    index: IndexName = NOWHERE
+    """The upstream that it came from."""
 
     def file(self, filename: str, sha256: Sha256) -> IndexFile | None:
         """The entry of that name with that digest; None where the page has none."""
@@ -79,3 +96,9 @@ class ProjectPage:
             if entry.filename == filename and entry.sha256 == sha256:
                 return entry
         return None
+
+
+def split_place(place: str) -> tuple[IndexName, str]:
+    """(index, URL) of a `IndexFile.place`; a URL alone is nowhere's."""
+    index, _, url = place.rpartition(" ")
+    return IndexName(index), url

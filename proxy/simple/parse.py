@@ -20,9 +20,16 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pypi_simple import UnexpectedRepoVersionWarning, UnsupportedRepoVersionError
 from pypi_simple.html import Link, RepositoryPage
 
-from models.artifact import PROJECT_CHARS_MAX, Sha256, parse_filename, parse_project, parse_sha256
+from models.artifact import (
+    PROJECT_CHARS_MAX,
+    IndexName,
+    Sha256,
+    parse_filename,
+    parse_project,
+    parse_sha256,
+)
 from models.errors import UpstreamInvalid, ValueInvalid
-from proxy.simple.page import IndexFile, ProjectPage
+from proxy.simple.page import NOWHERE, IndexFile, ProjectPage
 
 TEXT_CHARS_MAX = 4000
 """Characters of a requires-python, yank reason, status or URL; longer ones are malformed (ours)."""
@@ -60,12 +67,27 @@ for _category in (
 _Entry = TypeVar("_Entry")
 
 
+class _Listed(msgspec.Struct, gc=False):
+    """One entry of a project list; an object a name would take ten times the memory."""
+
+    name: Any = None
+
+
+class _ProjectList(msgspec.Struct):
+    projects: list[_Listed | str | int | float | bool | list[Any] | None]
+
+
+_LIST_DECODER = msgspec.json.Decoder(_ProjectList)
+
+
 class _Malformed(Exception):
     """This one entry is no use."""
 
 
-def parse_json(body: bytes, base_url: str, *, project: NormalizedName) -> ProjectPage:
-    """A JSON project page (PEP 691). `base_url` is where it came from, after redirects.
+def parse_json(
+    body: bytes, base_url: str, *, project: NormalizedName, index: IndexName = NOWHERE
+) -> ProjectPage:
+    """A JSON project page (PEP 691) of `index`. `base_url` is where it came from, after redirects.
 
     Raises UpstreamInvalid for what is not a page of major version 1, or is another project's.
     """
@@ -80,7 +102,9 @@ def parse_json(body: bytes, base_url: str, *, project: NormalizedName) -> Projec
     entries = document.get("files")
     if not isinstance(entries, list):
         raise UpstreamInvalid(f"The upstream's page for {project} has no list of files.")
-    files, skipped = _collect(entries, lambda entry: _file_from_json(entry, base_url), project)
+    files, skipped = _collect(
+        entries, lambda entry: _file_from_json(entry, base_url, index), project
+    )
     status, status_reason = _status(document.get("project-status"))
     return ProjectPage(
         name=project,
@@ -92,11 +116,14 @@ def parse_json(body: bytes, base_url: str, *, project: NormalizedName) -> Projec
         extra={key: value for key, value in document.items() if key not in _PAGE_KEYS},
         extra_meta={key: value for key, value in meta.items() if key != "api-version"},
         skipped=skipped,
+        index=index,
     )
 
 
-def parse_html(body: bytes, base_url: str, *, project: NormalizedName) -> ProjectPage:
-    """An HTML project page (PEP 503); blocking, about a second for 10,000 links.
+def parse_html(
+    body: bytes, base_url: str, *, project: NormalizedName, index: IndexName = NOWHERE
+) -> ProjectPage:
+    """An HTML project page (PEP 503) of `index`; blocking, about a second for 10,000 links.
 
     Raises UpstreamInvalid for what is not a page of major version 1, and for a page without one
     link to a file that does not call itself a simple index: a login page must not pass for one.
@@ -106,7 +133,9 @@ def parse_html(body: bytes, base_url: str, *, project: NormalizedName) -> Projec
         page = RepositoryPage.from_html(body)
     except (UnsupportedRepoVersionError, ValueError, RecursionError, AssertionError) as error:
         raise UpstreamInvalid(f"The upstream's HTML page for {project} cannot be read.") from error
-    files, skipped = _collect(page.links, lambda link: _file_from_html(link, base_url), project)
+    files, skipped = _collect(
+        page.links, lambda link: _file_from_html(link, base_url, index), project
+    )
     if not files and page.repository_version is None:
         raise UpstreamInvalid(f"The upstream's HTML page for {project} is not an index page.")
     meta = page.pypi_meta
@@ -119,15 +148,17 @@ def parse_html(body: bytes, base_url: str, *, project: NormalizedName) -> Projec
         extra=_listed("alternate-locations", meta),
         extra_meta=_listed("tracks", meta),
         skipped=skipped,
+        index=index,
     )
 
 
 def parse_projects_json(body: bytes) -> tuple[str, ...]:
     """The names on a JSON project list (PEP 691), as they stand there. Raises UpstreamInvalid."""
-    entries = _json_object(body).get("projects")
-    if not isinstance(entries, list):
-        raise UpstreamInvalid("The upstream's project list has no list of projects.")
-    names = (entry.get("name") for entry in entries if isinstance(entry, dict))
+    try:
+        listed = _LIST_DECODER.decode(body).projects
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise UpstreamInvalid("The upstream's project list has no list of projects.") from error
+    names = (entry.name for entry in listed if isinstance(entry, _Listed))
     return tuple(name for name in names if isinstance(name, str) and _is_project(name))
 
 
@@ -166,7 +197,7 @@ def _collect(
     return tuple(files), skipped
 
 
-def _file_from_json(entry: Any, base_url: str) -> IndexFile:
+def _file_from_json(entry: Any, base_url: str, index: IndexName) -> IndexFile:
     if not isinstance(entry, dict):
         raise _Malformed
     filename = _filename(entry.get("filename"))
@@ -182,10 +213,11 @@ def _file_from_json(entry: Any, base_url: str) -> IndexFile:
         yanked=_yanked(entry.get("yanked")),
         core_metadata=_core_metadata(entry),
         extra={key: value for key, value in entry.items() if key not in _FILE_KEYS},
+        index=index,
     )
 
 
-def _file_from_html(link: Link, base_url: str) -> IndexFile:
+def _file_from_html(link: Link, base_url: str, index: IndexName) -> IndexFile:
     filename = _filename(link.text)
     href, _, fragment = link.url.partition("#")
     pairs = (part.partition("=") for part in fragment.split("&"))
@@ -201,6 +233,7 @@ def _file_from_html(link: Link, base_url: str) -> IndexFile:
         yanked=False if yanked is None else _yanked(yanked),
         core_metadata=_core_metadata_html(attributes),
         extra=_extra_html(attributes),
+        index=index,
     )
 
 
@@ -324,7 +357,8 @@ def _extra_html(attributes: Mapping[str, str]) -> dict[str, Any]:
 def _versions(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(text for text in value if isinstance(text, str) and text == _line(text) != "")
+    lines = (text for text in value if isinstance(text, str) and text == _line(text) != "")
+    return tuple(dict.fromkeys(lines))  # logically a set (PEP 700)
 
 
 def _status(value: Any) -> tuple[str, str]:

@@ -1,10 +1,12 @@
-"""Pages as bytes: JSON (PEP 691, 700, 714, 792) and HTML (PEP 503, 592, 629, 658); all escaped."""
+"""Pages as bytes: JSON (PEP 691, 700, 714, 740, 792) and HTML (PEP 503, 592, 629, 658); all escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -17,6 +19,12 @@ API_VERSION_BASE = "1.0"
 API_VERSION_SIZES = (1, 1)
 """PEP 700: from here on `versions` and every file's `size` are mandatory."""
 
+API_VERSION_MAX = (1, 4)
+"""PEP 792: the newest version whose promises we know, and so the newest that a page of ours states.
+HTML stays there for good (PEP 833)."""
+NAMES_PER_PART = 2_048
+"""Names in one part of the project list: some 64 KiB."""
+
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -27,19 +35,26 @@ def render_project(page: ProjectPage, *, format: Format) -> bytes:  # noqa: A002
 
 def render_projects(names: Iterable[str], *, format: Format) -> bytes:  # noqa: A002 (as above)
     """The list of projects (PEP 503, 691), in the order given."""
-    if format is Format.JSON_V1:
-        projects = [{"name": name} for name in names]
-        return _ENCODER.encode({"meta": {"api-version": API_VERSION_BASE}, "projects": projects})
-    links = (f'<a href="{escape(name)}/">{escape(name)}</a><br>' for name in names)
-    return _html("Simple index", _meta("repository-version", API_VERSION_BASE), links)
+    return b"".join(projects_parts(names, format=format))
+
+
+def projects_parts(names: Iterable[str], *, format: Format) -> Iterator[bytes]:  # noqa: A002 (as above)
+    """The same in parts of some 64 KiB, so that the whole, some 30 MB, need never be in memory."""
+    form = _list_form(format)
+    before = form.head
+    rest = iter(names)
+    while part := list(islice(rest, NAMES_PER_PART)):
+        yield before + form.joint.join(map(form.name, part))
+        before = form.joint
+    yield (before if before is form.head else b"") + form.tail
 
 
 def api_version_of(page: ProjectPage) -> str:
-    """The version that `page` may state: upstream's own where the page keeps its promises."""
+    """The version that `page` may state: upstream's own where we and the page keep its promises."""
     stated = tuple(int(part) for part in page.api_version.split(".")[:2] if part.isdigit())
-    if stated < API_VERSION_SIZES or all(file.size is not None for file in page.files):
-        return page.api_version
-    return API_VERSION_BASE
+    if stated >= API_VERSION_SIZES and any(file.size is None for file in page.files):
+        return API_VERSION_BASE
+    return _version(min(stated, API_VERSION_MAX))
 
 
 def format_time(moment: datetime) -> str:
@@ -131,8 +146,39 @@ def _html(title: str, meta: str, links: Iterable[str]) -> bytes:
     return "\n".join(_lines(title, meta, links)).encode("utf-8", errors="replace")
 
 
+def _version(parts: tuple[int, ...]) -> str:
+    return ".".join(map(str, parts))
+
+
+def _project_name_json(name: str) -> bytes:
+    return _ENCODER.encode({"name": name})
+
+
+def _project_name_html(name: str) -> bytes:
+    return f'<a href="{escape(name)}/">{escape(name)}</a><br>'.encode()
+
+
 def _lines(title: str, meta: str, links: Iterable[str]) -> Iterator[str]:
     yield '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
     yield f"{meta}<title>{escape(title)}</title>\n</head>\n<body>\n<h1>{escape(title)}</h1>"
     yield from links
     yield "</body>\n</html>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _ListForm:
+    """What stands before, between and after the names of the project list."""
+
+    head: bytes
+    joint: bytes
+    tail: bytes
+    name: Callable[[str], bytes]
+
+
+def _list_form(format_: Format) -> _ListForm:
+    if format_ is Format.JSON_V1:
+        meta = _ENCODER.encode({"api-version": API_VERSION_BASE})
+        return _ListForm(b'{"meta":' + meta + b',"projects":[', b",", b"]}", _project_name_json)
+    page = _html("Simple index", _meta("repository-version", API_VERSION_BASE), ())
+    head, mark, tail = page.partition(b"</body>")
+    return _ListForm(head, b"\n", b"\n" + mark + tail, _project_name_html)

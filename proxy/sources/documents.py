@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from urllib.parse import quote, urljoin
 
 import msgspec
@@ -13,8 +15,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from analyzer.clean import printable
 from analyzer.reputation.ownership import Ownership
+from models.artifact import IndexName
 from models.clock import Clock
 from models.errors import UpstreamError, UpstreamInvalid, UpstreamNotFound
+from proxy.errands import Pages
 from proxy.index.client import UpstreamClient, read_bounded
 from proxy.index.flight import SingleFlight
 from proxy.sources.background import Background, parse_document
@@ -77,6 +81,33 @@ class _Whole(msgspec.Struct):
     ownership: _Roles | None = None
 
 
+class Documents(Protocol):
+    """Where documents come from."""
+
+    async def of(self, project: NormalizedName) -> Document:
+        """The document of a project. Raises UpstreamError or Overloaded."""
+
+
+class DocumentsByHome:
+    """Documents of several upstreams: a name's home alone is asked of it, as for its page."""
+
+    def __init__(
+        self, pages: Pages, by_index: Mapping[IndexName, Documents], *, clock: Clock
+    ) -> None:
+        """A folder has no documents, and is not in `by_index`."""
+        self._pages = pages
+        self._by_index = by_index
+        self._clock = clock
+
+    async def of(self, project: NormalizedName) -> Document:
+        """The document of a project. Raises UpstreamError or Overloaded."""
+        home = (await self._pages.project(project)).index
+        found = self._by_index.get(home)
+        if found is None:
+            return Document(ownership=None, background=None, told_at=self._clock())
+        return await found.of(project)
+
+
 class ProjectDocuments:
     """Fetches and keeps documents; one fetch a project at a time."""
 
@@ -126,7 +157,7 @@ class ProjectDocuments:
 class DocumentBackgrounds:
     """`Backgrounds` out of project documents."""
 
-    def __init__(self, documents: ProjectDocuments) -> None:
+    def __init__(self, documents: Documents) -> None:
         self._documents = documents
 
     async def of(self, project: NormalizedName) -> Background | None:

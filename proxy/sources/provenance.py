@@ -33,7 +33,7 @@ from proxy.facts import announces_attestation
 from proxy.index.client import UpstreamClient, read_bounded
 from proxy.inquiry import Question
 from proxy.simple.page import IndexFile, ProjectPage
-from proxy.sources.documents import ProjectDocuments
+from proxy.sources.documents import Documents
 from proxy.sources.memory import ProjectMemory, read_value, uploaded_at
 from proxy.sources.trustroot import TrustRoots
 
@@ -93,6 +93,14 @@ class FetchedAttestations:
         return announced
 
 
+class NoAttestations:
+    """Of an upstream that cannot have any: a folder."""
+
+    async def of(self, ref: ArtifactRef, url: str) -> Announced:
+        """Raises UpstreamNotFound."""
+        raise UpstreamNotFound(f"A folder has no attestation of {ref.filename} ({url[:100]}).")
+
+
 class ProvenanceSource:
     """Who published a file, and whether that is who published before."""
 
@@ -103,7 +111,7 @@ class ProvenanceSource:
         self,
         attestations: Attestations,
         memory: ProjectMemory,
-        documents: ProjectDocuments,
+        documents: Documents,
         *,
         index_url: str,
     ) -> None:

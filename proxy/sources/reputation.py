@@ -19,7 +19,7 @@ from models.facts import Answer, Source, SourceState
 from models.popularity import rank_of
 from proxy.inquiry import Question
 from proxy.simple.page import ProjectPage
-from proxy.sources.documents import ProjectDocuments
+from proxy.sources.documents import Documents
 from proxy.sources.memory import ProjectMemory, read_value, uploaded_at
 
 
@@ -56,7 +56,7 @@ class OwnershipSource:
     name = catalog.OWNERSHIP
     layer = Layer.REPUTATION
 
-    def __init__(self, documents: ProjectDocuments, memory: ProjectMemory) -> None:
+    def __init__(self, documents: Documents, memory: ProjectMemory) -> None:
         """`memory` is that of owners."""
         self._documents = documents
         self._memory = memory

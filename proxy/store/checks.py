@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from packaging.utils import NormalizedName
+
+from models.artifact import IndexName
 from models.canonical import Digest, digest_of_bytes
 from models.decision import Override
 from models.errors import StoreConflict, StoreError, ValueInvalid
@@ -21,7 +24,9 @@ from proxy.store.bounds import (
     POLICY_BYTES_MAX,
 )
 from proxy.store.codec import micros
+from proxy.store.departures_port import DEPARTURE_BYTES_MAX, Departure
 from proxy.store.keeping_port import Keepable
+from proxy.store.origins_port import JUSTIFICATION_CHARS_MAX, Origin
 from proxy.store.policy_port import COMMENT_CHARS_MAX
 from proxy.store.port import Feed, Fetch, Remembered, StoredPage, Token, TokenKind
 
@@ -51,12 +56,33 @@ def check_override(override: Override) -> None:
         raise ValueInvalid("An override ends after it begins.")
 
 
+def check_origin_move(
+    before: Origin | None, project: NormalizedName, to: IndexName, justification: str
+) -> None:
+    """Raises StoreError, StoreConflict for a move that says nothing or goes nowhere."""
+    if before is None:
+        raise StoreError(
+            f"No upstream has answered for {project} yet.",
+            next_step="A name that nobody has asked for needs no move.",
+        )
+    if before.index == to:
+        raise StoreConflict(f"{project} comes from {to} already.")
+    if len(justification) > JUSTIFICATION_CHARS_MAX:
+        raise StoreError(f"A justification has at most {JUSTIFICATION_CHARS_MAX} characters.")
+
+
 def check_remembered(seen: Remembered) -> None:
     """Raises StoreError for what cannot be remembered."""
     if len(seen.value) > MEMORY_CHARS_MAX:
         raise StoreError(f"A remembered value has at most {MEMORY_CHARS_MAX} characters.")
     micros(seen.first_seen)
     micros(seen.last_seen)
+
+
+def check_departure(gone: Departure) -> None:
+    """Raises StoreError for an entry that is too long."""
+    if len(gone.entry) > DEPARTURE_BYTES_MAX:
+        raise StoreError(f"An entry of a page has at most {DEPARTURE_BYTES_MAX} bytes.")
 
 
 def clean_fetches(fetches: Iterable[Fetch]) -> list[Fetch]:

@@ -31,6 +31,11 @@ def decision_detail(decision: Decision, *, decision_id: str, digest: Digest) -> 
     )
 
 
+def origin_detail(was: str, now: str, justification: str) -> str:
+    """From where to where a name moved, and why."""
+    return _json({"justification": justification, "now": now, "was": was})
+
+
 def override_detail(override: Override) -> str:
     """A person's act, all of it but the list of what it binds, which the digest covers.
 

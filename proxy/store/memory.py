@@ -42,12 +42,13 @@ from proxy.store.details import decision_detail, import_detail, override_detail,
 from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
 from proxy.store.memory_access import MemoryAccess
 from proxy.store.memory_advisories import MemoryAdvisories
+from proxy.store.memory_departures import MemoryDepartures
 from proxy.store.memory_exceptions import MemoryExceptions
 from proxy.store.memory_keeping import MemoryHistory, MemoryKeeping
+from proxy.store.memory_origins import MemoryOrigins
 from proxy.store.memory_pages import MemoryPages
 from proxy.store.memory_policy import MemoryPolicy
 from proxy.store.memory_queue import MemoryQueue
-from proxy.store.memory_telling import MemoryTelling
 from proxy.store.port import (
     GATE,
     AdvisoryChange,
@@ -69,7 +70,15 @@ from proxy.store.port import (
 )
 
 
-class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, MemoryTelling, Store):
+class MemoryStore(
+    MemoryAccess,
+    MemoryExceptions,
+    MemoryOrigins,
+    MemoryPages,
+    MemoryPolicy,
+    MemoryDepartures,
+    Store,
+):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
 
     No method awaits anything, so each is one transaction; each checks before it changes anything.
@@ -277,15 +286,14 @@ class MemoryStore(MemoryAccess, MemoryExceptions, MemoryPages, MemoryPolicy, Mem
         return self._dependencies.get(ref, ())
 
     async def dependants_of(
-        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+        self, project: NormalizedName, files: Sequence[Sha256], *, limit: int
     ) -> tuple[ArtifactRef, ...]:
         found = [
             ref
             for ref, dependencies in self._dependencies.items()
-            if ref.index == index
-            and any(one.project == project and one.sha256 in files for one in dependencies)
+            if any(one.project == project and one.sha256 in files for one in dependencies)
         ]
-        found.sort(key=lambda ref: (ref.project, ref.sha256, ref.filename))
+        found.sort(key=lambda ref: (ref.project, ref.sha256, ref.filename, ref.index))
         return tuple(found[: row_limit(limit)])
 
     # -- overrides ---------------------------------------------------------------------------

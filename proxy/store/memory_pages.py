@@ -53,13 +53,20 @@ class MemoryPages:
             for hold, times in sorted(found.items())
         )
 
-    async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
+    async def waiting(
+        self, hold: HoldKind, *, project: str = "", after: int = 0, limit: int = WAITING_MAX
+    ) -> tuple[Waiting, ...]:
         counts = Counter(fetch.ref for fetch in self._fetches)
         places = sorted(
             (self._recorded_at[place], place)
             for ref, place in self._current.items()
             if self._history[place].hold is hold and project in ("", ref.project)
         )
+        if after:
+            known = 0 < after <= len(self._history)
+            places = [
+                one for one in places if known and one > (self._recorded_at[after - 1], after - 1)
+            ]
         return tuple(
             Waiting(
                 number=place + 1,
@@ -68,8 +75,18 @@ class MemoryPages:
                 score=decision.score.value if decision.score else None,
                 fetches=counts[decision.ref],
             )
-            for at, place in places[:WAITING_MAX]
+            for at, place in places[: min(limit, WAITING_MAX)]
         )
+
+    async def current(
+        self, *, action: str = "", project: str = "", before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        places = [
+            place
+            for ref, place in self._current.items()
+            if action in ("", self._history[place].action) and project in ("", ref.project)
+        ]
+        return self._page(places, before, limit)
 
     async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
         return tuple(

@@ -98,8 +98,18 @@ class PagesPort(Protocol):
     async def held_counts(self) -> tuple[HeldCount, ...]:
         """What is held now, by cause; causes without a file are left out."""
 
-    async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
-        """Files held now for one cause, the one held longest first; at most WAITING_MAX."""
+    async def waiting(
+        self, hold: HoldKind, *, project: str = "", after: int = 0, limit: int = WAITING_MAX
+    ) -> tuple[Waiting, ...]:
+        """Files held now for one cause, the one held longest first; at most WAITING_MAX.
+
+        With `after`, those behind the one of that number.
+        """
+
+    async def current(
+        self, *, action: str = "", project: str = "", before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        """Current decisions, newest first, a page of them; of one action or project where stated."""
 
     async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
         """Decisions by number, in the order asked for; numbers that are none are left out."""

@@ -26,9 +26,12 @@ from proxy.admin.access import Role
 from proxy.admin.events import Event
 from proxy.store.access_port import AccessPort
 from proxy.store.audit_port import AuditPort
+from proxy.store.bytes_port import BytesPort
+from proxy.store.departures_port import DeparturesPort
 from proxy.store.exceptions_port import ExceptionsPort
 from proxy.store.installed_port import InstalledPort
 from proxy.store.keeping_port import KeepingPort
+from proxy.store.origins_port import OriginsPort
 from proxy.store.pages_port import PagesPort
 from proxy.store.policy_port import PolicyPort
 from proxy.store.telling_port import TellingPort
@@ -245,10 +248,13 @@ class Store(
     InstalledPort,
     KeepingPort,
     AuditPort,
+    OriginsPort,
     PagesPort,
     PolicyPort,
     TellingPort,
     WatchPort,
+    DeparturesPort,
+    BytesPort,
     Protocol,
 ):
     """Everything that must survive a restart, but for artifact bytes."""
@@ -372,9 +378,12 @@ class Store(
         """What a file was last seen to depend on, by project; empty also where nobody looked."""
 
     async def dependants_of(
-        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+        self, project: NormalizedName, files: Sequence[Sha256], *, limit: int
     ) -> tuple[ArtifactRef, ...]:
-        """Who was last seen to depend on any of some files of a project, by project; at most `limit`."""
+        """Who was last seen to depend on any of some files of a project, by project; at most `limit`.
+
+        An own package hangs on the public ones, so that the upstream of either does not count.
+        """
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:

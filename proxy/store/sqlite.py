@@ -22,7 +22,15 @@ from proxy.store.access_port import SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
 from proxy.store.chain import Link
 from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
-from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting, WorkerSeen
+from proxy.store.pages_port import (
+    WAITING_MAX,
+    HeldCount,
+    Hour,
+    QueueState,
+    Recorded,
+    Waiting,
+    WorkerSeen,
+)
 from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import (
     AdvisoryChange,
@@ -66,11 +74,13 @@ from proxy.store.sql import (
 from proxy.store.sql import dependencies as sql_dependencies
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
+from proxy.store.sqlite_departures import SqliteDepartures
 from proxy.store.sqlite_exceptions import SqliteExceptions
+from proxy.store.sqlite_origins import SqliteOrigins
 from proxy.store.sqlite_telling import SqliteTelling
 
 
-class SqliteStore(SqliteExceptions, SqliteTelling, Store):
+class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelling, Store):
     """`proxy.store.port.Store` on SQLite; that port says what each method does."""
 
     def __init__(self, connection: Connection, *, open_jobs_max: int = OPEN_JOBS_MAX) -> None:
@@ -191,9 +201,9 @@ class SqliteStore(SqliteExceptions, SqliteTelling, Store):
         return await self._on.read(sql_dependencies.of, ref)
 
     async def dependants_of(
-        self, index: IndexName, project: NormalizedName, files: Sequence[Sha256], *, limit: int
+        self, project: NormalizedName, files: Sequence[Sha256], *, limit: int
     ) -> tuple[ArtifactRef, ...]:
-        return await self._on.read(sql_dependencies.dependants, index, project, files, limit=limit)
+        return await self._on.read(sql_dependencies.dependants, project, files, limit=limit)
 
     # -- overrides ---------------------------------------------------------------------------
     async def add_override(self, override: Override) -> None:
@@ -374,8 +384,17 @@ class SqliteStore(SqliteExceptions, SqliteTelling, Store):
     async def held_counts(self) -> tuple[HeldCount, ...]:
         return await self._on.read(pages.held_counts)
 
-    async def waiting(self, hold: HoldKind, *, project: str = "") -> tuple[Waiting, ...]:
-        return await self._on.read(pages.waiting, hold, project=project)
+    async def waiting(
+        self, hold: HoldKind, *, project: str = "", after: int = 0, limit: int = WAITING_MAX
+    ) -> tuple[Waiting, ...]:
+        return await self._on.read(pages.waiting, hold, project=project, after=after, limit=limit)
+
+    async def current(
+        self, *, action: str = "", project: str = "", before: int = 0, limit: int
+    ) -> tuple[Recorded, ...]:
+        return await self._on.read(
+            pages.current, action=action, project=project, before=before, limit=limit
+        )
 
     async def recorded(self, numbers: Sequence[int]) -> tuple[Recorded, ...]:
         return await self._on.read(pages.recorded, numbers)

@@ -31,7 +31,10 @@ TITLES: Mapping[EventKind, str] = MappingProxyType(
         EventKind.WATCH_CHANGED: "A watched file changed",
         EventKind.POLICY_CHANGED: "The policy was changed",
         EventKind.FEED_FAILED: "A feed could not be read",
+        EventKind.NAME_MOVED: "A name comes from another upstream",
         EventKind.WORKER_LOST: "A worker fell silent",
+        EventKind.FILES_DEPARTED: "The index no longer lists approved files",
+        EventKind.BYTES_CHANGED: "The index changed the bytes of an approved file",
         EventKind.TEST: "A test",
     }
 )

@@ -74,7 +74,7 @@ def make_app(door: Door) -> web.Application:
     bell = Bell()
     clients = Callers(door.clients, required=door.settings.token_required, clock=door.clock)
     workers = Callers(door.workers, required=True, clock=door.clock)
-    delivery = Delivery(door.settings)
+    delivery = Delivery(door.settings, drop=door.artifacts.remove)
     intake = Intake(door, ring=bell.ring)
     people = People()
     visitors = Visitors(
@@ -143,10 +143,13 @@ async def nothing_here(request: web.Request) -> web.StreamResponse:
     """404 for whatever no route takes; 405 where only the method is wrong."""
     # Not `request.raw_path`: a proxy's request has credentials in its whole URL.
     request[FACTS]["path"] = request.rel_url.raw_path[:PATH_CHARS_MAX]
-    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) and request.path.startswith(
-        ("/simple", "/files", "/v/")
-    ):
-        raise web.HTTPMethodNotAllowed(request.method, (hdrs.METH_GET, hdrs.METH_HEAD))
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        _, methods = await resource.resolve(request)
+        allowed |= methods
+    allowed.discard(hdrs.METH_ANY)  # it is ours
+    if allowed:
+        raise web.HTTPMethodNotAllowed(request.method, sorted(allowed))
     raise web.HTTPNotFound
 
 

@@ -1,21 +1,25 @@
-"""Bounds on connections: how many there are, and how long one may be open without a whole request.
+"""Bounds on connections: how many there are, and how slowly a client may send and take.
 
-aiohttp bounds neither: a connection that sends nothing, or its head one byte a minute, or never
-reads its answer, would be kept for ever. So each connection's protocol stands behind one of ours,
-which knows since when nothing of use has come.
+aiohttp bounds neither: a connection that sends nothing, or its head or body one byte a minute, or
+reads its answer so, would be kept for ever, with all that is held for it. So each connection's
+protocol stands behind one of ours, which knows since when nothing of use has come or gone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import resource
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+import struct
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from proxy.web.quick import Quick
 
@@ -31,10 +35,19 @@ DESCRIPTORS_APART = 1_024
 """Descriptors for everything else: open artifacts (512), upstream, the store, the log."""
 HEAD_S = 20.0
 """Seconds from the first byte of a request, or from the connection, to its whole head."""
+HEADERS_MAX = 64
+"""Headers of one request, of 8 KiB at most each; installers send ten, and front ends add as many."""
 IDLE_S = 75.0
 """Seconds that a connection is kept between two requests; what nginx grants."""
 STALL_S = 60.0
-"""Seconds in which a client must take something of what is ready for it; nginx' `send_timeout`."""
+"""Seconds in which a client must take, or send, `STALL_BYTES_MIN` while it owes them; the time is
+nginx' `send_timeout`, which one byte would satisfy."""
+STALL_BYTES_MIN = 64 * 1024
+"""Bytes in that time: 1 KiB/s. At this pace our largest page takes an hour, and no installer waits."""
+_BYTES_ACKED = slice(120, 128)
+"""Where `tcpi_bytes_acked` stands in the kernel's `struct tcp_info` (linux/tcp.h, since 4.1)."""
+_AT_ONCE = struct.pack("ii", 1, 0)
+"""`struct linger`: what is unsent is thrown away (socket(7))."""
 BACKLOG = 1_024
 """Connections that the kernel keeps until a process accepts them."""
 SWEEP_S = 5.0
@@ -49,6 +62,7 @@ class ConnectionBounds:
     head_s: float = HEAD_S
     idle_s: float = IDLE_S
     stall_s: float = STALL_S
+    stall_bytes_min: int = STALL_BYTES_MIN
     sweep_s: float = SWEEP_S
 
 
@@ -116,11 +130,35 @@ class Connections:
         for connection in late:
             self.forget(connection)
             connection.abort()
-        if late:
-            LOG.info("connections_cut", connections=len(late))
+        stalled = [
+            connection
+            for connection in self._open
+            if connection not in self._waiting and connection.stalled(now)
+        ]
+        for connection in stalled:
+            connection.cut()
+        if late or stalled:
+            LOG.info("connections_cut", connections=len(late) + len(stalled))
         self._full = self._full and len(self._open) >= self.bounds.in_all_max
         if self._open:
             self._sweep = self._loop.call_later(self.bounds.sweep_s, self._look)
+
+
+class _Pace:
+    """Whether something moves fast enough, looked at now and then."""
+
+    def __init__(self, bounds: ConnectionBounds) -> None:
+        self._bounds = bounds
+        self._since = 0.0
+        self._mark = 0
+        self._owed = False
+
+    def too_slow(self, now: float, *, owed: bool, moved: int) -> bool:
+        """`owed`: there is something to move; `moved`: bytes that ever did."""
+        if not owed or not self._owed or moved - self._mark >= self._bounds.stall_bytes_min:
+            self._owed, self._since, self._mark = owed, now, moved
+            return False
+        return now - self._since >= self._bounds.stall_s
 
 
 class Connection(asyncio.Protocol):
@@ -137,31 +175,66 @@ class Connection(asyncio.Protocol):
         self._idle = False
         """Between two requests, with nothing of the next one here yet."""
         self._deadline = 0.0
-        self._unsent = 0
-        self._unsent_since = 0.0
+        self._taking, self._sending = _Pace(all_.bounds), _Pace(all_.bounds)
+        self._received = 0
+        self._body: StreamReader | None = None
+        self._gone: Callable[[], None] = _nothing
 
-    def began(self) -> None:
-        """A whole request head is here."""
+    def began(self, body: StreamReader | None = None) -> None:
+        """A whole request head is here; `body` is what comes after it."""
+        self._body = body
         self._all.works(self)
+
+    @contextmanager
+    def when_gone(self, call: Callable[[], None]) -> Iterator[None]:
+        """`call` is called if the client leaves while the block lasts."""
+        self._gone = call
+        try:
+            yield
+        finally:
+            self._gone = _nothing
 
     def ended(self) -> None:
         """The request is answered, or its answer is on its way."""
         self._idle = True
+        self._body = None
         self._deadline = self._loop.time() + self._all.bounds.idle_s
         self._all.waits(self)
 
     def late(self, now: float) -> bool:
         """Whether the client has had its time; asked while no request is under way."""
         transport = self._transport
-        unsent = transport.get_write_buffer_size() if transport is not None else 0
-        if unsent == 0:
-            self._unsent = 0
+        if transport is None:
             return now >= self._deadline
-        if unsent != self._unsent:
-            self._unsent, self._unsent_since = unsent, now
+        if transport.get_write_buffer_size() == 0:
+            if now < self._deadline:  # most are idle, and cost no look at the kernel
+                return False
+            if _unacknowledged(transport) == 0:
+                return True
         # Its time to ask again begins when it has taken the answer.
         self._deadline = max(self._deadline, now + self._all.bounds.head_s)
-        return now - self._unsent_since >= self._all.bounds.stall_s
+        return self._taking.too_slow(now, owed=True, moved=_acknowledged(transport))
+
+    def stalled(self, now: float) -> bool:
+        """Whether the client takes its answer, or sends its body, too slowly; asked meanwhile."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        owes_body = self._body is not None and not self._body.is_eof()
+        owed = transport.get_write_buffer_size() > 0 or _unacknowledged(transport) > 0
+        moved = _acknowledged(transport) if owed else 0
+        taking = self._taking.too_slow(now, owed=owed, moved=moved)
+        sending = self._sending.too_slow(now, owed=owes_body, moved=self._received)
+        return taking or sending
+
+    def cut(self) -> None:
+        """End it under whoever is writing to it: a `sendfile` hears of this, and not of `abort`."""
+        if self._transport is None:
+            return
+        sock = self._transport.get_extra_info("socket")
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            sock.shutdown(socket.SHUT_RDWR)
 
     def abort(self) -> None:
         """End it without a word: whoever it is has said nothing for long."""
@@ -182,6 +255,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request."""
+        self._received += len(data)
         if self._idle:
             self._idle = False
             self._deadline = self._loop.time() + self._all.bounds.head_s
@@ -203,8 +277,37 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over."""
         self._all.forget(self)
+        self._gone()
         if self._admitted:
             self._inner.connection_lost(exc)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _unacknowledged(transport: asyncio.Transport) -> int:
+    """Bytes that the kernel keeps for a client that has not taken them yet (tcp(7), SIOCOUTQ)."""
+    try:
+        told = fcntl.ioctl(_descriptor(transport), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(told, sys.byteorder)
+
+
+def _acknowledged(transport: asyncio.Transport) -> int:
+    """Bytes that the client's side has ever taken; 0 where the kernel does not tell (tcp(7), TCP_INFO)."""
+    sock = transport.get_extra_info("socket")
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED.stop)
+    except OSError:
+        return 0
+    return int.from_bytes(info[_BYTES_ACKED], sys.byteorder)
+
+
+def _descriptor(transport: asyncio.Transport) -> int:
+    descriptor: int = transport.get_extra_info("socket").fileno()
+    return descriptor
 
 
 def connection_of(request: web.Request) -> Connection | None:

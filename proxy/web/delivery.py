@@ -17,7 +17,7 @@ from cachetools import LRUCache
 from multidict import CIMultiDict
 
 from models.artifact import Sha256
-from models.errors import UpstreamHashMismatch
+from models.errors import ArtifactDamaged
 from proxy.web.door import DoorSettings
 from proxy.web.problems import problem
 from proxy.web.ranges import RangeNotSatisfiable, Span, matches, span_of
@@ -29,6 +29,8 @@ LOG = structlog.get_logger()
 
 VERIFIED_MAX = 65_536
 """Files whose bytes this process has hashed; the least recently served is hashed again."""
+OPENS_MAX = 3
+"""Times that a file is looked for whose bytes turn out damaged, or vanish while it is opened."""
 IMMUTABLE = "public, max-age=365000000, immutable"
 """What a URL with a sha256 in it names never changes (invariant 2); as PyPI says it."""
 
@@ -48,6 +50,8 @@ Check = Callable[[int], Awaitable[web.Response | None]]
 """Called with the status right before the first byte: records the fetch, and has the last word."""
 Find = Callable[[], Awaitable[Path]]
 """Gives the path of the bytes, fetching them where they are not there."""
+Drop = Callable[[Sha256], object]
+"""Takes bytes off the disk that turned out not to be what they are called; blocking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,9 @@ class _Source:
 class Delivery:
     """Sends artifacts. Only callers that hold a SERVE decision, or a live lease, come here."""
 
-    def __init__(self, settings: DoorSettings) -> None:
+    def __init__(self, settings: DoorSettings, *, drop: Drop) -> None:
         self._settings = settings
+        self._drop = drop
         self._hot: LRUCache[Sha256, _Source] = LRUCache(
             settings.hot_bytes_max, getsizeof=lambda source: source.size + HOT_ENTRY_BYTES
         )
@@ -126,8 +131,10 @@ class Delivery:
     ) -> web.StreamResponse:
         try:
             span = None
+            # For GET alone are ranges defined (RFC 9110, 14.2), and for what the client has (13.1.5).
             # An If-Range that is not our tag means: the part I have may be of other bytes.
-            if request.headers.get(hdrs.IF_RANGE, etag) == etag:
+            same = request.headers.get(hdrs.IF_RANGE, etag) == etag
+            if same and request.method == hdrs.METH_GET:
                 span = span_of(request.headers.get(hdrs.RANGE), source.size)
         except RangeNotSatisfiable:
             refused = await check(416)
@@ -184,29 +191,36 @@ class Delivery:
         return response
 
     async def _open(self, sha256: Sha256, find: Find) -> _Source:
-        source = await self._open_verified(sha256, await find())
+        source = await self._open_again(sha256, find)
         if source.file is None:
             with suppress(ValueError):  # the bound is smaller than this one file
                 self._hot[sha256] = source
         return source
+
+    async def _open_again(self, sha256: Sha256, find: Find) -> _Source:
+        """Damaged bytes are gone by now, so another look fetches them anew; raises after a few."""
+        for _ in range(OPENS_MAX - 1):
+            with suppress(ArtifactDamaged):
+                return await self._open_verified(sha256, await find())
+        return await self._open_verified(sha256, await find())
 
     async def _open_verified(self, sha256: Sha256, path: Path) -> _Source:
         """The bytes at `path`, hashed once by this process for as long as the file stays the same."""
         try:
             file = io.FileIO(path, "rb")
         except OSError as error:
-            raise UpstreamHashMismatch("The bytes of this file are gone from the disk.") from error
+            raise ArtifactDamaged("The bytes of this file are gone from the disk.") from error
         try:
-            stat = os.fstat(file.fileno())
-            stamp = _Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            stamp = _stamp(os.fstat(file.fileno()))
             hot = stamp.size <= self._settings.hot_file_bytes_max
             if hot or self._verified.get(sha256) != stamp:
                 data, digest = await asyncio.to_thread(_read, file, hot)
                 if digest != sha256:
                     LOG.error("artifact_damaged", sha256=sha256, found=digest)
-                    raise UpstreamHashMismatch(
+                    await asyncio.to_thread(self._discard, sha256, path, stamp)
+                    raise ArtifactDamaged(
                         "The stored bytes of this file do not have their sha256.",
-                        next_step="Look at the disk; the file is not served.",
+                        next_step="Look at the disk; what is damaged is not served, and fetched again.",
                     )
                 self._verified[sha256] = stamp
                 if hot:
@@ -218,6 +232,16 @@ class Delivery:
             file.close()
             raise
         return _Source(stamp.size, file=file)
+
+    def _discard(self, sha256: Sha256, path: Path, stamp: _Stamp) -> None:
+        """Drop the file that was read, unless somebody has put another in its place since."""
+        with suppress(OSError):
+            if _stamp(path.stat()) == stamp:
+                self._drop(sha256)
+
+
+def _stamp(stat: os.stat_result) -> _Stamp:
+    return _Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
 
 def _headers(etag: str) -> CIMultiDict[str]:

@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.clock import Clock
+from models.errors import UpstreamNotFound
 from models.facts import Facts
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
 from proxy.admin.events import Silent, Teller
@@ -18,7 +19,7 @@ from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import Holds
-from proxy.simple.page import ProjectPage
+from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.port import Store, Token
 from proxy.telling.metrics import Metrics
 from proxy.web.share import QUEUE_SHARE_MAX
@@ -56,7 +57,7 @@ TRANSFERS_MAX = 512
 TRANSFERS_PER_CLIENT_MAX = 128
 """Files that are being sent to one client at once; uv asks for at most 50."""
 TRANSFER_S = 3_600.0
-"""Seconds one transfer may take: 500 MiB at 150 KiB/s; a stalled reader is cut off there."""
+"""Seconds one transfer may take: 500 MiB at 150 KiB/s; a stalled reader is cut off long before."""
 FETCHES_MAX = 8
 """Files that are fetched from upstream at once because somebody waits for them."""
 FETCHES_AHEAD_MAX = 4
@@ -70,11 +71,13 @@ RESOLVES_PER_LEASE_MAX = 8
 
 
 class IndexPort(Protocol):
-    """The stack of index layers, whose outermost one caches."""
+    """All upstreams as one index, in which every name has one home."""
 
-    @property
-    def name(self) -> IndexName:
-        """The operator's short name."""
+    def home(self, name: NormalizedName) -> IndexName | None:
+        """Where a name comes from, as memory has it; None: ask for its page first."""
+
+    async def serves(self, index: IndexName, name: NormalizedName) -> bool:
+        """Whether files of a name may come from an upstream."""
 
     async def project(self, name: NormalizedName) -> ProjectPage:
         """The page. Raises UpstreamNotFound, or another UpstreamError."""
@@ -95,6 +98,9 @@ class ArtifactsPort(Protocol):
     def path(self, sha256: Sha256) -> Path | None:
         """Where the bytes lie; None where they do not."""
 
+    def remove(self, sha256: Sha256) -> bool:
+        """Take a file out; False where it is not there. Blocking."""
+
 
 class FetcherPort(Protocol):
     """Brings bytes from upstream; what it returns has the digest and the size announced."""
@@ -105,8 +111,23 @@ class FetcherPort(Protocol):
     async def metadata(self, ref: ArtifactRef) -> bytes:
         """The core metadata that upstream announces with a sha256. Raises UpstreamNotFound."""
 
-    async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:
-        """The file at a URL."""
+    async def ensure_url(self, sha256: Sha256, place: str, size: int | None) -> Path:
+        """The file at an `IndexFile.place`."""
+
+
+class ProvenancePort(Protocol):
+    """Provenance objects (PEP 740), as upstream has them."""
+
+    async def of(self, ref: ArtifactRef, entry: IndexFile) -> bytes:
+        """The object that `entry`, the ref's on its page, announces. Raises UpstreamNotFound."""
+
+
+class NoProvenance:
+    """Where the index has none."""
+
+    async def of(self, ref: ArtifactRef, entry: IndexFile) -> bytes:  # noqa: ARG002 - the port's
+        """Raises UpstreamNotFound."""
+        raise UpstreamNotFound("There is no provenance of this file.")
 
 
 class ResolverPort(Protocol):
@@ -137,7 +158,6 @@ class DoorSettings:
 
     public_url: str
     """Our origin as clients see it, without a slash at its end; never taken from a Host header."""
-    index: IndexName
     token_required: bool = True
     verdicts_public: bool = False
     """Whether `/` and `/v/…` open without a token; the pages quote evidence."""
@@ -187,6 +207,7 @@ class Door:
     clients: TokensPort
     workers: TokensPort
     clock: Clock
+    provenance: ProvenancePort = field(default_factory=NoProvenance)
     refused: Callable[[ArtifactRef], Awaitable[bool]] = _nothing_known
     """Whether what is known of a file settles it: then its decision is stored, and it is neither
     fetched nor run. Asked before anything is fetched."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,9 +13,10 @@ from cachetools import LRUCache
 
 from models.artifact import ArtifactKind, ArtifactRef, parse_ref
 from models.decision import Action, Decision, HoldKind
-from models.errors import PratiqueError, StoreError, ValueInvalid
+from models.errors import PratiqueError, StoreError, UpstreamNotFound, ValueInvalid
 from models.reason import reason_line, verdict_words
 from models.work import Priority
+from proxy.index.guard import PROVENANCE_SUFFIX
 from proxy.store.port import Fetch, Token
 from proxy.web.auth import ANONYMOUS, Callers
 from proxy.web.delivery import Delivery
@@ -24,11 +26,14 @@ from proxy.web.intake import Intake
 from proxy.web.listing import Listing
 from proxy.web.metadata import MetadataSource
 from proxy.web.problems import problem
+from proxy.web.representation import tagged
 from proxy.web.served import FACTS
 from proxy.web.untried import newest_untried
 from proxy.web.waiting import Waiting
 
 METADATA_SUFFIX = ".metadata"
+PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
+"""A provenance object's media type, as the integrity API of PyPI has it."""
 ASKED_MAX = 8_192
 """File URLs whose parsed form is remembered; parsing one takes 30 µs."""
 AGENTS_MAX = 1_024
@@ -53,11 +58,14 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A file URL, read; `metadata` where the `.metadata` beside the file is meant."""
+    """A file URL, read; `suffix` where what lies beside the file is meant."""
 
     ref: ArtifactRef
     version: str
-    metadata: bool
+    suffix: str
+
+
+_Send = Callable[[web.Request, ArtifactRef, Caller], Awaitable[web.StreamResponse]]
 
 
 class Files:
@@ -83,7 +91,7 @@ class Files:
         self._asked: LRUCache[tuple[str, ...], _Asked] = LRUCache(ASKED_MAX)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """GET, HEAD /files/{index}/{project}/{sha256}/{filename}, also with `.metadata`."""
+        """GET, HEAD /files/{index}/{project}/{sha256}/{filename}, also what lies beside it."""
         caller = _caller(self._callers.token(request), request.remote)
         asked = self._asked_for(request)
         ref = asked.ref
@@ -93,12 +101,14 @@ class Files:
         facts["version"] = asked.version
         facts["filename"] = ref.filename
         facts["sha256"] = ref.sha256
+        await self._listing.check_home(ref)
         if self._door.gate.stored(ref) is None:
             await self._door.gate.load(ref.index, ref.project)
             await self._listing.check(ref)
-        if asked.metadata:
+        if asked.suffix == METADATA_SUFFIX:
             return await self._metadata(request, ref, caller)
-        return await self._bytes(request, ref, caller)
+        send = self._provenance if asked.suffix == PROVENANCE_SUFFIX else self._send
+        return await self._bytes(request, ref, caller, send)
 
     def _asked_for(self, request: web.Request) -> _Asked:
         """What is meant. One spelling each: any other is a 404. Raises ValueInvalid."""
@@ -107,13 +117,13 @@ class Files:
         asked = self._asked.get(key)
         if asked is None:
             asked = _parse(*key)
-            if asked.ref.index != self._door.settings.index or asked.ref.project != part["project"]:
+            if asked.ref.project != part["project"]:
                 raise ValueInvalid("There is no such file.")
             self._asked[key] = asked
         return asked
 
     async def _bytes(
-        self, request: web.Request, ref: ArtifactRef, caller: Caller
+        self, request: web.Request, ref: ArtifactRef, caller: Caller, send: _Send
     ) -> web.StreamResponse:
         decision = self._decide(ref, caller)
         if _checking(decision) and not self._lets(decision, caller):
@@ -130,7 +140,7 @@ class Files:
         if not self._lets(decision, caller):
             return await self._refusal(request, decision)
         await self._door.gate.settle(decision)
-        return await self._send(request, ref, caller)
+        return await send(request, ref, caller)
 
     async def _send(
         self, request: web.Request, ref: ArtifactRef, caller: Caller
@@ -157,6 +167,25 @@ class Files:
         return await self._delivery.send(
             request, ref.sha256, find, client=caller.client, check=check
         )
+
+    async def _provenance(
+        self, request: web.Request, ref: ArtifactRef, caller: Caller
+    ) -> web.StreamResponse:
+        """Upstream's provenance object (PEP 740), unchanged, and where our own word on it stands."""
+        entry = await self._listing.entry(ref)
+        if entry is None:
+            raise UpstreamNotFound("The index lists no such file now.")
+        data = await self._door.provenance.of(ref, entry)
+        decision = self._decide(ref, caller)  # it may have turned while we fetched
+        self._note(request, decision)
+        if not self._lets(decision, caller):
+            return await self._refusal(request, decision)
+        headers: dict[str, str] = {}
+        if not _checking(decision):
+            verdict = f"{self._door.settings.public_url}/v/{self._ids.of(decision)}"
+            headers[hdrs.LINK] = f'<{verdict}>; rel="describedby"'
+        request[FACTS]["bytes"] = len(data)
+        return tagged(request, data, PROVENANCE_TYPE, cache_control="no-cache", headers=headers)
 
     async def _metadata(
         self, request: web.Request, ref: ArtifactRef, caller: Caller
@@ -275,9 +304,10 @@ def _priority(request: web.Request) -> Priority:
 
 
 def _parse(index: str, project: str, sha256: str, filename: str) -> _Asked:
-    metadata = filename.endswith(METADATA_SUFFIX)
-    ref = parse_ref(index, project, sha256, filename.removesuffix(METADATA_SUFFIX))
-    return _Asked(ref, ref.version, metadata)
+    beside = (METADATA_SUFFIX, PROVENANCE_SUFFIX)
+    suffix = next((one for one in beside if filename.endswith(one)), "")
+    ref = parse_ref(index, project, sha256, filename.removesuffix(suffix))
+    return _Asked(ref, ref.version, suffix)
 
 
 @lru_cache(maxsize=AGENTS_MAX)

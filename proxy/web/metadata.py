@@ -6,17 +6,17 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from cachetools import LRUCache
 
 from models.artifact import ArtifactKind, ArtifactRef, Sha256, parse_sha256
 from models.canonical import DIGEST_PREFIX, Digest, digest_of_bytes
 from models.decision import Decision
-from models.errors import StoreError, UpstreamNotFound, UpstreamTooLarge
+from models.errors import StoreError, UpstreamError, UpstreamNotFound, UpstreamTooLarge
 from proxy.simple.page import IndexFile
 from proxy.web.delivery import IMMUTABLE
 from proxy.web.door import METADATA_BYTES_MAX, Door
-from proxy.web.ranges import matches
+from proxy.web.representation import tagged
 
 METADATA_FILE_BYTES_MAX = 1024 * 1024
 """Bytes of one METADATA file; the largest on PyPI (a long README) is about 600 KiB."""
@@ -57,7 +57,7 @@ class MetadataSource:
         data = self._cache.get(key)
         if data is None:
             if isinstance(announced, str):
-                data = await self._door.fetcher.metadata(ref)
+                data = await self._announced(ref, announced)
             else:
                 data = await self._from_evidence(ref)
             if len(data) > METADATA_FILE_BYTES_MAX:
@@ -67,16 +67,17 @@ class MetadataSource:
 
     def response(self, request: web.Request, data: bytes) -> web.Response:
         """The bytes, with a validator; immutable, as the URL names the file by its sha256."""
-        etag = f'"{hashlib.sha256(data).hexdigest()}"'
-        headers = {
-            hdrs.ETAG: etag,
-            hdrs.CACHE_CONTROL: IMMUTABLE,
-            "X-Content-Type-Options": "nosniff",
-        }
-        if matches(request.headers.get(hdrs.IF_NONE_MATCH), etag):
-            return web.Response(status=304, headers=headers)
-        headers[hdrs.CONTENT_TYPE] = "application/octet-stream"
-        return web.Response(body=data, headers=headers)
+        return tagged(request, data, "application/octet-stream", cache_control=IMMUTABLE)
+
+    async def _announced(self, ref: ArtifactRef, sha256: str) -> bytes:
+        """The bytes of that digest: upstream's, or the same out of the file where upstream fails."""
+        try:
+            return await self._door.fetcher.metadata(ref)
+        except UpstreamError:
+            ours = await self._from_evidence(ref)
+            if hashlib.sha256(ours).hexdigest() != sha256:
+                raise
+            return ours
 
     async def _from_evidence(self, ref: ArtifactRef) -> bytes:
         """What a reader box took out of these very bytes; only wheels have it."""

@@ -77,6 +77,11 @@ class People:
             },
         )
 
+    def part(self, template: str, **values: Any) -> bytes:
+        """A part of a page, for one that grows."""
+        html = self._environment.get_template(template).render(**values)
+        return html.encode("utf-8", errors="replace")
+
     async def static(self, request: web.Request) -> web.StreamResponse:
         """GET /static/{name}."""
         kind, data = self._static.get(request.match_info["name"], ("", b""))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-_RANGE = re.compile(r"bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*\Z", re.IGNORECASE)
+POSITION_MAX = 10**18
+"""A position beyond the end of any file; larger ones are taken for this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +26,33 @@ def span_of(header: str | None, size: int) -> Span | None:
     Several ranges, other units and what cannot be read are ignored, as the RFC allows (14.2).
     Raises RangeNotSatisfiable.
     """
-    match = _RANGE.match(header) if header else None
-    if match is None:
+    unit, _, spec = (header or "").partition("=")
+    first, dash, last = (part.strip() for part in spec.partition("-"))
+    if unit.strip().lower() != "bytes" or not dash or not _are_digits(first, last):
         return None
-    first, last = match.groups()
     if not first:
         if not last:
             return None
-        count = min(int(last), size)
+        count = min(_position(last), size)
         if count == 0:
             raise RangeNotSatisfiable
         return Span(size - count, count)
-    start = int(first)
-    if last and int(last) < start:
+    start = _position(first)
+    if last and _position(last) < start:
         return None
     if start >= size:
         raise RangeNotSatisfiable
-    end = min(int(last), size - 1) if last else size - 1
+    end = min(_position(last), size - 1) if last else size - 1
     return Span(start, end - start + 1)
+
+
+def _are_digits(*texts: str) -> bool:
+    return all(not text or (text.isascii() and text.isdigit()) for text in texts)
+
+
+def _position(digits: str) -> int:
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) < len(str(POSITION_MAX)) else POSITION_MAX
 
 
 def matches(header: str | None, etag: str) -> bool:

@@ -30,6 +30,8 @@ FACTS: web.RequestKey[LogFacts] = web.RequestKey("facts", dict)
 """What a handler adds to the request's log line."""
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 """Where requests are counted, if at all."""
+CLIENT_LEFT = 499
+"""For the log; nobody is there to read it."""
 PATH_CHARS_MAX = 200
 """Characters of a path in the log, where no route matched."""
 
@@ -47,7 +49,7 @@ def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -
         request[FACTS] = facts
         connection = connection_of(request)
         if connection is not None:
-            connection.began()
+            connection.began(request.content)
         try:
             if not (request.remote or surface is Surface.WORKER):
                 # By the unix socket comes the embedded worker alone: it has its API, and no more.
@@ -60,11 +62,14 @@ def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -
         except web.HTTPException as error:
             response = problem_of_http(error)
         except asyncio.CancelledError:
-            _log(route, request, 499, started, facts)
+            _log(route, request, CLIENT_LEFT, started, facts)
             raise
-        except Exception:
-            LOG.exception("request_failed", route=route)
-            response = problem(500, "Pratique failed", "The log of the proxy says why.")
+        except Exception as error:
+            if isinstance(error, ConnectionError) and _left(request):
+                response = web.Response(status=CLIENT_LEFT)  # no failure of ours
+            else:
+                LOG.exception("request_failed", route=route)
+                response = problem(500, "Pratique failed", "The log of the proxy says why.")
         finally:
             if connection is not None:
                 connection.ended()
@@ -72,6 +77,11 @@ def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -
         return response
 
     return serve
+
+
+def _left(request: web.Request) -> bool:
+    transport = request.transport
+    return transport is None or transport.is_closing()
 
 
 def _log(route: str, request: web.Request, status: int, started: int, facts: LogFacts) -> None:

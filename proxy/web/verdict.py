@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 
 from aiohttp import web
 
@@ -41,6 +42,8 @@ HISTORY_ROWS = 20
 """Decisions about the file that the page tells, the newest ones."""
 FINDINGS_SHOWN_MAX = 200
 """Findings on one page; evidence holds at most a few hundred in its 256 KiB."""
+ALIKE_SHOWN = 3
+"""Findings of one kind, severity and phase that get a row each; the places of the rest are folded."""
 
 _ID = re.compile(rf"[a-z2-7]{{{DECISION_ID_CHARS}}}\Z")
 _SEVERITIES = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFO)
@@ -118,7 +121,8 @@ class Verdicts:
                 waterfall(explain(decision.score, evidence, facts)) if decision.score else None
             ),
             evidence=evidence,
-            findings=sorted_findings(evidence)[:FINDINGS_SHOWN_MAX] if evidence else (),
+            findings_max=FINDINGS_SHOWN_MAX,
+            findings=finding_rows(evidence) if evidence else (),
             facts=facts,
             told=told_by_layer(facts) if facts else (),
             graph=f"{decision.id}/graph.svg" if has_graph(evidence, facts) else "",
@@ -262,11 +266,40 @@ def layer_rows(decision: Decision) -> tuple[LayerRow, ...]:
     return tuple(_row(layer) for layer in decision.score.layers) if decision.score else ()
 
 
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One finding, and those after it that say the same of other places."""
+
+    finding: Finding
+    alike: tuple[Finding, ...] = ()
+
+
+def finding_rows(evidence: Evidence) -> tuple[FindingRow, ...]:
+    """The findings as the page shows them; many of one kind take little room."""
+    rows: list[FindingRow] = []
+    shown = sorted_findings(evidence)[:FINDINGS_SHOWN_MAX]
+    for _, group in groupby(shown, key=lambda f: (f.id, f.severity, f.phase, f.owner, f.proof)):
+        found = list(group)
+        rows += [FindingRow(one) for one in found[: ALIKE_SHOWN - 1]]
+        if len(found) >= ALIKE_SHOWN:
+            rows.append(FindingRow(found[ALIKE_SHOWN - 1], tuple(found[ALIKE_SHOWN:])))
+    return tuple(rows)
+
+
 def sorted_findings(evidence: Evidence) -> list[Finding]:
-    """Proofs first, then by severity, then in the order of time."""
+    """Proofs first, then by severity and phase, those of a kind together, then in the order of time."""
+    first: dict[tuple[str, str], int] = {}
+    for one in sorted(evidence.findings, key=lambda f: f.at_ms):
+        first.setdefault((one.phase or "", one.id), len(first))
     return sorted(
         evidence.findings,
-        key=lambda f: (f.proof is None, _SEVERITIES.index(f.severity), f.phase or "", f.at_ms),
+        key=lambda f: (
+            f.proof is None,
+            _SEVERITIES.index(f.severity),
+            f.phase or "",
+            first[f.phase or "", f.id],
+            f.at_ms,
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,10 +18,11 @@ from aiohttp import hdrs, web
 from models.artifact import ArtifactRef
 from models.decision import Action, Decision, HoldKind, ReasonCode, reason
 from models.reason import reason_line, verdict_words
+from proxy.web.connections import connection_of
 from proxy.web.door import Door
 from proxy.web.intake import Intake
 from proxy.web.problems import problem
-from proxy.web.served import FACTS
+from proxy.web.served import CLIENT_LEFT, FACTS
 
 HOP = "hop"
 HOP_DIGITS_MAX = 3
@@ -49,7 +51,21 @@ class Waiting:
         anew = hop_of(request) == 0
         begun = door.holds.begun(ref, client=client, now=door.clock(), anew=anew)
         deadline = begun + timedelta(seconds=door.settings.hold_s)
-        decision = await self._for_one_hop(ref, decide, deadline_s=self._left(deadline), by=client)
+        connection = connection_of(request)
+        try:
+            async with asyncio.timeout(None) as present:
+                with (
+                    nullcontext()
+                    if connection is None
+                    else connection.when_gone(lambda: present.reschedule(0.0))
+                ):
+                    decision = await self._for_one_hop(
+                        ref, decide, deadline_s=self._left(deadline), by=client
+                    )
+        except TimeoutError:
+            if not present.expired():
+                raise
+            return web.Response(status=CLIENT_LEFT)
         if not _undecided(decision):
             door.holds.ended(ref, client=client)
             return decision

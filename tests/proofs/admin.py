@@ -48,6 +48,8 @@ SAMPLES: dict[str, Callable[[Known], str]] = {
     "override_id": lambda _: "00000001",
     "request_id": lambda _: "request-00001",
     "digest": lambda _: POLICY.digest,
+    "target": lambda k: k.ref.sha256,
+    "number": lambda _: "1",
 }
 """What stands for a placeholder of a route."""
 LEFT_OUT = {
@@ -57,6 +59,8 @@ LEFT_OUT = {
     "/worker/v1/leases/{lease_id}/files/{sha256}": "for workers alone",
     "/static/{name}": "the browser keeps it for ever",
     "/setup": "once in the life of a firewall",
+    "/api/v1/audit/verify": "walks every row of the log, once in a while",
+    "/api/v1/policies/{number}": "no document was put in force here; `policies` reads the same row",
     "/{rest}": "what no other route takes",
 }
 """Routes that are no page and no list, and why."""
@@ -102,9 +106,9 @@ class AdminProof:
 
     name = "admin"
     claim = (
-        f"With {DECISIONS:,} current decisions and {FETCHES:,} fetch records every page, every list and "
-        f"every query of the store answers within {TARGET_MS} ms at the median, and who installed a "
-        f"file within {INSTALLED_MS} ms."
+        f"With {DECISIONS:,} current decisions and {FETCHES:,} fetch records every page, every list "
+        f"of the API and every query of the store answers within {TARGET_MS} ms at the median, and "
+        f"who installed a file within {INSTALLED_MS} ms."
     )
     least_percent = 100
     sample = 5
@@ -168,7 +172,7 @@ class AdminExperiment:
         if isinstance(took, str):
             return Outcome(item=item, holds=False, detail=took)
         median, p95 = statistics.median(took), sorted(took)[int(len(took) * 0.95)]
-        target = TARGETS_MS.get(name, TARGET_MS)
+        target = INSTALLED_MS if "/installed/" in name else TARGETS_MS.get(name, TARGET_MS)
         return Outcome(
             item=item,
             holds=median <= target,

@@ -15,11 +15,12 @@ from typing import Any, Self, TypeVar
 import aiohttp
 
 from analyzer.sandbox.client import SandboxClient
-from models.artifact import ArtifactKind
+from models.artifact import ArtifactKind, IndexName
 from models.errors import PratiqueError, UpstreamNotFound
 from models.evidence import Evidence, Finding, Severity
 from models.popularity import ranks
 from models.trust.findings import own_findings
+from proxy.index.declared import plain
 from proxy.index.default import default_upstream
 from proxy.policyfile import PolicyFile
 from proxy.scanning import Scanned
@@ -93,8 +94,7 @@ class BenignExperiment:
         self._kind = kind
         self._loop = loop
         self._scanner = Chooser(
-            index_name="pypi",
-            upstream=default_upstream(),
+            upstreams=(plain(IndexName("pypi"), default_upstream()),),
             policy=PolicyFile(None).current(),
             scratch=scratch,
             sandbox=sandbox,

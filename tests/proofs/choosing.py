@@ -37,7 +37,7 @@ class Chooser(Scanner):
         if file is None:
             return page, None
         ref = ArtifactRef(
-            index=self._upstream.name,
+            index=page.index,
             project=page.name,
             filename=file.filename,
             sha256=Sha256(str(file.sha256)),

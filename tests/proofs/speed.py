@@ -21,12 +21,13 @@ from analyzer.memfd import sealed
 from analyzer.pipeline import analyse
 from analyzer.sandbox.client import SandboxClient
 from analyzer.sandbox.protocol import InputFile, RunRequest
-from models.artifact import ArtifactKind, ArtifactRef, Sha256
+from models.artifact import ArtifactKind, ArtifactRef, IndexName, Sha256
 from models.clock import utc_now
 from models.evidence import Evidence
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, Lease, ResolvedSet, ResolveRequest
+from proxy.index.declared import plain
 from proxy.index.default import default_upstream
 from proxy.policyfile import PolicyFile
 from tests.corpus.lab import daemon
@@ -136,8 +137,7 @@ class SpeedExperiment:
 
     def __enter__(self) -> Self:
         self._scanner = Chooser(
-            index_name="pypi",
-            upstream=default_upstream(),
+            upstreams=(plain(IndexName("pypi"), default_upstream()),),
             policy=PolicyFile(None).current(),
             scratch=self.scratch,
             sandbox=SandboxClient(Path("/nonexistent")),

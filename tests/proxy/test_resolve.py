@@ -21,7 +21,7 @@ from proxy.errands import ResolveBounds
 from proxy.index.cached import CachedIndex
 from proxy.index.upstream import UpstreamIndex
 from proxy.resolve import Resolver
-from proxy.simple.page import IndexFile, ProjectPage
+from proxy.simple.page import IndexFile, ProjectPage, split_place
 from proxy.store.memory import MemoryStore
 from tests.proxy.index.local import HASTY, answer, local_upstream
 from tests.proxy.test_candidates import TARGET
@@ -363,7 +363,10 @@ async def test_resolve__over_http_with_unannounced_metadata(
         resolver = Resolver(index, fetcher)
         resolved, where = await resolver.resolve(request("a"))
         assert pins(resolved) == ["a==1.0", "b==1.0"]
-        path = await fetcher.ensure_url(Sha256(sha256), *where[Sha256(sha256)])
+        place, size = where[Sha256(sha256)]
+        index_name, url = split_place(place)
+        assert index_name == "main"
+        path = await fetcher.ensure_url(Sha256(sha256), url, size)
         assert path.read_bytes() == b"wheel a"
         resolver.close()
         for part in (fetcher, index, source):

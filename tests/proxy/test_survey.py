@@ -99,8 +99,8 @@ async def survey(
     made = Survey(
         opener=Files(files),
         pool=Pool(reading),  # type: ignore[arg-type]  # a fake
-        index=Down() if networked else None,  # type: ignore[arg-type]  # a fake
-        index_name=IndexName("pypi"),
+        index=Down() if networked else None,
+        index_of=lambda _: IndexName("pypi"),
         inquiry=SOURCES,
         layers=layers or (Layer.METADATA,),
         policy=POLICY,

@@ -87,12 +87,13 @@ def graph(
     async def work(store: Store | None) -> Graphed:
         return await graph_of(
             asked,
-            index_name=settings.index_name,
-            upstream=settings.upstream,
+            upstreams=settings.upstreams,
             target=target,
             store=store,
             clock=utc_now,
-            standings=standings_with(store, AdvisorySource(store) if store else None, utc_now),
+            standings=lambda home: standings_with(
+                store, AdvisorySource(store) if store else None, utc_now, home=home
+            ),
         )
 
     with Console(stderr=True).status(f"{requirement}: resolving"):

@@ -8,17 +8,17 @@ from dataclasses import replace
 import click
 from packaging.utils import NormalizedName
 
-from models.artifact import IndexName, Sha256, parse_project, parse_sha256, version_of
+from models.artifact import Sha256, parse_project, parse_sha256, version_of
 from models.clock import utc_now
 from models.decision import Override, OverrideAction
 from models.errors import OverrideInvalid, UpstreamError
 from policies.overrides import problems_of
 from policies.rules.names import contains
 from proxy.admin.review import check_eyes
+from proxy.behind import Behind
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.cli.times import parse_expiry
-from proxy.index.upstream import UpstreamIndex
 from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.port import Store
@@ -142,17 +142,15 @@ async def existing(
     store: Store, settings: Settings, name: NormalizedName, specifier: str
 ) -> tuple[Sha256, ...]:
     """The sha256s of the project's files that match, by upstream's page and by past decisions."""
-    index = IndexName(settings.index_name)
-    found = {d.ref.sha256: d.ref.filename for d in await store.decisions_of(index, name)}
-    upstream = UpstreamIndex(index, settings.upstream)
-    await upstream.start()
-    try:
-        page = await upstream.project(name)
-        found |= {file.sha256: file.filename for file in page.files if file.sha256}
-    except UpstreamError as error:
-        click.echo(f"Upstream: {error.message} Only files already seen are bound.", err=True)
-    finally:
-        await upstream.close()
+    found = {ref.sha256: ref.filename for ref in await store.refs_of(name)}
+    policy = await policy_in_force(store, settings.policy)
+    behind = Behind(settings.upstreams, store, None, clock=utc_now, owned=lambda: policy.owned)
+    async with behind:
+        try:
+            page = await behind.index.project(name)
+            found |= {file.sha256: file.filename for file in page.files if file.sha256}
+        except UpstreamError as error:
+            click.echo(f"Upstream: {error.message} Only files already seen are bound.", err=True)
     return tuple(
         sorted(
             digest

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from analyzer.clean import printable
 from models.clock import utc_now
+from policies.casefile import parse_trials
 from policies.document import DEFAULT_POLICY_TOML, parse_policy
-from policies.trial import parse_trials, try_all
+from policies.trial import try_all
 from proxy.admin.access import at_the_machine
 from proxy.admin.policy import document, roll_back, set_policy
 from proxy.cli.commands.policy_grandfather import grandfather
@@ -149,8 +150,10 @@ def test(file: Path, cases: Path) -> None:
     tier = "quarantine"    # optional
 
     Beside these: version, filename, sha256, groups, unseen, score, findings ("id" or
-    "id:severity"), shortfalls, attested, project_age_hours (-1: unknown). What is not stated is an
-    old, clean file of an established project. The exit code is 1 where a case fails.
+    "id:severity"), shortfalls, project_age_hours (-1: unknown), licence, provenance ("verified",
+    "announced", "none", "unknown"), advisories ("vulnerable:PYSEC-2026-1", "malicious", "unknown"),
+    layers_missing, layers_incomplete, and [[case.override]] tables for exceptions in force. What is
+    not stated is an old, clean file of an established project. The exit code is 1 where a case fails.
     """
     parsed = parse_policy(read_policy_text(file), source=str(file))
     trials = parse_trials(read_policy_text(cases), source=str(cases), as_of=utc_now())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -15,8 +14,8 @@ from rich.table import Table
 from models.clock import utc_now
 from models.decision import Action
 from proxy.admin.access import at_the_machine
-from proxy.admin.simulation import simulate_policy
-from proxy.cli.commands.rescore import COLOURS, UNKNOWN, WORSE, progress_on, why_words
+from proxy.admin.simulation import simulate_policy, told
+from proxy.cli.commands.rescore import COLOURS, UNKNOWN, WORSE, progress_on
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store_to_read
 from proxy.cli.texts import read_policy_text
@@ -76,7 +75,7 @@ def simulate(settings: Settings, *, file: Path, days: int, as_json: bool, limit:
 
     outcome = with_store_to_read(settings, work)
     if as_json:
-        click.echo(msgspec.json.encode(as_builtins(outcome)).decode())
+        click.echo(msgspec.json.encode(told(outcome)).decode())
     else:
         print_outcome(outcome, Console())
     if outcome.comparison.worse:
@@ -150,7 +149,7 @@ def _changes(changes: tuple[Changed, ...]) -> Table:
             _action(flip.before.action),
             _action(flip.after.action),
             _stopped(one),
-            escape(why_words(flip)),
+            escape(flip.words),
         )
     return table
 
@@ -163,40 +162,3 @@ def _stopped(change: Changed) -> str:
 
 def _action(action: Action) -> str:
     return f"[{COLOURS[action]}]{action.value}[/]"
-
-
-def as_builtins(outcome: Simulated) -> dict[str, Any]:
-    """The outcome as JSON holds it; the keys are stable."""
-    found = outcome.comparison
-    return {
-        "since": outcome.since.isoformat(),
-        "replayed": outcome.replayed,
-        "older": outcome.older,
-        "left_out": outcome.beyond,
-        "failed": outcome.failed,
-        "stricter": found.worse,
-        "more_lenient": found.better,
-        "actions": [
-            {"now": now.value, "then": then.value, "count": count}
-            for (now, then), count in sorted(found.actions.items())
-        ],
-        "clients": [msgspec.to_builtins(one) for one in outcome.stopped],
-        "changes": [
-            {
-                "id": one.flip.before.id,
-                "filename": one.flip.before.ref.filename,
-                "sha256": one.flip.before.ref.sha256,
-                "now": one.flip.before.action.value,
-                "then": one.flip.after.action.value,
-                "at": one.flip.after.as_of.isoformat(),
-                "reason": why_words(one.flip),
-                "fetches": one.fetches,
-                "clients": [msgspec.to_builtins(client) for client in one.stopped],
-            }
-            for one in outcome.changes
-        ],
-        "not_derived": [
-            {"id": one.decision.id, "filename": one.decision.ref.filename, "why": one.why}
-            for one in outcome.failures
-        ],
-    }

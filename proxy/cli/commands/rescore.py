@@ -14,9 +14,8 @@ from rich.table import Table
 
 from models.clock import utc_now
 from models.decision import Action, Decision, TrustTier
-from models.reason import sentence
 from models.trust.scorer import Scorer
-from policies.flips import Comparison, Flip
+from policies.flips import Comparison
 from policies.policy import Policy
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store_to_read
@@ -150,20 +149,9 @@ def _listing(flips: tuple[CountedFlip, ...]) -> Table:
             _action(flip.after),
             f"{_score(flip.before)} → {_score(flip.after)}",
             str(one.fetches),
-            escape(why_words(flip)),
+            escape(flip.words),
         )
     return table
-
-
-def why_words(flip: Flip) -> str:
-    """The main reason as a sentence, with the layer that moved most."""
-    stated = flip.reason
-    words = sentence(stated) if stated else "No reason is stated."
-    moved = flip.moved
-    if moved is None:
-        return words
-    scores = " → ".join("none" if one is None else str(one) for one in (moved.before, moved.after))
-    return f"{words} ({moved.layer.value} {scores})"
 
 
 def as_builtins(outcome: Rescored, scorer: Scorer, policy: Policy) -> dict[str, Any]:
@@ -206,7 +194,7 @@ def _change(one: CountedFlip) -> dict[str, Any]:
         "tier": {"now": _tier(before.tier), "then": _tier(after.tier)},
         "score": {"now": _number(before), "then": _number(after)},
         "stricter": one.flip.worse,
-        "reason": why_words(one.flip),
+        "reason": one.flip.words,
         "layer": msgspec.to_builtins(moved) if moved else None,
         "fetches": one.fetches,
     }

@@ -17,6 +17,7 @@ from analyzer.readers.confinement import choose_confinement
 from analyzer.readers.pool import ReaderPool
 from analyzer.readers.porter import Porter
 from analyzer.sandbox.client import SandboxClient
+from models.artifact import parse_index_name
 from models.errors import ValueInvalid
 from models.research.choosing import Sizes, choose
 from models.research.manifest import Item, read_manifest
@@ -27,6 +28,7 @@ from proxy.cli.commands.research_audit import audit_qut
 from proxy.cli.commands.research_model import compare, package, score
 from proxy.cli.commands.research_select import select
 from proxy.cli.options import settings_options
+from proxy.index.declared import plain
 from proxy.log import configure_log
 from proxy.policyfile import PolicyFile
 from proxy.privileges import Roles, become_owner_of, is_root, own_folder
@@ -238,8 +240,7 @@ def _trace(
         with ReaderPool(porter, size=boxes) as pool:
             read_all(folder, items, pool, deadline=deadline, tell=tell)
     scanner = Scanner(
-        index_name="corpus",
-        upstream=settings.upstream,
+        upstreams=(plain(parse_index_name("corpus"), settings.upstream),),
         policy=policy,
         scratch=folder / SCRATCH,
         sandbox=sandbox,

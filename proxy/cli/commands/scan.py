@@ -146,8 +146,7 @@ def _scan_one(settings: Settings, target: str, since: str | None, *, as_json: bo
         console.status(f"{target}: starting") as status,
     ):
         scanner = Scanner(
-            index_name=settings.index_name,
-            upstream=settings.upstream,
+            upstreams=settings.upstreams,
             policy=policy,
             scratch=Path(scratch),
             sandbox=SandboxClient(socket),

@@ -28,9 +28,9 @@ WHERE index_name = :index_name AND project = :project AND sha256 = :sha256 AND f
 ORDER BY dependency
 """
 ON = """
-SELECT DISTINCT project, sha256, filename FROM dependencies
-WHERE index_name = :index_name AND dependency = :dependency AND dependency_sha256 = :sha256
-ORDER BY project, sha256, filename LIMIT :limit
+SELECT DISTINCT index_name, project, sha256, filename FROM dependencies
+WHERE dependency = :dependency AND dependency_sha256 = :sha256
+ORDER BY project, sha256, filename, index_name LIMIT :limit
 """
 
 
@@ -66,30 +66,28 @@ def of(session: Session, ref: ArtifactRef) -> tuple[Dependency, ...]:
 
 def dependants(
     session: Session,
-    index: IndexName,
     project: NormalizedName,
     files: Iterable[Sha256],
     *,
     limit: int,
 ) -> tuple[ArtifactRef, ...]:
-    """Who depends on any of some files of a project."""
+    """Who depends on any of some files of a project, whatever upstream either comes from."""
     found: dict[ArtifactRef, None] = {}
     for sha256 in files:
         asked = {
-            "index_name": index,
             "dependency": project,
             "sha256": sha256,
             "limit": row_limit(limit),
         }
         for row in session.rows(ON, asked):
             ref = ArtifactRef(
-                index=index,
+                index=IndexName(row["index_name"]),
                 project=NormalizedName(row["project"]),
                 filename=row["filename"],
                 sha256=Sha256(row["sha256"]),
             )
             found[ref] = None
-    ordered = sorted(found, key=lambda ref: (ref.project, ref.sha256, ref.filename))
+    ordered = sorted(found, key=lambda ref: (ref.project, ref.sha256, ref.filename, ref.index))
     return tuple(ordered[: row_limit(limit)])
 
 

@@ -48,6 +48,8 @@ FROM (
   SELECT d.number, d.recorded_at, d.score, c.index_name, c.project, c.sha256, c.filename
   FROM decisions d CROSS JOIN current_decisions c ON c.number = d.number
   WHERE d.hold = :hold AND (:project = '' OR c.project = :project)
+    AND (:after = 0 OR (d.recorded_at, d.number) >
+      (SELECT recorded_at, number FROM decisions WHERE number = :after))
   ORDER BY d.recorded_at, d.number LIMIT :limit
 ) w ORDER BY w.recorded_at, w.number
 """
@@ -59,6 +61,18 @@ FILES_OF = """
 SELECT d.number, d.recorded_at, d.schema_version, d.value, 1 AS current
 FROM current_decisions c JOIN decisions d USING (number)
 WHERE c.project = :project AND c.number < :before ORDER BY c.number DESC LIMIT :limit
+"""
+CURRENT = """
+SELECT d.number, d.recorded_at, d.schema_version, d.value, 1 AS current
+FROM current_decisions c JOIN decisions d USING (number)
+WHERE c.number < :before AND (:action = '' OR c.action = :action)
+ORDER BY c.number DESC LIMIT :limit
+"""
+CURRENT_OF = """
+SELECT d.number, d.recorded_at, d.schema_version, d.value, 1 AS current
+FROM current_decisions c JOIN decisions d USING (number)
+WHERE c.project = :project AND c.number < :before AND (:action = '' OR c.action = :action)
+ORDER BY c.number DESC LIMIT :limit
 """
 FILENAMES_OF = """
 SELECT number, filename FROM current_decisions
@@ -116,9 +130,16 @@ def held_counts(session: Session) -> tuple[HeldCount, ...]:
     )
 
 
-def waiting(session: Session, hold: HoldKind, *, project: str) -> tuple[Waiting, ...]:
+def waiting(
+    session: Session, hold: HoldKind, *, project: str, after: int, limit: int
+) -> tuple[Waiting, ...]:
     """Files held now for one cause, the one held longest first."""
-    params = {"hold": hold.value, "project": project, "limit": WAITING_MAX}
+    params = {
+        "hold": hold.value,
+        "project": project,
+        "after": after,
+        "limit": min(limit, WAITING_MAX),
+    }
     return tuple(
         Waiting(
             number=row["number"],
@@ -129,6 +150,15 @@ def waiting(session: Session, hold: HoldKind, *, project: str) -> tuple[Waiting,
         )
         for row in session.rows(WAITING, params)
     )
+
+
+def current(
+    session: Session, *, action: str, project: str, before: int, limit: int
+) -> tuple[Recorded, ...]:
+    """Current decisions."""
+    params = {"action": action, "project": project} | _page(before, limit)
+    rows = session.rows(CURRENT_OF if project else CURRENT, params)
+    return tuple(_recorded(row) for row in rows)
 
 
 def recorded(session: Session, numbers: Sequence[int]) -> tuple[Recorded, ...]:

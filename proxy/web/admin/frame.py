@@ -108,6 +108,10 @@ class Frame:
             **values,
         )
 
+    def part(self, template: str, **values: Any) -> bytes:
+        """A part of a page, for one that grows."""
+        return self._people.part(template, now=self.door.clock(), **values)
+
     async def post(self, request: web.Request, role: Role) -> tuple[Principal, Form]:
         """Who sends a form of ours, and what is in it."""
         return await self.visitors.form(request, role)

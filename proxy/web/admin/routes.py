@@ -16,6 +16,7 @@ from proxy.web.admin.projects import Projects
 from proxy.web.admin.queue import Queue
 from proxy.web.admin.requests import Requests
 from proxy.web.admin.tokens import Tokens
+from proxy.web.admin.trial import TrialPage, Trials
 from proxy.web.admin.workers import Workers
 from proxy.web.api.routes import add_api
 from proxy.web.health import Health
@@ -29,9 +30,9 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
     """Add every page for people to the application."""
     queue, projects, overrides = Queue(frame), Projects(frame), Overrides(frame)
     audit, workers, tokens, policy = Audit(frame), Workers(frame), Tokens(frame), PolicyPages(frame)
-    requests = Requests(frame)
+    requests, trials = Requests(frame), Trials(frame)
     # The overview decides itself who sees it: whoever may install and no more sees how to.
-    add_api(app, frame)
+    add_api(app, frame, trials)
     app.router.add_get("/", served("home", frame.guarded(Overview(frame, home, health).page)))
     for name, path, page in (
         ("queue", "/queue", queue.page),
@@ -55,6 +56,7 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
         ("policy_put", "/policy", policy.put),
         ("policy_restore", "/policy/documents/{number}/restore", policy.restore),
         ("policy_check", "/policy/check", policy.check),
+        ("policy_trial", "/policy/trial", TrialPage(frame, trials).page),
         ("asked", "/v/{decision_id}/request", requests.ask),
         ("request_answer", "/requests/{request_id}", requests.answer),
         ("override_add", "/overrides", overrides.add),

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
+from models.artifact import PROJECT_CHARS_MAX, PROJECT_PATTERN
 from proxy.web.api.operation import PREFIX, Operation
 
 PROBLEM = "application/problem+json"
 _PART = re.compile(r"\{([a-z_]+)\}")
 _REF = "#/components/schemas/{name}"
+PARTS: Mapping[str, Mapping[str, Any]] = {
+    "project": {"pattern": f"^{PROJECT_PATTERN}$", "maxLength": PROJECT_CHARS_MAX},
+    "target": {
+        "pattern": f"^([0-9a-f]{{64}}|{PROJECT_PATTERN}(==[0-9]{{1,9}}(\\.[0-9]{{1,9}})*)?)$"
+    },
+    "number": {"pattern": "^[1-9][0-9]{0,14}$"},
+}
+"""How parts of a path look, where not every text can be one; versions in their plainest form."""
 PROBLEMS = {
     "401": "No token, or one that is unknown, revoked or expired.",
     "403": "The role does not suffice, or another site's page sent it.",
@@ -74,7 +83,12 @@ def describe(operations: Sequence[Operation]) -> dict[str, Any]:
 
 def _parts(one: Operation) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", **PARTS.get(name, {})},
+        }
         for name in _PART.findall(one.path)
     ]
 

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 from models.errors import NotAllowed, NotAuthorised, ValueInvalid
 from proxy.admin.access import Principal, Role
 from proxy.web.admin.frame import Frame
+from proxy.web.admin.trial import Trials
 
 PREFIX = "/api/v1"
 BODY_BYTES_MAX = 1024 * 1024
@@ -31,11 +32,11 @@ class Empty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list, newest first."""
+    """One page of a list, newest first (of what is held: the one held longest first)."""
 
     items: tuple[T, ...]
     next: int | None
-    """Give it as `before` for the next page; null where this is the last."""
+    """Give it as `before` (of what is held: as `after`) for the next page; null where this is the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Call:
     """One call, checked: who asks, the path's parts, the query and the body of their types."""
 
     frame: Frame
+    trials: Trials
     who: Principal
     path: Mapping[str, str]
     query: Any
@@ -72,13 +74,53 @@ class Operation:
         return self.method != hdrs.METH_GET
 
 
-def handler_of(operation: Operation, frame: Frame) -> Callable[[web.Request], Any]:
+def reads(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
+    """A GET, for viewers where nothing else is said."""
+    return Operation(
+        method="GET",
+        path=path,
+        name=name,
+        summary=summary,
+        gives=gives,
+        handler=handler,
+        **{"role": Role.VIEWER, **more},
+    )
+
+
+def acts(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
+    """A POST, for admins where nothing else is said."""
+    return Operation(
+        method="POST",
+        path=path,
+        name=name,
+        summary=summary,
+        gives=gives,
+        handler=handler,
+        **{"role": Role.ADMIN, **more},
+    )
+
+
+def ends(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
+    """A DELETE, for admins where nothing else is said."""
+    return Operation(
+        method="DELETE",
+        path=path,
+        name=name,
+        summary=summary,
+        gives=gives,
+        handler=handler,
+        **{"role": Role.ADMIN, **more},
+    )
+
+
+def handler_of(operation: Operation, frame: Frame, trials: Trials) -> Callable[[web.Request], Any]:
     """The route's handler: who may, what is sent, what comes of it."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         who = await _who(operation, frame, request)
         call = Call(
             frame=frame,
+            trials=trials,
             who=who,
             path=request.match_info,
             query=_query(operation, request),
@@ -137,9 +179,18 @@ async def _body(operation: Operation, request: web.Request) -> Any:
         if len(data) > BODY_BYTES_MAX:
             raise web.HTTPRequestEntityTooLarge(BODY_BYTES_MAX, len(data))
     try:
-        return msgspec.json.decode(data, type=operation.body)
+        return msgspec.convert(_whole(msgspec.json.decode(data)), operation.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueInvalid(f"The body is not as expected: {error}.", next_step=_NEXT) from error
+
+
+def _whole(value: Any) -> Any:
+    """The same with whole numbers as integers: JSON Schema makes no difference of 47 and 47.0."""
+    if isinstance(value, dict):
+        return {key: _whole(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def page_of(rows: tuple[tuple[int, T], ...], limit: int) -> Page[T]:

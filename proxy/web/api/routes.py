@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from proxy.web.admin.frame import Frame
+from proxy.web.admin.trial import Trials
 from proxy.web.api.openapi import describe
 from proxy.web.api.operation import JSON, PREFIX, handler_of
 from proxy.web.api.operations import OPERATIONS
@@ -13,7 +14,7 @@ from proxy.web.problems import Surface
 from proxy.web.served import served
 
 
-def add_api(app: web.Application, frame: Frame) -> None:
+def add_api(app: web.Application, frame: Frame, trials: Trials) -> None:
     """Add every operation of the table."""
     document = msgspec.json.encode(describe(OPERATIONS))
 
@@ -25,7 +26,7 @@ def add_api(app: web.Application, frame: Frame) -> None:
 
     app.router.add_get(f"{PREFIX}/openapi.json", served("api_openapi", openapi))
     for one in OPERATIONS:
-        handler = served(f"api_{one.name}", handler_of(one, frame), surface=Surface.API)
+        handler = served(f"api_{one.name}", handler_of(one, frame, trials), surface=Surface.API)
         if one.method == hdrs.METH_GET:
             app.router.add_get(PREFIX + one.path, handler)
         else:

@@ -8,10 +8,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from models.artifact import PROJECT_CHARS_MAX, PROJECT_PATTERN
 from models.decision import Action, Decision, HoldKind, Override, OverrideAction, TrustTier
 from proxy.admin.access import Role
 from proxy.admin.events import EventKind
 from proxy.admin.watch import ShownWatch
+from proxy.simulating import DAYS_MAX
 from proxy.store.audit_port import AuditLog
 from proxy.store.exceptions_port import RequestState, Scope
 from proxy.store.pages_port import Recorded, Waiting
@@ -23,8 +25,18 @@ from proxy.web.api.operation import ROWS, ROWS_MAX
 Before = Annotated[int, Meta(ge=0, le=2**53)]
 Limit = Annotated[int, Meta(ge=1, le=ROWS_MAX)]
 Text = Annotated[str, Meta(max_length=2_000)]
+Words = Annotated[str, Meta(min_length=1, max_length=2_000, pattern=r"[!-~]")]
+"""Something that a person wrote: it says something."""
 Short = Annotated[str, Meta(max_length=200)]
 Days = Annotated[int, Meta(ge=1, le=3_650)]
+Project = Annotated[str, Meta(max_length=PROJECT_CHARS_MAX, pattern=f"^({PROJECT_PATTERN})?$")]
+"""A project's name in any spelling; empty: none is meant."""
+Digest = Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-fA-F]{64})?$")]
+"""A sha256 in hex; empty: none is meant."""
+Name = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+]
+Group = Annotated[str, Meta(max_length=40, pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,15 +49,16 @@ class Rows(Taken, frozen=True, kw_only=True):
     limit: Limit = ROWS
 
 
-class DecisionQuery(Taken, frozen=True, kw_only=True):
+class DecisionQuery(Rows, frozen=True, kw_only=True):
     action: Action | None = None
-    project: Short = ""
-    limit: Limit = ROWS
+    project: Project = ""
 
 
 class HeldQuery(Taken, frozen=True, kw_only=True):
-    project: Short = ""
+    project: Project = ""
     hold: HoldKind = HoldKind.REVIEW
+    after: Before = 0
+    limit: Limit = ROWS
 
 
 class OverrideQuery(Rows, frozen=True, kw_only=True):
@@ -62,31 +75,31 @@ class AuditQuery(Rows, frozen=True, kw_only=True):
 
 
 class WatchQuery(Taken, frozen=True, kw_only=True):
-    project: Short = ""
+    project: Project = ""
     limit: Limit = ROWS
 
 
 # -- bodies -------------------------------------------------------------------------------------
 class ReviewBody(Taken, frozen=True, kw_only=True):
     action: OverrideAction
-    justification: Text
+    justification: Words
     days: Days
     whole_release: bool = False
 
 
 class OverrideBody(Taken, frozen=True, kw_only=True):
     action: OverrideAction
-    justification: Text
+    justification: Words
     days: Days
-    project: Short = ""
+    project: Project = ""
     specifier: Short = ""
-    sha256: Short = ""
+    sha256: Digest = ""
     future: bool = False
 
 
 class RequestBody(Taken, frozen=True, kw_only=True):
     decision_id: Short
-    justification: Text
+    justification: Words
     scope: Scope = Scope.FILE
     specifier: Short = ""
     days: Days = 30
@@ -98,7 +111,7 @@ class ApproveBody(Taken, frozen=True, kw_only=True):
 
 
 class RefuseBody(Taken, frozen=True, kw_only=True):
-    answer: Text
+    answer: Words
 
 
 class PolicyBody(Taken, frozen=True, kw_only=True):
@@ -112,16 +125,20 @@ class PolicyText(Taken, frozen=True, kw_only=True):
     text: Annotated[str, Meta(max_length=1_000_000)]
 
 
+class TrialBody(PolicyText, frozen=True, kw_only=True):
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 14
+
+
 class TokenBody(Taken, frozen=True, kw_only=True):
-    name: Short
+    name: Name
     kind: TokenKind = TokenKind.CLIENT
     role: Role = Role.INSTALLER
-    groups: Annotated[tuple[Short, ...], Meta(max_length=16)] = ()
+    groups: Annotated[tuple[Group, ...], Meta(max_length=16)] = ()
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class WebhookBody(Taken, frozen=True, kw_only=True):
-    name: Short
+    name: Name
     url: Text
     kinds: tuple[EventKind, ...] = ()
     template: Template = Template.JSON

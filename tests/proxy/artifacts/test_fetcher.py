@@ -339,6 +339,20 @@ async def test_metadata__is_passed_on_where_it_matches_its_announced_hash(
     assert upstream.paths().count(f"{PATH}.metadata") == 1
 
 
+async def test_metadata__that_was_damaged_on_disk_comes_again(
+    upstream: LocalUpstream, tmp_path: Path
+) -> None:
+    sha256 = upstream.add(WHEEL, DATA, **announced(METADATA))
+    upstream.files[f"{PATH}.metadata"] = METADATA
+    async with bench_of(upstream, tmp_path) as bench:
+        await bench.fetcher.metadata(ref_of(sha256))
+        (kept,) = bench.kept()
+        kept.chmod(0o644)
+        kept.write_bytes(b"Metadata-Version: 9.9\n")
+        assert await bench.fetcher.metadata(ref_of(sha256)) == METADATA
+    assert upstream.paths().count(f"{PATH}.metadata") == 2
+
+
 @pytest.mark.parametrize(
     ("keys", "served", "error"),
     [

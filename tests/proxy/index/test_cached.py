@@ -54,6 +54,7 @@ class Source:
         self.body: bytes | None = None
         self.etag = ""
         self.max_age_s: int | None = None
+        self.last_serial: int | None = None
         self.asked = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -76,6 +77,7 @@ class Source:
             body=b"" if unchanged else body,
             max_age_s=self.max_age_s,
             unchanged=unchanged,
+            last_serial=self.last_serial,
         )
 
     async def projects(self) -> tuple[str, ...]:
@@ -283,6 +285,13 @@ async def test_project__an_etag_saves_the_body(house: House) -> None:
     house.clock.pass_s(600)
     assert await house.versions() == ("1.0",)
     assert house.source.calls[2] == '"one"'
+
+
+async def test_project__upstreams_serial_stays_with_the_page(house: House) -> None:
+    house.source.last_serial = 7
+    assert (await house.index.project(DEMO)).extra_meta == {"_last-serial": 7}
+    house.restart()
+    assert (await house.index.project(DEMO)).extra_meta == {"_last-serial": 7}
 
 
 async def test_project__only_a_change_is_told_to_others(house: House) -> None:

@@ -265,3 +265,28 @@ def test_guard_page__unknown_keys_stay_and_what_leads_past_us_goes() -> None:
     assert guarded.files[0].requires_python == ">=3.8"
     assert (guarded.versions, guarded.extra, guarded.extra_meta) == (("1.0",), {"y": 2}, {"z": 3})
     assert (guarded.status, guarded.status_reason) == ("archived", "so? it is")
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ("https://pratique.example", True),
+        ("https://pratique.example/prefix", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://pratique.example", False),
+        ("", False),
+    ],
+)
+def test_guard_page__provenance_is_announced_at_our_own_secure_origin_alone(
+    origin: str, expected: bool
+) -> None:
+    told, silent = (
+        file(OLD, extra={"provenance": "https://index.test/p"}),
+        file(NEW, extra={"provenance": None}),
+    )
+    upstream = ProjectPage(name=DEMO, files=(told, silent))
+    guarded = guard_page(
+        upstream, index=MAIN, decisions={}, as_of=NOW, fallback=False, origin=origin
+    )
+    url = f"{origin}/files/main/demo/{sha(OLD)}/{OLD}.provenance"
+    assert [one.extra for one in guarded.files] == [{"provenance": url} if expected else {}, {}]

@@ -127,6 +127,35 @@ async def test_fetch__an_etag_makes_it_conditional(upstream: LocalUpstream) -> N
     assert upstream.seen[1].headers["If-None-Match"] == '"one"'
 
 
+async def test_fetch__a_date_makes_it_conditional_where_there_is_no_etag(
+    upstream: LocalUpstream,
+) -> None:
+    headers = {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
+    upstream.first["/simple/demo/"] = [
+        answer(HTML, content_type="text/html", headers=headers),
+        answer(status=304),
+    ]
+    async with index_of(upstream.url) as index:
+        first = await index.fetch(DEMO)
+        second = await index.fetch(DEMO, etag=first.etag)
+    assert second.unchanged
+    assert upstream.seen[1].headers["If-Modified-Since"] == headers["Last-Modified"]
+    assert "If-None-Match" not in upstream.seen[1].headers
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("29000000", 29_000_000), ("", None), ("-1", None), ("1e3", None), ("9" * 40, None)],
+)
+async def test_fetch__the_serial_is_a_number_or_none(
+    upstream: LocalUpstream, told: str, expected: int | None
+) -> None:
+    headers = {"X-PyPI-Last-Serial": told}
+    upstream.always["/simple/demo/"] = answer(HTML, content_type="text/html", headers=headers)
+    async with index_of(upstream.url) as index:
+        assert (await index.fetch(DEMO)).last_serial == expected
+
+
 @pytest.mark.parametrize("status", [206, 304, 416])
 async def test_fetch__a_page_is_whole_or_nothing(upstream: LocalUpstream, status: int) -> None:
     upstream.always["/simple/demo/"] = answer(status=status)

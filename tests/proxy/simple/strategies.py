@@ -66,7 +66,7 @@ def pages(draw: st.DrawFn, *, html: bool = False) -> ProjectPage:
     return ProjectPage(
         name=canonicalize_name("demo"),
         files=tuple(entries),
-        versions=() if html else tuple(draw(st.lists(line, max_size=3))),
+        versions=() if html else tuple(draw(st.lists(line, max_size=3, unique=True))),
         status=status,
         status_reason=draw(line) if status else "",
         api_version=draw(st.sampled_from(["1.0", "1.1", "1.4"])) if sized else "1.0",

@@ -16,7 +16,13 @@ from models.artifact import Sha256
 from proxy.simple.negotiate import Format
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.simple.parse import parse_html, parse_json, parse_projects_html, parse_projects_json
-from proxy.simple.render import render_project, render_projects
+from proxy.simple.render import (
+    NAMES_PER_PART,
+    api_version_of,
+    projects_parts,
+    render_project,
+    render_projects,
+)
 from tests.proxy.simple.strategies import BASE_URL, CALM, pages
 
 DEMO = canonicalize_name("demo")
@@ -111,3 +117,26 @@ def test_render_project__html_falls_back_to_another_hash() -> None:
 def test_render_projects__is_read_back_as_it_was(names: list[str]) -> None:
     assert parse_projects_json(render_projects(names, format=Format.JSON_V1)) == tuple(names)
     assert parse_projects_html(render_projects(names, format=Format.HTML_V1)) == tuple(names)
+
+
+def test_projects_parts__none_of_them_is_large() -> None:
+    names = [f"project-{number}" for number in range(3 * NAMES_PER_PART + 1)]
+    for form in Format:
+        parts = list(projects_parts(names, format=form))
+        assert len(parts) == 5
+        assert max(map(len, parts)) < 128 * 1024
+        assert b"".join(parts) == render_projects(names, format=form)
+
+
+def test_projects_parts__a_list_may_be_empty() -> None:
+    assert parse_projects_json(b"".join(projects_parts((), format=Format.JSON_V1))) == ()
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"), [("1.0", "1.0"), ("1.4", "1.4"), ("1.5", "1.4"), ("1.999999", "1.4")]
+)
+def test_api_version_of__promises_nothing_that_we_do_not_know(stated: str, expected: str) -> None:
+    page = ProjectPage(name=DEMO, files=(FILE,), api_version=stated)
+    assert api_version_of(page) == expected
+    html = render_project(page, format=Format.HTML_V1)
+    assert f'name="pypi:repository-version" content="{expected}"'.encode() in html

@@ -148,7 +148,7 @@ async def test_ask__keeps_the_tree_and_who_hangs_on_whom(house: House) -> None:
     packed = await house.store.blob(Digest(digest))
     assert packed is not None
     assert unpack(packed).tree.root == "app"
-    dependants = await house.store.dependants_of(ref.index, lib.project, [lib.sha256], limit=5)
+    dependants = await house.store.dependants_of(lib.project, [lib.sha256], limit=5)
     assert dependants == (ref,)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.store.bounds import DEPENDENCIES_MAX
 from proxy.store.port import Dependency, Store
-from tests.proxy.store.values import LOCAL, PYPI, make_ref, name, sha
+from tests.proxy.store.values import LOCAL, make_ref, name, sha
 
 
 def dependency(project: str, version: str = "1.0") -> Dependency:
@@ -31,11 +31,12 @@ async def test_dependants_of__are_those_that_depend_on_these_very_files(store: S
     await store.put_dependencies(second, [dependency("lib"), dependency("other")])
     await store.put_dependencies(first, [dependency("lib")])
     await store.put_dependencies(third, [dependency("lib", "2.0")])
-    await store.put_dependencies(make_ref("app-d", index=LOCAL), [dependency("lib")])
+    ours = make_ref("app-d", index=LOCAL)
+    await store.put_dependencies(ours, [dependency("lib")])
     files = [sha("lib1.0")]
-    assert await store.dependants_of(PYPI, name("lib"), files, limit=9) == (first, second)
-    assert await store.dependants_of(PYPI, name("lib"), files, limit=1) == (first,)
-    assert await store.dependants_of(PYPI, name("other"), files, limit=9) == ()
+    assert await store.dependants_of(name("lib"), files, limit=9) == (first, second, ours)
+    assert await store.dependants_of(name("lib"), files, limit=1) == (first,)
+    assert await store.dependants_of(name("other"), files, limit=9) == ()
     both = [sha("lib2.0"), *files]
-    assert await store.dependants_of(PYPI, name("lib"), both, limit=9) == (first, second, third)
-    assert await store.dependants_of(PYPI, name("lib"), [], limit=9) == ()
+    assert await store.dependants_of(name("lib"), both, limit=9) == (first, second, third, ours)
+    assert await store.dependants_of(name("lib"), [], limit=9) == ()

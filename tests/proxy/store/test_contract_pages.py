@@ -56,6 +56,9 @@ async def test_waiting__longest_held_first_with_score_and_fetches(
     assert [row.recorded_at for row in rows] == [START, START + timedelta(seconds=1)]
     assert [row.ref for row in await store.waiting(HoldKind.REVIEW, project="b")] == [held[1].ref]
     assert await store.waiting(HoldKind.AGE) == ()
+    assert await store.waiting(HoldKind.REVIEW, limit=1) == rows[:1]
+    assert await store.waiting(HoldKind.REVIEW, after=rows[0].number) == rows[1:]
+    assert await store.waiting(HoldKind.REVIEW, after=10**9) == ()
     numbers = [row.number for row in reversed(rows)]
     found = await store.recorded([*numbers, 10**9])
     assert [(one.decision, one.current) for one in found] == [(one, True) for one in held[::-1]]
@@ -150,3 +153,18 @@ async def test_overrides_page__all_or_those_in_force(store: Store) -> None:
     now = every[0][1].created_at
     assert [o.id for _, o in await store.overrides_page(active_at=now, limit=10)] == ["o2"]
     assert [o.id for _, o in await store.overrides_page(before=every[0][0], limit=9)] == ["o1"]
+
+
+async def test_current__a_page_of_the_newest_by_action_and_project(store: Store) -> None:
+    made = [make_decision(make_ref(p, v)) for p, v in (("a", "1.0"), ("b", "1.0"), ("a", "2.0"))]
+    made.append(make_decision(make_ref("b", "2.0"), action=Action.DENY))
+    for decision in made:
+        await store.put_decision(decision)
+    rows = await store.current(limit=10)
+    assert [row.decision for row in rows] == made[::-1]
+    assert await store.current(before=rows[1].number, limit=1) == rows[2:3]
+    assert [row.decision for row in await store.current(action="DENY", limit=10)] == made[3:]
+    assert [row.decision for row in await store.current(project="a", limit=10)] == [
+        made[2],
+        made[0],
+    ]

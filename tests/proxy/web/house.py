@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from models.errors import (
 from models.facts import Facts
 from models.phase import Phase
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
+from policies.modes import Mode
 from policies.policy import Policy
 from proxy.admin.access import Role
 from proxy.admin.events import Event
@@ -40,6 +42,7 @@ from proxy.store.memory import MemoryStore
 from proxy.store.port import Change, Fetch, Token, TokenKind
 from proxy.tokens import TokenBook, mint
 from proxy.web.app import CALLERS, make_app
+from proxy.web.connections import HEADERS_MAX, ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
 from tests.proxy.web.decided import INDEX, POLICY, START, StillClock, ref_of, sha256_of
 
@@ -60,6 +63,7 @@ class Upstream:
         self.pages: dict[str, ProjectPage] = {}
         self.bytes: dict[Sha256, bytes] = {}
         self.metadata_of: dict[str, bytes] = {}
+        self.provenance_of: dict[str, bytes] = {}
         self.fault: UpstreamError | None = None
         self.asked = 0
         self.fetched: list[str] = []
@@ -68,7 +72,9 @@ class Upstream:
 
     def publish(self, filename: str, data: bytes, **rest: Any) -> ArtifactRef:
         ref = ref_of(filename, data)
-        page = self.pages.get(ref.project, ProjectPage(name=ref.project, api_version="1.1"))
+        page = self.pages.get(
+            ref.project, ProjectPage(name=ref.project, api_version="1.1", index=INDEX)
+        )
         file = IndexFile(
             filename=filename,
             url=f"https://files.invalid/{filename}",
@@ -99,16 +105,22 @@ class Upstream:
     def serial(self, name: NormalizedName) -> Hashable:
         return id(self.pages.get(name))
 
+    def home(self, name: NormalizedName) -> IndexName | None:
+        return INDEX if name in self.pages else None
+
+    async def serves(self, index: IndexName, name: NormalizedName) -> bool:  # noqa: ARG002 - the port's
+        return index == INDEX
+
     async def ensure(self, ref: ArtifactRef) -> Path:
         return await self.ensure_url(ref.sha256, ref.filename, None)
 
-    async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:  # noqa: ARG002 - the port's
+    async def ensure_url(self, sha256: Sha256, place: str, size: int | None) -> Path:  # noqa: ARG002 - the port's
         path = self._folder.path(sha256)
         if path is not None:
             return path
         await self.may_fetch.wait()
         self._answer()
-        self.fetched.append(url)
+        self.fetched.append(place)
         data = self.bytes.get(sha256)
         if data is None:
             raise UpstreamNotFound("The upstream has no such file.")
@@ -123,6 +135,12 @@ class Upstream:
         if ref.filename not in self.metadata_of:
             raise UpstreamNotFound("The upstream announces no metadata.")
         return self.metadata_of[ref.filename]
+
+    async def of(self, ref: ArtifactRef, entry: IndexFile) -> bytes:
+        self._answer()
+        if ref.filename not in self.provenance_of or not entry.extra.get("provenance"):
+            raise UpstreamNotFound("The upstream announces no provenance.")
+        return self.provenance_of[ref.filename]
 
     def _answer(self) -> None:
         if self.fault is not None:
@@ -330,6 +348,8 @@ async def open_house(
     current: Callable[[], Policy] | None = None,
     checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
     digests: Mapping[str, str] | None = None,
+    bounds: ConnectionBounds | None = None,
+    index_modes: Mapping[IndexName, Mode] | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """A door that listens on a free port of the loopback; before another `store` than its own if given.
@@ -348,6 +368,7 @@ async def open_house(
         clock=clock,
         nudge=lambda: nudges.append("gate"),
         poll_s=3600,
+        index_modes=index_modes,
     )
     holds = LocalHolds()
     resolver = Resolver()
@@ -371,7 +392,6 @@ async def open_house(
 
     door = Door(
         settings=DoorSettings(
-            index=INDEX,
             **{
                 "public_url": PUBLIC_URL,
                 "page_believed_s": 0,
@@ -387,6 +407,7 @@ async def open_house(
         index=upstream,
         artifacts=folder,
         fetcher=upstream,
+        provenance=upstream,
         resolver=resolver,
         facts=facts,
         announced=facts,
@@ -418,11 +439,11 @@ async def open_house(
         known=known,
     )
     house.app = make_app(door)
-    runner = web.AppRunner(house.app, access_log=None)
+    runner = web.AppRunner(house.app, access_log=None, max_headers=HEADERS_MAX)
     await runner.setup()
-    site = web.TCPSite(runner, house.host, 0)
-    await site.start()
-    house.port = runner.addresses[0][1]
+    listener = socket.create_server((house.host, 0))
+    house.port = listener.getsockname()[1]
+    server = await listen(runner, listener, bounds=bounds)
     house.session = ClientSession(
         headers={"Authorization": encode_basic_auth("token", client_secret)},
         auto_decompress=False,
@@ -432,6 +453,7 @@ async def open_house(
         yield house
     finally:
         await house.session.close()
+        server.close()
         await runner.cleanup()
 
 

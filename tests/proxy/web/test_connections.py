@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,9 +20,11 @@ from proxy.web.connections import (
     connections_max,
     listen,
 )
+from proxy.web.parts import parts_of, send_parts
 from proxy.web.served import served
 
 GET = b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n"
+MUCH = 32 * 1024 * 1024
 BRIEF = ConnectionBounds(head_s=0.1, idle_s=0.1, stall_s=0.1, sweep_s=0.02)
 
 
@@ -32,6 +35,7 @@ class Served:
     port: int
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -53,12 +57,36 @@ async def serving(bounds: ConnectionBounds) -> AsyncIterator[Served]:
         await house.may_end.wait()
         return web.Response(text="later")
 
+    async def sent(request: web.Request) -> web.StreamResponse:
+        try:
+            response = web.StreamResponse()
+            response.content_length = MUCH
+            await response.prepare(request)
+            with tempfile.TemporaryFile() as file:
+                file.truncate(MUCH)
+                assert request.transport is not None
+                await asyncio.get_running_loop().sendfile(request.transport, file)
+            return response
+        finally:
+            house.ended.set()
+
+    async def written(request: web.Request) -> web.StreamResponse:
+        try:
+            return await send_parts(request, parts_of(bytes(MUCH)), MUCH, {})
+        finally:
+            house.ended.set()
+
+    async def body(request: web.Request) -> web.StreamResponse:
+        house.asked.set()
+        return web.Response(text=str(len(await request.read())))
+
     async def much(_: web.Request) -> web.StreamResponse:
         return web.Response(body=bytes(32 * 1024 * 1024))
 
     app = web.Application()
-    for handler in (now, later, much):
+    for handler in (now, later, much, sent, written):
         app.router.add_get(f"/{handler.__name__}", served(handler.__name__, handler))
+    app.router.add_post("/body", served("body", body))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     server = await listen(runner, listener, bounds=bounds)
@@ -137,6 +165,78 @@ async def test_listen__who_never_reads_the_answer_is_cut() -> None:
         await rest(silent)
         await asyncio.sleep(5 * BRIEF.stall_s)
         assert len(await rest(reader)) < 32 * 1024 * 1024
+
+
+@pytest.mark.parametrize("path", [b"/sent", b"/written"])
+async def test_listen__who_takes_a_transfer_a_byte_at_a_time_is_cut_and_its_handler_ends(
+    path: bytes,
+) -> None:
+    async with serving(BRIEF) as house:
+        slow = socket.create_connection(("127.0.0.1", house.port))
+        slow.setblocking(False)
+        loop = asyncio.get_running_loop()
+        with slow:
+            await loop.sock_sendall(slow, GET.replace(b"/now", path))
+            async with asyncio.timeout(20):
+                while not house.ended.is_set():
+                    await drip(loop, slow)
+
+
+async def drip(loop: asyncio.AbstractEventLoop, slow: socket.socket) -> None:
+    """Take one byte, and a while."""
+    with suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(0.01):
+            await loop.sock_recv(slow, 1)
+    await asyncio.sleep(0.005)
+
+
+async def test_listen__who_takes_a_transfer_steadily_is_not_cut() -> None:
+    bounds = ConnectionBounds(stall_s=0.2, stall_bytes_min=64 * 1024, sweep_s=0.02)
+    async with serving(bounds) as house:
+        steady = socket.create_connection(("127.0.0.1", house.port))
+        steady.setblocking(False)
+        loop = asyncio.get_running_loop()
+        taken = 0
+        with steady:
+            await loop.sock_sendall(steady, GET.replace(b"/now", b"/sent"))
+            async with asyncio.timeout(20):
+                while data := await loop.sock_recv(steady, 1024 * 1024):
+                    taken += len(data)
+                    if taken > MUCH:
+                        break
+                    await asyncio.sleep(0.01)
+        assert taken > MUCH
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_listen__a_body_that_never_comes_is_cut(*, chunked: bool) -> None:
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: 1000"
+    async with serving(BRIEF) as house:
+        reader, writer = await house.connect()
+        writer.write(b"POST /body HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\n")
+        await house.asked.wait()
+        assert not (await rest(reader)).startswith(b"HTTP/1.1 200")
+
+
+async def test_listen__a_body_that_drips_is_cut() -> None:
+    async with serving(BRIEF) as house:
+        reader, writer = await house.connect()
+        over = asyncio.create_task(rest(reader))
+        writer.write(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+        async with asyncio.timeout(20):
+            while not over.done():
+                with suppress(ConnectionError):
+                    writer.write(b"x")
+                    await writer.drain()
+                await asyncio.sleep(0.01)
+        assert not (await over).startswith(b"HTTP/1.1 200")
+
+
+async def test_listen__a_body_that_comes_is_read() -> None:
+    async with serving(BRIEF) as house:
+        reader, writer = await house.connect()
+        writer.write(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+        assert await answer(reader) == b"3"
 
 
 async def test_listen__at_the_bound_the_longest_silent_one_goes() -> None:

@@ -21,9 +21,10 @@ from models.errors import (
     UpstreamUnavailable,
 )
 from models.work import Job, JobState, Priority
+from proxy.web.delivery import OPENS_MAX
 from proxy.web.door import FETCHES_AHEAD_MAX
 from tests.proxy.web.decided import START, denied, held, override, proved, ref_of, served, until
-from tests.proxy.web.house import PUBLIC_URL, House, open_house, path_of
+from tests.proxy.web.house import PUBLIC_URL, House, open_house, path_of, unavailable
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 NEWER = "demo-2.0-py3-none-any.whl"
@@ -141,15 +142,113 @@ async def test_get__bytes_gone_from_disk_come_again(house: House) -> None:
 
 
 @pytest.mark.parametrize("data", [DATA, LARGE], ids=["small", "large"])
-async def test_get__damaged_bytes_are_never_sent(house: House, data: bytes) -> None:
+async def test_get__damaged_bytes_are_never_sent_and_come_again(house: House, data: bytes) -> None:
     ref = house.upstream.publish(WHEEL, data)
     await house.decide(served(ref))
     path = await house.upstream.ensure(ref)
     path.chmod(0o644)
     path.write_bytes(b"X" + data[1:])
     answer = await house.get(path_of(ref))
-    assert answer.status == 403
+    assert (answer.status, answer.body == data) == (200, True)
+    assert len(house.upstream.fetched) == 2
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("data", [DATA, LARGE], ids=["small", "large"])
+async def test_get__damaged_bytes_without_an_upstream_are_an_error(
+    house: House, data: bytes
+) -> None:
+    ref = house.upstream.publish(WHEEL, data)
+    await house.decide(served(ref))
+    path = await house.upstream.ensure(ref)
+    path.chmod(0o644)
+    path.write_bytes(b"X" + data[1:])
+    house.upstream.fault = unavailable()
+    answer = await house.get(path_of(ref))
+    assert answer.status == 504
     assert data[10:60] not in answer.body
+    house.upstream.fault = None
+    assert (await house.get(path_of(ref))).body == data
+
+
+async def test_get__a_disk_that_damages_every_time_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = house.upstream.publish(WHEEL, LARGE)
+    await house.decide(served(ref))
+    ensure = house.upstream.ensure
+
+    async def damaging(wanted: ArtifactRef) -> Path:
+        path = await ensure(wanted)
+        path.chmod(0o644)
+        path.write_bytes(b"X" + LARGE[1:])
+        return path
+
+    monkeypatch.setattr(house.upstream, "ensure", damaging)
+    answer = await house.get(path_of(ref))
+    assert answer.status == 403
+    assert LARGE[10:60] not in answer.body
+    assert len(house.upstream.fetched) == OPENS_MAX
+
+
+async def test_head__knows_no_ranges(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    await house.decide(served(ref))
+    for range_ in ("bytes=0-9", "bytes=-10", "bytes=9999999-"):
+        answer = await house.get(path_of(ref), method="HEAD", Range=range_)
+        assert (answer.status, answer.body) == (200, b"")
+        assert answer.headers["Content-Length"] == str(len(DATA))
+
+
+PROVENANCE = b'{"version": 1, "attestation_bundles": []}'
+
+
+async def test_provenance__of_an_approved_file_is_upstreams_behind_our_url(house: House) -> None:
+    extra = {"provenance": "https://index.invalid/integrity/demo"}
+    ref = house.upstream.publish(WHEEL, DATA, extra=extra)
+    house.upstream.provenance_of[WHEEL] = PROVENANCE
+    decision = await house.decide(served(ref))
+    page = await house.get(
+        "/simple/demo/",
+        Accept="application/vnd.pypi.simple.v1+json",
+        Accept_Encoding="identity",
+        Host="evil.invalid",
+    )
+    (entry,) = json.loads(page.body)["files"]
+    assert entry["provenance"] == f"{PUBLIC_URL}{path_of(ref)}.provenance"
+    answer = await house.get(f"{path_of(ref)}.provenance")
+    assert (answer.status, answer.body) == (200, PROVENANCE)
+    assert answer.headers["Content-Type"] == "application/vnd.pypi.integrity.v1+json"
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert answer.headers["Link"] == f'<{PUBLIC_URL}/v/{decision.id}>; rel="describedby"'
+    again = await house.get(f"{path_of(ref)}.provenance", If_None_Match=answer.headers["ETag"])
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize("decide", [denied, held, proved])
+async def test_provenance__of_a_refused_file_is_refused(
+    house: House, decide: Callable[[ArtifactRef], Decision]
+) -> None:
+    ref = house.upstream.publish(WHEEL, DATA, extra={"provenance": "https://index.invalid/p"})
+    house.upstream.provenance_of[WHEEL] = PROVENANCE
+    await house.decide(decide(ref))
+    answer = await house.get(f"{path_of(ref)}.provenance")
+    assert answer.status == 403
+    assert PROVENANCE not in answer.body
+
+
+async def test_provenance__of_an_unseen_file_waits_as_the_file_does(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, DATA, extra={"provenance": "https://index.invalid/p"})
+    house.upstream.provenance_of[WHEEL] = PROVENANCE
+    answer = await house.get(f"{path_of(ref)}.provenance")
+    assert (answer.status, answer.headers["Location"]) == (302, "?hop=1")
+
+
+async def test_provenance__that_nobody_has_is_404(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    await house.decide(served(ref))
+    assert (await house.get(f"{path_of(ref)}.provenance")).status == 404
+    assert (await house.get(f"{path_of(ref)}.provenance.metadata")).status == 404
 
 
 async def test_get__denial_during_the_record_stops_the_byte(house: House, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from aiohttp import ClientSession
 
 from models.artifact import ArtifactRef
 from policies.document import parse_policy
+from policies.modes import Mode
 from policies.policy import Policy
 from proxy.admin.access import Role
-from tests.proxy.web.decided import held, proved, served
+from tests.proxy.web.decided import INDEX, held, proved, served
 from tests.proxy.web.house import House, open_house, path_of
 
 GOOD, BAD = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
@@ -112,3 +113,17 @@ async def test_observe__what_nobody_judged_waits_unless_it_is_said_otherwise(
     async with open_house(tmp_path / "c", policy=policy("enforce", text)) as house:
         ref = house.upstream.publish(GOOD, b"good")
         assert (await asked(house, path_of(ref), house.client_secret))[0] == 302
+
+
+async def test_own_upstream__is_served_at_once_and_looked_at_afterwards(tmp_path: Path) -> None:
+    own = {INDEX: Mode.OBSERVE}
+    async with open_house(tmp_path, policy=policy("enforce"), index_modes=own) as house:
+        unseen = house.upstream.publish(GOOD, b"good")
+        assert await asked(house, path_of(unseen), house.client_secret) == (200, b"good")
+        assert await house.store.job_of(unseen) is not None
+        _, bad = await published(house)
+        assert (await asked(house, path_of(bad), house.client_secret))[0] == 200
+        assert (await yanked(house, house.client_secret))[BAD] is False
+        await house.decide(proved(bad))
+        assert (await asked(house, path_of(bad), house.client_secret))[0] == 403
+        assert (await yanked(house, house.client_secret))[BAD]

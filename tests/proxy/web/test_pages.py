@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sys
+from dataclasses import replace
 
 import pytest
+from packaging.utils import NormalizedName
 
 from models.decision import OverrideAction
 from models.errors import UpstreamInvalid
-from proxy.simple.negotiate import Format
-from proxy.web.pages import accepts_gzip
+from proxy.simple.negotiate import Coding, Format
+from proxy.simple.page import ProjectPage
+from proxy.web.parts import PARTS_BYTES_MIN
 from tests.proxy.web.decided import denied, held, override, proved, served, until
 from tests.proxy.web.house import Answer, House, unavailable
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 NEWER = "demo-2.0-py3-none-any.whl"
@@ -25,10 +34,17 @@ PAGE = "/simple/demo/"
 
 
 def files(answer: Answer) -> dict[str, dict[str, object]]:
-    body = answer.body
-    if answer.headers.get("Content-Encoding") == "gzip":
-        body = gzip.decompress(body)
-    return {entry["filename"]: entry for entry in json.loads(body)["files"]}
+    return {entry["filename"]: entry for entry in json.loads(decoded(answer))["files"]}
+
+
+def decoded(answer: Answer) -> bytes:
+    match answer.headers.get("Content-Encoding"):
+        case "gzip":
+            return gzip.decompress(answer.body)
+        case "zstd":
+            return zstd.decompress(answer.body)
+        case _:
+            return answer.body
 
 
 @pytest.mark.parametrize(
@@ -74,11 +90,15 @@ async def test_page__each_representation_has_its_own_validator(house: House) -> 
         house.upstream.publish(f"demo-{number}.0-py3-none-any.whl", str(number).encode())
     tags = set()
     for accept in (PIP, "text/html"):
-        for encoding in ("gzip", "identity"):
-            answer = await house.get(PAGE, Accept=accept, Accept_Encoding=encoding)
+        bodies = set()
+        for encoding in Coding:
+            answer = await house.get(PAGE, Accept=accept, Accept_Encoding=encoding.value)
             tags.add(answer.headers["ETag"])
+            bodies.add(decoded(answer))
             assert answer.headers.get("Content-Encoding", "identity") == encoding
-    assert len(tags) == 4
+            assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+        assert len(bodies) == 1
+    assert len(tags) == 6
 
 
 async def test_page__large_one_is_rendered_once_for_many(house: House) -> None:
@@ -169,24 +189,87 @@ async def test_projects__list(house: House, accept: str) -> None:
     house.upstream.publish(WHEEL, b"one")
     answer = await house.get("/simple/", Accept=accept)
     assert answer.status == 200
-    assert b"demo" in answer.body
+    assert b"demo" in decoded(answer)
+
+
+async def test_projects__streamed_list_is_the_same_in_every_coding(house: House) -> None:
+    for number in range(10_000):
+        name = NormalizedName(f"project-{number}")
+        house.upstream.pages[name] = ProjectPage(name=name)
+    for accept in (Format.JSON_V1, Format.HTML_LEGACY):
+        bodies = set()
+        for coding in Coding:
+            answer = await house.get("/simple/", Accept=accept, Accept_Encoding=coding.value)
+            assert answer.status == 200
+            assert answer.headers["Content-Length"] == str(len(answer.body))
+            assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+            bodies.add(decoded(answer))
+            etag = answer.headers["ETag"]
+            again = await house.get(
+                "/simple/", Accept=accept, Accept_Encoding=coding.value, If_None_Match=etag
+            )
+            assert (again.status, again.body) == (304, b"")
+            head = await house.get(
+                "/simple/", method="HEAD", Accept=accept, Accept_Encoding=coding.value
+            )
+            assert (head.headers["ETag"], head.body) == (etag, b"")
+            assert head.headers["Content-Length"] == answer.headers["Content-Length"]
+        (body,) = bodies
+        assert body.count(b"project-9999") == (1 if accept is Format.JSON_V1 else 2)
+
+
+async def test_page__large_one_is_sent_in_parts_and_is_whole(house: House) -> None:
+    for number in range(4_000):
+        house.upstream.publish(f"demo-{number}.0-py3-none-any.whl", str(number).encode())
+    answer = await house.get(PAGE, Accept=PIP, Accept_Encoding="identity")
+    assert len(answer.body) > PARTS_BYTES_MIN
+    assert len(files(answer)) == 4_000
 
 
 @pytest.mark.parametrize(
-    ("header", "expected"),
-    [
-        ("gzip, deflate", True),
-        ("deflate, GZIP;q=0.5", True),
-        ("zstd,gzip,deflate", True),
-        ("gzip;q=0", False),
-        ("gzip; q=0.000", False),
-        ("identity", False),
-        ("", False),
-        ("br", False),
-    ],
+    ("stated", "told"), [(29_000_000, "29000000"), ("7", None), (-1, None), (True, None)]
 )
-def test_accepts_gzip(header: str, expected: bool) -> None:
-    assert accepts_gzip(header) is expected
+async def test_page__tells_upstreams_serial(house: House, stated: object, told: str | None) -> None:
+    house.upstream.publish(WHEEL, b"one")
+    page = house.upstream.pages["demo"]
+    house.upstream.pages["demo"] = replace(page, extra_meta={"_last-serial": stated})
+    for accept in (PIP, "text/html"):
+        answer = await house.get(PAGE, Accept=accept)
+        assert answer.headers.get("X-PyPI-Last-Serial") == told
+
+
+async def test_page__alternate_locations_are_passed_and_tracks_is_not(house: House) -> None:
+    house.upstream.publish(WHEEL, b"one")
+    elsewhere = "https://elsewhere.invalid/simple/demo/"
+    house.upstream.pages["demo"] = replace(
+        house.upstream.pages["demo"],
+        extra={"alternate-locations": [elsewhere], "mirror": "https://evil.invalid/"},
+        extra_meta={"tracks": [elsewhere]},
+    )
+    page = json.loads(decoded(await house.get(PAGE, Accept=PIP)))
+    assert page["alternate-locations"] == [elsewhere]
+    assert "tracks" not in page["meta"]
+    html = decoded(await house.get(PAGE, Accept="text/html"))
+    assert b'<meta name="pypi:alternate-locations" content="https://elsewhere' in html
+    assert b"pypi:tracks" not in html
+    for body in (json.dumps(page).encode(), html):
+        assert b"evil.invalid" not in body
+
+
+async def test_page__upstreams_project_status_is_passed(house: House) -> None:
+    house.upstream.publish(WHEEL, b"one")
+    house.upstream.pages["demo"] = replace(
+        house.upstream.pages["demo"],
+        api_version="1.4",
+        status="archived",
+        status_reason='no "more"',
+    )
+    page = json.loads(decoded(await house.get(PAGE, Accept=PIP)))
+    assert page["project-status"] == {"status": "archived", "reason": 'no "more"'}
+    assert page["meta"]["api-version"] == "1.4"
+    html = decoded(await house.get(PAGE, Accept="text/html"))
+    assert b'<meta name="pypi:project-status" content="archived">' in html
+    assert b'content="no &quot;more&quot;"' in html
 
 
 async def test_page__requester_that_left_does_not_stop_the_render(house: House) -> None:

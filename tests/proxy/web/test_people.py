@@ -31,7 +31,7 @@ from models.phase import Phase
 from models.work import Priority
 from proxy.facts import gather
 from proxy.web.people import TEXT_CHARS_MAX, age, ago, plain, visible
-from proxy.web.verdict import ACTS_SHOWN_MAX
+from proxy.web.verdict import ACTS_SHOWN_MAX, finding_rows
 from tests.proxy.web.decided import START, held, proved, ref_of, served
 from tests.proxy.web.house import PUBLIC_URL, House
 
@@ -370,3 +370,31 @@ def test_visible__what_turns_words_about_is_written_out_and_lines_stay() -> None
 def test_plain__one_line_and_cut() -> None:
     assert plain("a\nb") == "a\\nb"
     assert len(plain("x" * 10_000)) == TEXT_CHARS_MAX
+
+
+async def test_finding_rows__many_of_a_kind_take_little_room_and_none_is_lost(
+    house: House,
+) -> None:
+    seen = await with_evidence(house)
+    many = tuple(
+        Finding(
+            id="monkey-patch",
+            title="Replaced",
+            severity=Severity.LOW,
+            layer=Layer.BEHAVIOUR,
+            phase=Phase.IMPORT,
+            at_ms=number,
+            place=Place(path=f"place-{number}"),
+        )
+        for number in range(9)
+    )
+    other = replace(many[0], id="dns-lookup", title="Looked up", at_ms=4)
+    rows = finding_rows(replace(seen, findings=(*many, other)))
+    assert [(row.finding.id, len(row.alike)) for row in rows] == [
+        ("monkey-patch", 0),
+        ("monkey-patch", 0),
+        ("monkey-patch", 6),
+        ("dns-lookup", 0),
+    ]
+    shown = [one for row in rows for one in (row.finding, *row.alike)]
+    assert [one.place.path for one in shown[:9]] == [f"place-{number}" for number in range(9)]

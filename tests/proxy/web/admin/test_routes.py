@@ -54,6 +54,7 @@ PAGES = (*VIEWERS, *REQUESTERS, *REVIEWERS, *ADMINS)
 FORMS = (
     ("/queue/{held}", Role.REVIEWER),
     ("/policy/check", Role.REVIEWER),
+    ("/policy/trial", Role.ADMIN),
     ("/policy", Role.ADMIN),
     ("/policy/documents/1/restore", Role.ADMIN),
     ("/requests/q1", Role.REQUESTER),
