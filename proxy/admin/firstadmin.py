@@ -23,12 +23,13 @@ ACTOR = "setup"
 class FirstAdmin:
     """Holds the link's key in memory alone: it is new at every start, and never written anywhere."""
 
-    def __init__(self, store: Store, *, clock: Clock) -> None:
+    def __init__(self, store: Store, *, clock: Clock, key: str = "") -> None:
+        """`key` is one that several processes share; without it one is made."""
         self._store = store
         self._clock = clock
         self._until = clock() + timedelta(minutes=SETUP_MINUTES)
         self._lock = asyncio.Lock()
-        self.key = secrets.token_urlsafe(KEY_BYTES)
+        self.key = key or secrets.token_urlsafe(KEY_BYTES)
 
     async def wanted(self) -> bool:
         """Whether there is no active admin's token."""
