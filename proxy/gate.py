@@ -21,7 +21,7 @@ from models.errors import PratiqueError
 from models.evidence import Layer
 from policies.case import Case
 from policies.evaluate import evaluate
-from policies.modes import Mode, lets_through
+from policies.modes import Mode, lets_through, may_let_through
 from policies.policy import Policy
 from proxy.policybook import PolicyBook
 from proxy.store.port import GATE, Store
@@ -156,11 +156,32 @@ class Gate:
         if decision.action is Action.SERVE:
             return True
         policy = self._policy()
-        mode = self._index_modes.get(decision.ref.index)
-        if mode is not None:
-            # Nobody waits for what the organisation made itself: it is looked at afterwards.
-            return lets_through(decision, mode, unseen=mode is not Mode.ENFORCE)
-        return lets_through(decision, policy.mode_of(groups), unseen=policy.observe_unseen)
+        own = self._index_modes.get(decision.ref.index)
+        # Nobody waits for what the organisation made itself: it is looked at afterwards.
+        unseen = policy.observe_unseen if own is None else own is not Mode.ENFORCE
+        through = lets_through(decision, self._mode(decision, groups), unseen=unseen)
+        return through and not self._denied_since(decision)
+
+    def lets_go(self, decision: Decision, groups: tuple[str, ...] = ()) -> bool:
+        """Whether a file whose analysis is not done may leave to a client of these groups all the same.
+
+        Only where memory is true: what the store would say against it, no mode overrules.
+        """
+        ref = decision.ref
+        project = self._projects.get((ref.index, ref.project))
+        if project is None or project.suspect or self._outdated(project, self._clock()):
+            return False
+        goes = may_let_through(decision, self._mode(decision, groups))
+        return goes and not self._denied_since(decision)
+
+    def was_let_go(self, ref: ArtifactRef) -> bool:
+        """Whether it went out before while its analysis was not done, and still is not."""
+        stored = self.stored(ref)
+        return stored is not None and stored.hold is HoldKind.ANALYSIS
+
+    def _mode(self, decision: Decision, groups: tuple[str, ...]) -> Mode:
+        """That of the index, where it has one of its own, else the policy's for these groups."""
+        return self._index_modes.get(decision.ref.index) or self._policy().mode_of(groups)
 
     def marks(self, groups: tuple[str, ...] = ()) -> bool:
         """Whether pages tell a client of these groups what would be refused: not while it is observed."""
@@ -278,6 +299,21 @@ class Gate:
         """Poll now: another process says that something changed."""
         self._look.set()
 
+    async def let_go(self, decision: Decision) -> None:
+        """Store that a file goes out while its analysis is not done, before it does.
+
+        The fetch record then names a decision that is there, and whoever has it is told of what the
+        analysis finds. Raises StoreError, upon which nothing may go out.
+        """
+        ref = decision.ref
+        if decision.hold is not HoldKind.ANALYSIS or self.stored(ref) is not None:
+            return
+        policy = self._policy()
+        if policy.digest == decision.policy_digest:
+            await self._book.keep(policy)
+        await self._store.put_decision(decision, actor=GATE)
+        self.put(await self._store.decision_of(ref) or decision)
+
     async def follow(self, stop: asyncio.Event) -> None:
         """Poll the generation until `stop`, and read anew what changed."""
         ringer = asyncio.create_task(self._look_at(stop))
@@ -339,8 +375,7 @@ class Gate:
         self, project: _Project, served: Decision, as_of: datetime
     ) -> Decision | None:
         """What forbids an approval after all; None where nothing does."""
-        confirmed = max(project.read_at, self._confirmed_at or project.read_at)
-        if project.suspect or as_of - confirmed > self._snapshot_age:
+        if project.suspect or self._outdated(project, as_of):
             return self._held(served.ref, as_of, ReasonCode.STILL_CHECKING)
         policy = self._policy()
         stale = served.policy_digest != policy.digest
@@ -358,6 +393,21 @@ class Gate:
             if blamed is not None and blamed.ref != served.ref:
                 return self._tainted(served.ref, as_of, blamed)
         return None
+
+    def _denied_since(self, decision: Decision) -> bool:
+        """Whether a person denied by name what the judge has not held against that yet.
+
+        A mode lets a hold through, and never a denial, however new that is.
+        """
+        ref = decision.ref
+        project = self._projects.get((ref.index, ref.project))
+        if project is None or not project.overrides or decision.action is not Action.HOLD:
+            return False
+        return self._word(project, ref, self._clock()).action is Action.DENY
+
+    def _outdated(self, project: _Project, as_of: datetime) -> bool:
+        confirmed = max(project.read_at, self._confirmed_at or project.read_at)
+        return as_of - confirmed > self._snapshot_age
 
     def _word(self, project: _Project, ref: ArtifactRef, as_of: datetime) -> Decision:
         """What policy says of `ref` without evidence: HOLD(analysis), or an override's word."""

@@ -53,8 +53,6 @@ INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
 LISTEN_BACKLOG = 1024
 """Connections the kernel keeps waiting while the proxy is busy or being restarted."""
 
-SETUP_KEY_BYTES = 32
-"""Random bytes of the key in the first admin's link."""
 
 JUDGE_SOCKET = "judge/judge.sock"
 SANDBOX_SOCKET = "sandbox/sandbox.sock"
@@ -73,8 +71,6 @@ class ChildConfig:
     sandbox_socket: Path
     worker_api_socket: Path
     """Where the proxy serves the worker API to the embedded worker, which has no network."""
-    setup_key: str
-    """The first admin's link; the same in every process, for any may be asked."""
     number: int = 0
     """Which of the proxy processes; 0 also does what must be done once."""
     listen_fd: int
@@ -261,7 +257,6 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
     config = ChildConfig(
         settings=settings,
         worker_secret=f"pratique_worker_{secrets.token_urlsafe(32)}",
-        setup_key=secrets.token_urlsafe(SETUP_KEY_BYTES),
         unprivileged=not root,
         judge_socket=judge_socket,
         sandbox_socket=sandbox_socket,

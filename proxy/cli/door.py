@@ -352,12 +352,12 @@ async def _rooms(
         lease_expired=workers.lease_expired,
     )
     bells.append(desk.nudge)
-    feeds = _feeds(settings, store, clock, teller, updates=config.number == 0)
-    first_admin = FirstAdmin(store, clock=clock, key=config.setup_key)
+    feeds = _feeds(settings, store, clock, updates=config.number == 0)
+    first_admin = FirstAdmin(store, clock=clock)
     if config.number == 0 and await first_admin.wanted():
         _say(
             f"There is no admin yet. Within {SETUP_MINUTES} minutes, open "
-            f"{settings.origin}/setup?key={first_admin.key}"
+            f"{settings.origin}/setup?key={await first_admin.offer()}"
         )
     door = Door(
         settings=_door_settings(settings, token_required=token_required),
@@ -381,7 +381,6 @@ async def _rooms(
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
         first_admin=first_admin,
-        teller=teller,
         plan=lambda: policy.current().plan,
         nudge=nudge,
         checks={
@@ -431,9 +430,7 @@ async def _rooms(
             told=metrics.set_drift,
             clock=clock,
         ),
-        reminders=Reminders(
-            store, teller, policy=policy.current, clock=clock, origin=settings.origin
-        ),
+        reminders=Reminders(store, policy=policy.current, clock=clock, origin=settings.origin),
         workers=workers,
         deliverer=deliverer,
         app=app,
@@ -464,11 +461,9 @@ async def _workers(store: Store, teller: Outbox, clock: Clock) -> Workers:
     return workers
 
 
-def _feeds(
-    settings: Settings, store: Store, clock: Clock, teller: Outbox, *, updates: bool
-) -> FeedSchedule:
+def _feeds(settings: Settings, store: Store, clock: Clock, *, updates: bool) -> FeedSchedule:
     return FeedSchedule(
-        FeedUpdater(store, settings.data_dir, clock=clock, teller=teller),
+        FeedUpdater(store, settings.data_dir, clock=clock),
         store,
         settings.feeds,
         every=timedelta(hours=settings.feeds_every_h),

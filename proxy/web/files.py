@@ -13,7 +13,13 @@ from cachetools import LRUCache
 
 from models.artifact import ArtifactKind, ArtifactRef, parse_ref
 from models.decision import Action, Decision, HoldKind
-from models.errors import PratiqueError, StoreError, UpstreamNotFound, ValueInvalid
+from models.errors import (
+    Overloaded,
+    PratiqueError,
+    StoreError,
+    UpstreamNotFound,
+    ValueInvalid,
+)
 from models.reason import reason_line, verdict_words
 from models.work import Priority
 from proxy.index.guard import PROVENANCE_SUFFIX
@@ -126,21 +132,52 @@ class Files:
         self, request: web.Request, ref: ArtifactRef, caller: Caller, send: _Send
     ) -> web.StreamResponse:
         decision = self._decide(ref, caller)
-        if _checking(decision) and not self._lets(decision, caller):
-            self._intake.start(ref, priority=_priority(request), client=caller.client)
-            outcome = await self._waiting.until_decided(
-                request, ref, lambda: self._decide(ref, caller), client=caller.client
-            )
+        if _checking(decision):
+            outcome = await self._judged(request, decision, caller)
             if isinstance(outcome, web.Response):
                 return outcome
             decision = outcome
-        elif _checking(decision):
-            # Observed, and let through unseen: its analysis is what gives a record of it.
-            self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
-        if not self._lets(decision, caller):
+        if _checking(decision) and self._lets_go(decision, caller):
+            await self._door.gate.let_go(decision)
+        elif not self._lets(decision, caller):
             return await self._refusal(request, decision)
-        await self._door.gate.settle(decision)
+        else:
+            await self._door.gate.settle(decision)
         return await send(request, ref, caller)
+
+    async def _judged(
+        self, request: web.Request, decision: Decision, caller: Caller
+    ) -> Decision | web.Response:
+        """The decision once there is one, or what to answer meanwhile.
+
+        It is still undecided where the file goes out unjudged: where nothing is enforced, and policy
+        says at once, or it did before, or nobody had it analysed in time.
+        """
+        ref, gate = decision.ref, self._door.gate
+        lets_go = self._lets_go(decision, caller)
+        at_once = lets_go and (self._lets(decision, caller) or gate.was_let_go(ref))
+        if at_once:
+            # Its analysis is what gives a record of it.
+            self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
+        else:
+            try:
+                self._intake.start(ref, priority=_priority(request), client=caller.client)
+                outcome = await self._waiting.until_decided(
+                    request,
+                    ref,
+                    lambda: self._decide(ref, caller),
+                    client=caller.client,
+                    lets_go=lets_go,
+                )
+            except Overloaded:
+                if not lets_go:
+                    raise
+                outcome = self._decide(ref, caller)
+            if isinstance(outcome, web.Response) or not _checking(outcome):
+                return outcome
+        # What advisories prove acts in every mode, also where the queue had no room to find it.
+        await self._door.refused(ref)
+        return self._decide(ref, caller)
 
     async def _send(
         self, request: web.Request, ref: ArtifactRef, caller: Caller
@@ -152,13 +189,13 @@ class Files:
 
         async def check(status: int) -> web.Response | None:
             decision = self._decide(ref, caller)
-            lets = self._lets(decision, caller)
+            lets = self._goes(decision, caller)
             if lets and request.method == hdrs.METH_GET and status in (200, 206):
                 fetch = self._fetch(request, decision, caller, status)
                 if not self._door.fetch_log.journalled(fetch):
                     await self._door.fetch_log.record(fetch)
                     decision = self._decide(ref, caller)  # it may have turned while we wrote
-                    lets = self._lets(decision, caller)
+                    lets = self._goes(decision, caller)
             self._note(request, decision)
             if lets and not decision.served:
                 request[FACTS]["observed"] = True
@@ -178,7 +215,7 @@ class Files:
         data = await self._door.provenance.of(ref, entry)
         decision = self._decide(ref, caller)  # it may have turned while we fetched
         self._note(request, decision)
-        if not self._lets(decision, caller):
+        if not self._goes(decision, caller):
             return await self._refusal(request, decision)
         headers: dict[str, str] = {}
         if not _checking(decision):
@@ -212,6 +249,16 @@ class Files:
 
     def _lets(self, decision: Decision, caller: Caller) -> bool:
         return self._door.gate.lets_through(decision, caller.groups)
+
+    def _lets_go(self, decision: Decision, caller: Caller) -> bool:
+        return self._door.gate.lets_go(decision, caller.groups)
+
+    def _goes(self, decision: Decision, caller: Caller) -> bool:
+        """Whether bytes go out now: an undecided file only where it was recorded that it does."""
+        if _checking(decision):
+            let_go = self._door.gate.was_let_go(decision.ref)
+            return let_go and self._lets_go(decision, caller)
+        return self._lets(decision, caller)
 
     def _fetch(
         self, request: web.Request, decision: Decision, caller: Caller, status: int
