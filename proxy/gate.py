@@ -133,6 +133,7 @@ class Gate:
         self._seen: int | None = None
         self._confirmed_at: datetime | None = None
         self._store_answers = True
+        self._look = asyncio.Event()
 
     # -- deciding: memory only, no await ------------------------------------------------------
     def decide(self, ref: ArtifactRef, *, requester: str, as_of: datetime) -> Decision:  # noqa: ARG002 - groups come with later rules
@@ -294,6 +295,10 @@ class Gate:
         # The desk may have stored one that rests on evidence a moment before: then that one holds.
         self.put(await self._store.decision_of(decision.ref) or decision)
 
+    def look(self) -> None:
+        """Poll now: another process says that something changed."""
+        self._look.set()
+
     async def let_go(self, decision: Decision) -> None:
         """Store that a file goes out while its analysis is not done, before it does.
 
@@ -311,14 +316,25 @@ class Gate:
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Poll the generation until `stop`, and read anew what changed."""
-        while not stop.is_set():
-            try:
-                await self.poll()
-            except Exception:  # the edge of a task: what it follows only grows older, which is seen
-                LOG.exception("store_poll_failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await stop.wait()
+        ringer = asyncio.create_task(self._look_at(stop))
+        try:
+            while not stop.is_set():
+                self._look.clear()
+                try:
+                    await self.poll()
+                except (
+                    Exception
+                ):  # the edge of a task: what it follows only grows older, which is seen
+                    LOG.exception("store_poll_failed")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll_s):
+                        await self._look.wait()
+        finally:
+            ringer.cancel()
+
+    async def _look_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._look.set()
 
     async def poll(self) -> bool:
         """One look at the store; True where memory is true again."""

@@ -54,7 +54,7 @@ class Shelf:
 
     def scorer(self, name: str) -> Scorer:
         """The scorer called `name`, ready to score. Raises ArtefactInvalid."""
-        meant = self._meant(name)
+        meant = self.meant(name)
         if meant not in self._scorers:
             self._scorers[meant] = (
                 RulesScorer()
@@ -65,7 +65,7 @@ class Shelf:
 
     def digest(self, name: str) -> Digest:
         """The digest of the scorer called `name`; LightGBM is not loaded. Raises ArtefactInvalid."""
-        meant = self._meant(name)
+        meant = self.meant(name)
         if meant not in self._digests:
             if meant == RULES_NAME:
                 self._digests[meant] = RulesScorer().digest
@@ -74,7 +74,8 @@ class Shelf:
                 self._digests[meant] = learned_digest(meant, card, model)
         return self._digests[meant]
 
-    def _meant(self, name: str) -> str:
+    def meant(self, name: str) -> str:
+        """What `name` stands for here; nothing is loaded. Raises ArtefactInvalid."""
         if name not in self.names():
             raise ArtefactInvalid(
                 f"There is no scorer called {name[:60]!r}.",

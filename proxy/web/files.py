@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -39,10 +40,10 @@ from proxy.web.waiting import Waiting
 METADATA_SUFFIX = ".metadata"
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 """A provenance object's media type, as the integrity API of PyPI has it."""
-REASONS_LOGGED_MAX = 5
-"""Reason codes on one log line; the first is the cause, the rest stand on the page."""
 ASKED_MAX = 8_192
 """File URLs whose parsed form is remembered; parsing one takes 30 µs."""
+AGENTS_MAX = 1_024
+"""User-Agents remembered in the form that is recorded; an organisation has some dozens."""
 USER_AGENT_CHARS_MAX = 200
 """Characters of a User-Agent that are recorded; pip's is about 600, its version stands in front."""
 
@@ -107,8 +108,9 @@ class Files:
         facts["filename"] = ref.filename
         facts["sha256"] = ref.sha256
         await self._listing.check_home(ref)
-        await self._door.gate.load(ref.index, ref.project)
-        await self._listing.check(ref)
+        if self._door.gate.stored(ref) is None:
+            await self._door.gate.load(ref.index, ref.project)
+            await self._listing.check(ref)
         if asked.suffix == METADATA_SUFFIX:
             return await self._metadata(request, ref, caller)
         send = self._provenance if asked.suffix == PROVENANCE_SUFFIX else self._send
@@ -189,9 +191,11 @@ class Files:
             decision = self._decide(ref, caller)
             lets = self._goes(decision, caller)
             if lets and request.method == hdrs.METH_GET and status in (200, 206):
-                await self._door.fetch_log.record(self._fetch(request, decision, caller, status))
-                decision = self._decide(ref, caller)  # it may have turned while we wrote
-                lets = self._goes(decision, caller)
+                fetch = self._fetch(request, decision, caller, status)
+                if not self._door.fetch_log.journalled(fetch):
+                    await self._door.fetch_log.record(fetch)
+                    decision = self._decide(ref, caller)  # it may have turned while we wrote
+                    lets = self._goes(decision, caller)
             self._note(request, decision)
             if lets and not decision.served:
                 request[FACTS]["observed"] = True
@@ -264,7 +268,7 @@ class Files:
             ref=decision.ref,
             requester=caller.requester,
             address=caller.address,
-            user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")),
+            user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")[:USER_AGENT_CHARS_MAX]),
             status=status,
             decision_id=self._ids.of(decision),
             groups=caller.groups,
@@ -298,14 +302,7 @@ class Files:
         return newest_untried(page, ref, seen=lambda other: door.gate.stored(other) is not None)
 
     def _note(self, request: web.Request, decision: Decision) -> None:
-        facts = request[FACTS]
-        if not _checking(decision):
-            facts["decision_id"] = self._ids.of(decision)
-        facts["action"] = decision.action.value
-        facts["tier"] = decision.tier.value if decision.tier else None
-        facts["trust_score"] = decision.score.value if decision.score else None
-        facts["reasons"] = [reason.code.value for reason in decision.reasons[:REASONS_LOGGED_MAX]]
-        facts["policy_digest"] = decision.policy_digest
+        request[FACTS].update(self._ids.facts_of(decision))
 
 
 def refusal(door: Door, decision: Decision, decision_id: str, *, untried: str = "") -> web.Response:
@@ -360,5 +357,6 @@ def _parse(index: str, project: str, sha256: str, filename: str) -> _Asked:
     return _Asked(ref, ref.version, suffix)
 
 
+@lru_cache(maxsize=AGENTS_MAX)
 def _printable(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:USER_AGENT_CHARS_MAX])
+    return "".join(c if " " <= c <= "~" else "?" for c in text)

@@ -97,7 +97,7 @@ async def test_observe__the_record_names_the_decision_that_did_not_act(tmp_path:
     async with open_house(tmp_path, policy=policy("observe")) as house:
         _, bad = await published(house)
         await asked(house, path_of(bad), house.client_secret)
-        (fetch,) = await house.store.fetches()
+        (fetch,) = await house.fetches()
         assert fetch.status == 200
         decision = await house.store.decision_by_id(fetch.decision_id)
         assert decision is not None
