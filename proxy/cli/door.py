@@ -220,7 +220,6 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
                 clock=clock,
                 owned=lambda: policy.current().owned,
                 looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
-                teller=Outbox(store),
                 departures=departures,
             )
         )

@@ -129,7 +129,7 @@ async def test_unseen__goes_out_at_a_short_deadline_where_nothing_is_enforced_an
         assert (await asked(house, path_of(ref), house.client_secret))[0] == 302
         house.clock.forward(OBSERVE_HOLD_S)
         assert await asked(house, path_of(ref) + "?hop=1", house.client_secret) == (200, b"good")
-        (fetch,) = await house.store.fetches()
+        (fetch,) = await house.fetches()
         decision = await house.store.decision_by_id(fetch.decision_id)
         assert decision is not None
         assert (decision.action, decision.hold) == (Action.HOLD, HoldKind.ANALYSIS)
@@ -163,6 +163,7 @@ async def test_unseen__what_is_judged_in_between_is_what_counts(tmp_path: Path, 
         await asked(house, path_of(ref), house.client_secret)
         house.clock.forward(OBSERVE_HOLD_S)
         assert (await asked(house, path_of(ref) + "?hop=1", house.client_secret))[0] == 200
+        await house.door.fetch_log.flush()
         await house.decide(replace(proved(ref), as_of=house.clock()))
         assert (await asked(house, path_of(ref), house.client_secret))[0] == 403
         (turned,) = await house.store.worsened(since=START)
@@ -178,7 +179,7 @@ async def test_unseen__what_advisories_prove_goes_out_in_no_mode(tmp_path: Path,
             status, _ = await asked(house, path_of(ref) + f"?hop={hop}", house.client_secret)
             house.clock.forward(OBSERVE_HOLD_S)
         assert status == 403
-        assert await house.store.fetches() == ()
+        assert await house.fetches() == ()
 
 
 @pytest.mark.parametrize("more", ["", 'observe_unseen = "serve"\n'])
