@@ -46,8 +46,8 @@ def lock_of(*refs: ArtifactRef, version: str = "1.0") -> Lock:
 
 async def index_of(house: House) -> str:
     """The index as an installer with a token names it."""
-    secret = await house.token("ci", Role.INSTALLER)
-    return house.url.replace("http://", f"http://ci:{secret}@") + "/simple/"
+    secret = await house.token("build", Role.INSTALLER)
+    return house.url.replace("http://", f"http://build:{secret}@") + "/simple/"
 
 
 async def warmed(house: House, *refs: ArtifactRef, **options: object) -> tuple[Warmed, ...]:

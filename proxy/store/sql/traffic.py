@@ -8,6 +8,7 @@ import orjson
 from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
+from models.errors import StoreError
 from proxy.store.bounds import row_limit
 from proxy.store.checks import clean_fetches, clean_page
 from proxy.store.port import Fetch, StoredPage
@@ -55,7 +56,10 @@ INSERT OR REPLACE INTO pages (
 def record(session: Session, fetches: Sequence[Fetch]) -> None:
     """Append fetch records."""
     columns = [fetch_columns(fetch) for fetch in clean_fetches(fetches)]
-    rows = orjson.dumps([[row[name] for name in COLUMNS] for row in columns])
+    try:
+        rows = orjson.dumps([[row[name] for name in COLUMNS] for row in columns])
+    except TypeError as error:  # a number that no column holds
+        raise StoreError(f"A fetch record cannot be stored: {error}.") from error
     session.run(INSERT, {"rows": rows.decode()})
 
 
