@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 from models.artifact import parse_project
 from models.decision import Decision, Override
 from models.errors import UpstreamNotFound
@@ -16,6 +19,15 @@ from proxy.web.api.operation import Call, Operation, Page, acts, page_of, reads
 
 async def me(call: Call) -> shapes.Me:
     return shapes.Me(name=call.who.name, role=call.who.role, groups=call.who.groups)
+
+
+async def overview(call: Call) -> shapes.Flowing:
+    door = call.frame.door
+    since = door.clock() - timedelta(hours=call.query.hours)
+    hours, held_now, queue = await asyncio.gather(
+        door.store.flow(since=since), door.store.held_counts(), door.store.queue_state()
+    )
+    return shapes.Flowing(hours=hours, held=held_now, queue=queue)
 
 
 async def decisions(call: Call) -> Page[shapes.Told]:
@@ -99,6 +111,14 @@ def _told(found: Decision) -> shapes.Told:
 
 OPERATIONS: tuple[Operation, ...] = (
     reads("/me", "me", "Who asks", shapes.Me, me, role=Role.INSTALLER),
+    reads(
+        "/overview",
+        "overview",
+        "What was sent, held and denied in each of the last hours; what is held and queued now",
+        shapes.Flowing,
+        overview,
+        query=shapes.FlowQuery,
+    ),
     reads(
         "/decisions",
         "decisions",

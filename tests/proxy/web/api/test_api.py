@@ -66,6 +66,8 @@ async def filled(house: House, path: str) -> str:
         "request_id": "none",
         "token_id": "none",
         "name": "none",
+        "worker": "none",
+        "feed": "none",
     }
     return re.sub(r"\{(\w+)\}", lambda match: parts[match[1]], path)
 
@@ -94,7 +96,7 @@ async def test_operation__gives_what_its_description_says(house: House, one: Ope
         assert (await call(house, "POST", "/policies", secret, made))[0] == 201
     status, told = await call(house, "GET", await filled(house, one.path), secret)
     if status == 404:
-        assert one.name in {"evidence", "request", "overrideUses"}
+        assert one.name in {"evidence", "request", "overrideUses", "origin"}
         return
     assert status == 200, told
     assert msgspec.convert(told, one.gives, strict=False) is not None

@@ -35,8 +35,12 @@ JUDGED = {
     "addWebhook",
     "ask",
     "checkPolicy",
+    "extendOverride",
+    "grandfather",
+    "moveOrigin",
     "putPolicy",
     "simulatePolicy",
+    "testPolicy",
 }
 """Operations that may refuse what is of the expected form: a policy with a mistake, a day that is
 past, a host that is not asked."""
