@@ -38,7 +38,7 @@ async def decisions(call: Call) -> Page[shapes.Told]:
         before=query.before,
         limit=query.limit + 1,
     )
-    return page_of(tuple((row.number, _told(row.decision)) for row in rows), query.limit)
+    return page_of(tuple((row.number, _told(row)) for row in rows), query.limit)
 
 
 async def decision(call: Call) -> shapes.Whole:
@@ -105,8 +105,8 @@ def _sentences(found: Decision) -> tuple[str, ...]:
     return tuple(sentence(reason) for reason in found.reasons)
 
 
-def _told(found: Decision) -> shapes.Told:
-    return shapes.Told.of(found, _sentences(found))
+def _told(row: Recorded) -> shapes.Told:
+    return shapes.Told.of(row, _sentences(row.decision))
 
 
 OPERATIONS: tuple[Operation, ...] = (

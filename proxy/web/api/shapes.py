@@ -230,10 +230,11 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     policy_digest: str
 
     @classmethod
-    def of(cls, decision: Decision, sentences: tuple[str, ...]) -> Told:
+    def of(cls, row: Recorded, sentences: tuple[str, ...]) -> Told:
         """`sentences`: its causes, in words."""
+        decision = row.decision
         return cls(
-            id=decision.id,
+            id=row.id,
             project=decision.ref.project,
             version=decision.ref.version,
             filename=decision.ref.filename,

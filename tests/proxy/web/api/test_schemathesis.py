@@ -26,7 +26,7 @@ from proxy.web.api.operations import OPERATIONS
 from tests.proxy.web.decided import held, served
 from tests.proxy.web.house import House, open_house
 
-EXAMPLES = 40
+EXAMPLES = 25
 """Requests of each operation and kind; the walk of all takes some 25 s."""
 
 JUDGED = {
