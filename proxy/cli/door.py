@@ -478,6 +478,8 @@ def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
         token_required=token_required,
         hold_s=float(settings.hold_s),
         metrics_public=settings.metrics_public,
+        upstreams=tuple(one.name for one in settings.upstreams),
+        watch_hours=settings.watch_hours,
     )
 
 

@@ -165,6 +165,10 @@ class DoorSettings:
     """Whether `/` and `/v/…` open without a token; the pages quote evidence."""
     metrics_public: bool = False
     """Whether `/metrics` opens to everybody who can reach us."""
+    upstreams: tuple[IndexName, ...] = ()
+    """The upstreams by name, in the order in which they are asked."""
+    watch_hours: int = 0
+    """Hours until a watched file's turn comes again; 0: never by itself."""
     hop_s: float = HOP_S
     hops_max: int = HOPS_MAX
     hops_patient_max: int = HOPS_PATIENT_MAX

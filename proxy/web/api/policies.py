@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from models.errors import StoreError
+from policies.casefile import parse_trials
 from policies.document import parse_policy
+from policies.trial import try_all
 from proxy.admin.access import Role
 from proxy.admin.policy import document, roll_back, set_policy
 from proxy.admin.simulation import ToldSimulation
@@ -34,6 +38,15 @@ async def check_policy(call: Call) -> shapes.PolicyChecked:
 
 async def try_policy(call: Call) -> ToldSimulation:
     return await call.trials.run(call.who, call.body.text, call.body.days)
+
+
+async def test_policy(call: Call) -> tuple[shapes.CaseTried, ...]:
+    body = call.body
+    parsed = parse_policy(body.text, source="the policy sent")
+    trials = parse_trials(body.cases, source="the cases sent", as_of=call.frame.door.clock())
+    # A thousand cases take longer than others may have to wait.
+    tried = await asyncio.to_thread(try_all, trials, parsed)
+    return tuple(map(shapes.CaseTried.of, tried))
 
 
 async def put_policy(call: Call) -> PolicyDocument:
@@ -88,6 +101,15 @@ OPERATIONS: tuple[Operation, ...] = (
         ToldSimulation,
         try_policy,
         body=shapes.TrialBody,
+    ),
+    acts(
+        "/policy/test",
+        "testPolicy",
+        "Run a table of cases, in TOML, through a policy; nothing changes",
+        tuple[shapes.CaseTried, ...],
+        test_policy,
+        role=Role.VIEWER,
+        body=shapes.CasesBody,
     ),
     acts(
         "/policies",
