@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +47,7 @@ class Shelf:
         self._columns = columns
         self._scorers: dict[str, Scorer] = {}
         self._digests: dict[str, Digest] = {}
+        self._created: dict[str, datetime] = {}
 
     def names(self) -> tuple[str, ...]:
         """What a policy may name: `default`, `rules`, and the artefacts by name."""
@@ -73,6 +75,20 @@ class Shelf:
                 _, card, model = checked_artefact(self._folder, meant, columns=self._columns)
                 self._digests[meant] = learned_digest(meant, card, model)
         return self._digests[meant]
+
+    def meant(self, name: str) -> str:
+        """What `name` stands for: an artefact's name, or `rules`. Raises ArtefactInvalid."""
+        return self._meant(name)
+
+    def created(self, name: str) -> datetime | None:
+        """When the model called `name` was trained; None of the rules. Raises ArtefactInvalid."""
+        meant = self._meant(name)
+        if meant == RULES_NAME:
+            return None
+        if meant not in self._created:
+            card, _, _ = checked_artefact(self._folder, meant, columns=self._columns)
+            self._created[meant] = card.created
+        return self._created[meant]
 
     def _meant(self, name: str) -> str:
         if name not in self.names():
