@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +47,7 @@ class Shelf:
         self._columns = columns
         self._scorers: dict[str, Scorer] = {}
         self._digests: dict[str, Digest] = {}
+        self._created: dict[str, datetime] = {}
 
     def names(self) -> tuple[str, ...]:
         """What a policy may name: `default`, `rules`, and the artefacts by name."""
@@ -54,7 +56,7 @@ class Shelf:
 
     def scorer(self, name: str) -> Scorer:
         """The scorer called `name`, ready to score. Raises ArtefactInvalid."""
-        meant = self._meant(name)
+        meant = self.meant(name)
         if meant not in self._scorers:
             self._scorers[meant] = (
                 RulesScorer()
@@ -65,7 +67,7 @@ class Shelf:
 
     def digest(self, name: str) -> Digest:
         """The digest of the scorer called `name`; LightGBM is not loaded. Raises ArtefactInvalid."""
-        meant = self._meant(name)
+        meant = self.meant(name)
         if meant not in self._digests:
             if meant == RULES_NAME:
                 self._digests[meant] = RulesScorer().digest
@@ -74,7 +76,18 @@ class Shelf:
                 self._digests[meant] = learned_digest(meant, card, model)
         return self._digests[meant]
 
-    def _meant(self, name: str) -> str:
+    def created(self, name: str) -> datetime | None:
+        """When the model called `name` was trained; None of the rules. Raises ArtefactInvalid."""
+        meant = self.meant(name)
+        if meant == RULES_NAME:
+            return None
+        if meant not in self._created:
+            card, _, _ = checked_artefact(self._folder, meant, columns=self._columns)
+            self._created[meant] = card.created
+        return self._created[meant]
+
+    def meant(self, name: str) -> str:
+        """What `name` stands for: an artefact's name, or `rules`. Raises ArtefactInvalid."""
         if name not in self.names():
             raise ArtefactInvalid(
                 f"There is no scorer called {name[:60]!r}.",

@@ -25,6 +25,7 @@ from models.facts import Facts
 from models.filewords import contents_groups
 from models.reason import sentence
 from models.trust.explain import explain
+from models.vocabulary import SHORTFALLS
 from proxy.admin.access import Principal, Role
 from proxy.store.pages_port import Recorded
 from proxy.told import told_by_layer
@@ -57,6 +58,14 @@ PHASE_WORDS = {
     "P5": "wait",
 }
 """What happens in a phase (DESIGN.md, Analysis phases)."""
+UNASKED_WORDS = {
+    "attested": "whether there is an attestation",
+    "page": "the project's page",
+    "project_first_upload": "since when the project is there",
+    "size_bytes": "how large the file is",
+    "upload_time": "when it was uploaded",
+}
+"""Fields of Facts that could not be asked for (Facts.missing), in words."""
 STATUS_WORDS = {
     LayerStatus.MEASURED: "",
     LayerStatus.ABSENT: "nothing there to measure: neutral",
@@ -127,12 +136,16 @@ class Verdicts:
             told=told_by_layer(facts) if facts else (),
             graph=f"{decision.id}/graph.svg" if has_graph(evidence, facts) else "",
             phase_words=PHASE_WORDS,
+            shortfalls=[SHORTFALLS.get(one.value, one.value) for one in evidence.shortfalls]
+            if evidence
+            else [],
+            unasked=[UNASKED_WORDS.get(name, name) for name in facts.missing] if facts else [],
             changed=changed_since(evidence) if evidence else None,
             files_changed=files_changed_since(evidence) if evidence else None,
             did=acts_by_phase(evidence.profile) if evidence and evidence.profile else (),
             acts_shown=ACTS_SHOWN_MAX,
             sibling=sibling_of(decision, facts),
-            waits=waits_for(decision),
+            waits=waits_for(decision) if current is None else "",
             pin=f"{decision.ref.project}=={version}" if version and not decision.served else "",
             current=current,
             decidable=waits,

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from proxy.cli.options import settings_options
+from proxy.index.declared import plain
 from proxy.log import configure_log
 from proxy.privileges import Roles, child_setup, is_root
 from proxy.settings import Settings, default_run_dir
@@ -48,20 +49,26 @@ def demo(settings: Settings) -> None:
     try:
         assert upstream.stdout is not None  # noqa: S101 - asked for with PIPE
         url = upstream.stdout.readline().decode().strip()
-        trial = dataclasses.replace(
-            settings,
-            data_dir=data_dir,
-            run_dir=default_run_dir(data_dir),
-            upstream=url,
-            harness=True,
-            log_file=log_file,
-        )
+        trial = trial_of(settings, upstream=url, data_dir=data_dir, log_file=log_file)
         click.echo(f"Local upstream: {url}\nLog: {log_file}")
         asyncio.run(_run(trial))
     finally:
         upstream.terminate()
         upstream.wait()
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def trial_of(settings: Settings, *, upstream: str, data_dir: Path, log_file: Path) -> Settings:
+    """The settings of the demo: one local upstream and no other, whatever this machine has set."""
+    return dataclasses.replace(
+        settings,
+        data_dir=data_dir,
+        run_dir=default_run_dir(data_dir),
+        upstream=upstream,
+        upstreams=(plain(settings.index_name, upstream),),
+        harness=True,
+        log_file=log_file,
+    )
 
 
 async def _run(settings: Settings) -> None:

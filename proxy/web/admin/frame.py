@@ -69,7 +69,6 @@ class Frame:
             policy=door.gate.policy,
             clock=door.clock,
             existing=self.existing,
-            teller=door.teller,
             origin=door.settings.public_url,
         )
 

@@ -12,6 +12,7 @@ from models.decision import HoldKind
 from models.errors import NotAuthorised, StoreError
 from models.trust.shelf import SHIPPED
 from proxy.admin.access import Principal, Role
+from proxy.store.exceptions_port import RequestState
 from proxy.store.pages_port import HeldCount, Hour, QueueState
 from proxy.web.admin.frame import Frame
 from proxy.web.bands import band_of
@@ -20,6 +21,8 @@ from proxy.web.home import CHECK_WORDS, Home
 
 HOURS = 24
 """Hours of the small pictures."""
+REQUESTS_COUNTED_MAX = 50
+"""Open requests that are counted; where there are more, it says so."""
 DECISIONS_SHOWN = 12
 """Rows of the list of recent decisions."""
 BAR = 10
@@ -62,17 +65,19 @@ class Overview:
         door = self._frame.door
         now = door.clock()
         try:
-            hours, held, queue, feeds, workers, decisions = await asyncio.gather(
+            hours, held, queue, feeds, workers, decisions, asked = await asyncio.gather(
                 door.store.flow(since=_first_hour(now)),
                 door.store.held_counts(),
                 door.store.queue_state(),
                 door.store.feeds(),
                 door.store.workers_seen(),
                 door.store.decisions(limit=DECISIONS_SHOWN),
+                door.store.requests(state=RequestState.OPEN, limit=REQUESTS_COUNTED_MAX),
             )
             answers = True
         except StoreError:
             hours, held, queue, feeds, workers, decisions = (), (), QueueState(), (), (), ()
+            asked = ()
             answers = False
         checks = await self._health.checks()
         policy = self._frame.policy
@@ -87,11 +92,16 @@ class Overview:
             denied=spark(hours, now, "denied", "decisions to deny"),
             review=held_for(held, HoldKind.REVIEW),
             aged=held_for(held, HoldKind.AGE),
+            asked=len(asked),
+            asked_max=REQUESTS_COUNTED_MAX,
+            asked_oldest=asked[-1][1].created_at if asked else None,
             queue=queue,
             feeds=feeds,
             workers=workers,
             policy=policy,
             model=SHIPPED.digest(policy.scorer),
+            model_name=SHIPPED.meant(policy.scorer),
+            model_made=SHIPPED.created(policy.scorer),
             checks=[(CHECK_WORDS.get(name, name), ok) for name, ok in checks.items()],
             ready=all(checks.values()),
             rows=[(decision, decision.verdict(), band_of(decision)) for decision in decisions],

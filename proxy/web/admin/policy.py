@@ -94,7 +94,6 @@ class PolicyPages:
                 draft,
                 comment=_comment(field(form, "comment")),
                 expected=number_of(field(form, "expected")),
-                teller=self._frame.door.teller,
             )
         except (PolicyInvalid, StoreConflict, ValueInvalid) as error:
             return await self._page(request, who, draft=draft, error=error)
@@ -108,7 +107,6 @@ class PolicyPages:
             who,
             number_of(request.match_info["number"]),
             comment=field(form, "comment", chars_max=COMMENT_CHARS_MAX),
-            teller=self._frame.door.teller,
         )
         return see("/policy")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from models.errors import StoreConflict, UpstreamNotFound
+from models.reason import sentence
 from proxy.admin.access import Role
 from proxy.admin.exceptions import Ask, Terms
 from proxy.store.exceptions_port import RequestState, Scope
@@ -56,7 +57,15 @@ class Requests:
         found = await self._frame.door.store.request(request.match_info["request_id"])
         if found is None:
             raise UpstreamNotFound("There is no request of that id.")
-        return self._frame.show(request, who, "admin/request.html", here="requests", one=found[1])
+        decision = await self._frame.door.store.decision_by_id(found[1].decision_id)
+        return self._frame.show(
+            request,
+            who,
+            "admin/request.html",
+            here="requests",
+            one=found[1],
+            sentences=[sentence(reason) for reason in decision.reasons] if decision else [],
+        )
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """POST /requests/{request_id}: approve, refuse or withdraw; whoever comes second is told."""

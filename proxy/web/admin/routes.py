@@ -45,6 +45,7 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
         ("requests", "/requests", requests.page),
         ("request", "/requests/{request_id}", requests.one),
         ("ask", "/v/{decision_id}/request", requests.ask_page),
+        ("turned", "/installed", Installed(frame).turned),
         ("installed", "/installed/{sha256}", Installed(frame).page),
         ("audit", "/audit", audit.page),
         ("workers", "/workers", workers.page),

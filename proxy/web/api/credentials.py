@@ -22,6 +22,7 @@ async def add_token(call: Call) -> shapes.TokenMade:
         kind=body.kind,
         role=body.role,
         groups=body.groups,
+        person=body.person,
         expires_at=body.expires_at,
         clock=door.clock,
     )

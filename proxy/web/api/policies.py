@@ -57,7 +57,6 @@ async def put_policy(call: Call) -> PolicyDocument:
         body.text,
         comment=body.comment,
         expected=body.expected,
-        teller=door.teller,
     )
 
 
@@ -75,7 +74,7 @@ async def one_policy(call: Call) -> PolicyDocument:
 
 async def restore_policy(call: Call) -> PolicyDocument:
     door = call.frame.door
-    return await roll_back(door.store, call.who, _number(call.path["number"]), teller=door.teller)
+    return await roll_back(door.store, call.who, _number(call.path["number"]))
 
 
 def _number(text: str) -> int:

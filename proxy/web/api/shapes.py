@@ -186,6 +186,8 @@ class TokenBody(Taken, frozen=True, kw_only=True):
     kind: TokenKind = TokenKind.CLIENT
     role: Role = Role.INSTALLER
     groups: Annotated[tuple[Group, ...], Meta(max_length=16)] = ()
+    person: Annotated[str, Meta(max_length=64, pattern=r"^[ -~]{0,64}$")] = ""
+    """Whose it is; empty: the name stands for the person."""
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
@@ -269,6 +271,7 @@ class TokenShown(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     groups: tuple[str, ...]
+    person: str
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -282,6 +285,7 @@ class TokenShown(msgspec.Struct, frozen=True, kw_only=True):
             name=token.name,
             role=token.role,
             groups=token.groups,
+            person=token.owner,
             created_at=token.created_at,
             expires_at=token.expires_at,
             revoked_at=token.revoked_at,

@@ -110,7 +110,7 @@ async def test_verdict__shows_what_the_decision_rests_on(house: House) -> None:
         "203.0.113.7",
         "demo==1.0",
         "T1552.001",
-        "timed-out",
+        "it did not end in time",
         "321 ms",
         "5 of 7 modules imported, 2 failed",
         "9.9",

@@ -7,7 +7,9 @@ from models.phase import Phase
 from models.trace import RUNNER, Event, EventKind
 from proxy.web.admin.processes import (
     DEPTH_MAX,
+    OPENS_READ_MAX,
     PROCESSES_MAX,
+    SEEN_MAX,
     TOUCHED_MAX,
     Process,
     trees,
@@ -81,6 +83,71 @@ def test_trees__floods_are_cut() -> None:
     assert tree.left_out == 400 - PROCESSES_MAX
     assert max(one.depth for one in tree.processes) == DEPTH_MAX
     assert len(tree.processes[0].written) == TOUCHED_MAX
+
+
+def test_trees__what_was_seen_from_outside_stands_by_the_phase() -> None:
+    (tree,) = trees(
+        [
+            event(EventKind.DNS, 0, host="evil.example", address="10.0.2.3", detail="A"),
+            event(EventKind.DNS, 0, host="evil.example", address="10.0.2.3", detail="AAAA"),
+            event(EventKind.DECOY, 0, path="/home/dev/.netrc", detail="open", canaries=("c1",)),
+            event(EventKind.DECOY, 0, path="/home/dev/.netrc", detail="access", canaries=("c1",)),
+            event(EventKind.CONNECT, 1, address="203.0.113.7", port=443),
+            event(
+                EventKind.NET,
+                0,
+                host="evil.example",
+                address="203.0.113.7",
+                port=443,
+                detail="POST /",
+                canaries=("c1", "c2"),
+            ),
+        ]
+    ).phases
+    assert [(one.kind, one.where, one.secrets) for one in tree.seen] == [
+        (EventKind.NET, "evil.example:443", 2),  # a secret that left stands first
+        (EventKind.DNS, "evil.example", 0),
+        (EventKind.DECOY, "/home/dev/.netrc", 0),
+    ]
+    assert list(tree.processes[0].hosts) == ["203.0.113.7:443 (evil.example)"]
+
+
+def test_trees__a_flood_from_outside_is_cut_and_counted() -> None:
+    (tree,) = trees([event(EventKind.DNS, 0, host=f"h{n}.example") for n in range(99)]).phases
+    assert len(tree.seen) == SEEN_MAX
+    assert tree.seen_left_out == 99 - SEEN_MAX
+
+
+def test_trees__what_every_import_writes_hides_nothing() -> None:
+    bytecode = [
+        event(EventKind.OPEN, 1, path=f"/env/lib/a/__pycache__/{n}.pyc", flags=0o101, result=3)
+        for n in range(TOUCHED_MAX)
+    ]
+    hook = event(EventKind.OPEN, 1, path="/env/lib/evil.pth", flags=0o101, result=3)
+    elsewhere = event(EventKind.OPEN, 1, path="/tmp/__pycache__/x", flags=0o101, result=3)
+    (one,) = processes(*bytecode, hook, elsewhere)
+    assert list(one.written) == ["/env/lib/evil.pth", "/tmp/__pycache__/x"]
+    assert one.usual == TOUCHED_MAX
+
+
+def test_trees__code_that_acts_in_our_runner_is_not_pale() -> None:
+    start = event(EventKind.EXEC, 1, argv=("python", "-c", "a\nb\nlast"), owner=RUNNER)
+    (ours,) = processes(start)
+    assert ours.ours
+    assert ours.command == "python -c a … last"
+    (acted,) = processes(start, event(EventKind.UNLINK, 1, path="/gone"))
+    assert not acted.ours
+    assert processes(event(EventKind.EXIT, 2, owner=RUNNER)) == ()
+
+
+async def test_trees_of__opened_files_push_no_connection_off_the_page() -> None:
+    opened = [event(EventKind.OPEN, 1, path="/x", result=3)] * (OPENS_READ_MAX + 1)
+    data, _ = encode_trace([*opened, event(EventKind.CONNECT, 1, address="203.0.113.7", port=1)])
+    found = await trees_of(data)
+    assert found is not None
+    assert found.cut
+    (one,) = found.phases[0].processes
+    assert (one.files, list(one.hosts)) == (OPENS_READ_MAX, ["203.0.113.7:1"])
 
 
 async def test_trees_of__a_stored_trace_and_none_for_what_is_none() -> None:

@@ -22,6 +22,7 @@ from tests.proxy.web.admin.desk import (
     hold,
     open_desk_house,
 )
+from tests.proxy.web.decided import proved
 from tests.proxy.web.house import House
 
 Made = dict[str, Decision]
@@ -48,7 +49,7 @@ VIEWERS = (
     "/workers",
 )
 REQUESTERS = ("/v/{held}/request",)
-REVIEWERS = ("/installed/{bytes}",)
+REVIEWERS = ("/installed", "/installed/{bytes}")
 ADMINS = ("/tokens", "/tokens?all=1")
 PAGES = (*VIEWERS, *REQUESTERS, *REVIEWERS, *ADMINS)
 FORMS = (
@@ -454,6 +455,24 @@ async def test_installed__who_from_where_and_when(admin: Desk, made: Made) -> No
     page = (await admin.see(f"/installed/{made['served'].ref.sha256}")).text
     assert "build-farm" in page
     assert "192.0.2.9" in page
+
+
+async def test_installed__lists_what_turned_and_who_has_it(
+    house: House, admin: Desk, made: Made
+) -> None:
+    assert "Nothing that was served turned" in (await admin.see("/installed")).text
+    ref = made["served"].ref
+    await house.decide(proved(ref, as_of=house.clock()))
+    page = (await admin.see("/installed")).text
+    assert ref.filename in page
+    assert f'href="/installed/{ref.sha256}"' in page
+
+
+async def test_tokens__one_may_say_whose_it_is(house: House, admin: Desk) -> None:
+    await admin.send("/tokens", name="g-desk", role="reviewer", person="Grace H", days="30")
+    assert "Grace H" in (await admin.see("/tokens")).text
+    token = next(one for one in await house.store.tokens() if one.name == "g-desk")
+    assert token.owner == "Grace H"
 
 
 async def test_workers__distrust_asks_for_the_name(house: House, admin: Desk, made: Made) -> None:
