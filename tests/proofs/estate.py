@@ -381,7 +381,7 @@ class _Maker:
         self._raw.execute(
             "INSERT INTO worsened_decisions SELECT number, number, recorded_at, index_name, project, "
             "sha256, filename, 0 FROM current_decisions c JOIN decisions d USING (number, sha256) "
-            "WHERE c.action = 'DENY' ORDER BY number DESC LIMIT ?",
+            "WHERE c.action <> 'SERVE' ORDER BY number DESC LIMIT ?",
             (TURNED,),
         )
         earlier = self._files[::EARLIER_EVERY]

@@ -439,7 +439,13 @@ async def open_house(
         known=known,
     )
     house.app = make_app(door)
-    runner = web.AppRunner(house.app, access_log=None, max_headers=HEADERS_MAX)
+    runner = web.AppRunner(
+        house.app,
+        access_log=None,
+        max_headers=HEADERS_MAX,
+        # aiohttp reads on for 10 s after a refused body, even where its sender has left.
+        lingering_time=0.2,
+    )
     await runner.setup()
     listener = socket.create_server((house.host, 0))
     house.port = listener.getsockname()[1]
