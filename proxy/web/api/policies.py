@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from models.errors import StoreError
-from policies.document import parse_policy
 from proxy.admin.access import Role
-from proxy.admin.policy import document, roll_back, set_policy
+from proxy.admin.policy import document, read_policy, roll_back, set_policy
 from proxy.admin.simulation import ToldSimulation
 from proxy.store.policy_port import PolicyDocument
 from proxy.web.api import shapes
@@ -26,7 +25,7 @@ async def policy(call: Call) -> shapes.PolicyInForce:
 
 
 async def check_policy(call: Call) -> shapes.PolicyChecked:
-    parsed = parse_policy(call.body.text, source="the policy sent")
+    parsed = await read_policy(call.body.text, source="the policy sent")
     return shapes.PolicyChecked(
         digest=parsed.digest, mode=parsed.mode.value, rules=len(parsed.rules)
     )
