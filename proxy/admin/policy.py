@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from models.errors import StoreError
 from policies.document import parse_policy
 from policies.policy import Policy
@@ -10,6 +12,14 @@ from proxy.admin.events import Event, EventKind
 from proxy.store.policy_port import PolicyDocument, PolicyPort
 
 SOURCE = "the policy in the store"
+
+
+async def read_policy(text: str, *, source: str) -> Policy:
+    """The policy in a document that somebody sent. Raises PolicyInvalid with every mistake.
+
+    A document of the largest size takes a second, which is not the event loop's.
+    """
+    return await asyncio.to_thread(parse_policy, text, source=source)
 
 
 async def set_policy(
@@ -26,7 +36,7 @@ async def set_policy(
     then nothing has changed.
     """
     by.require(Role.ADMIN)
-    policy = parse_policy(text, source=SOURCE)
+    policy = await read_policy(text, source=SOURCE)
     why = f": {comment}" if comment else "."
 
     def told(made: PolicyDocument) -> tuple[Event, ...]:

@@ -57,7 +57,7 @@ def add_admin(app: web.Application, frame: Frame, home: Home, health: Health) ->
         ("policy_put", "/policy", policy.put),
         ("policy_restore", "/policy/documents/{number}/restore", policy.restore),
         ("policy_check", "/policy/check", policy.check),
-        ("policy_trial", "/policy/trial", TrialPage(frame, trials).page),
+        ("policy_trial", "/policy/trial", TrialPage(frame, trials, policy).page),
         ("asked", "/v/{decision_id}/request", requests.ask),
         ("request_answer", "/requests/{request_id}", requests.answer),
         ("override_add", "/overrides", overrides.add),

@@ -9,7 +9,7 @@ from policies.casefile import parse_trials
 from policies.document import parse_policy
 from policies.trial import try_all
 from proxy.admin.access import Role
-from proxy.admin.policy import document, roll_back, set_policy
+from proxy.admin.policy import document, read_policy, roll_back, set_policy
 from proxy.admin.simulation import ToldSimulation
 from proxy.store.policy_port import PolicyDocument
 from proxy.web.api import shapes
@@ -30,7 +30,7 @@ async def policy(call: Call) -> shapes.PolicyInForce:
 
 
 async def check_policy(call: Call) -> shapes.PolicyChecked:
-    parsed = parse_policy(call.body.text, source="the policy sent")
+    parsed = await read_policy(call.body.text, source="the policy sent")
     return shapes.PolicyChecked(
         digest=parsed.digest, mode=parsed.mode.value, rules=len(parsed.rules)
     )
