@@ -61,7 +61,9 @@ class Process:
     def ours(self) -> bool:
         """Whether it is our own runner, or pip, and nothing else acted in it."""
         touched = (*self.hosts.values(), *self.written.values(), *self.denied.values())
-        return self.owner.startswith(BOX_OWNERS) and not self.secrets and all(map(_is_ours, touched))
+        return (
+            self.owner.startswith(BOX_OWNERS) and not self.secrets and all(map(_is_ours, touched))
+        )
 
     @property
     def idle(self) -> bool:
@@ -180,9 +182,7 @@ class _Phase:
         )
 
 
-def _note(
-    processes: dict[int, Process], event: Event, peers: list[tuple[Process, Event]]
-) -> None:
+def _note(processes: dict[int, Process], event: Event, peers: list[tuple[Process, Event]]) -> None:
     process = processes.get(event.pid)
     if process is None:
         process = processes[event.pid] = Process(
