@@ -36,6 +36,12 @@ def test_digest__is_that_of_the_scorer(shelf: Shelf, name: str) -> None:
     assert shelf.digest(name) == shelf.scorer(name).digest
 
 
+def test_created__is_told_by_the_card_and_rules_have_none(shelf: Shelf) -> None:
+    assert shelf.created(NAME) == card().created
+    assert shelf.created("default") is None
+    assert (shelf.meant("default"), shelf.meant(NAME)) == ("rules", NAME)
+
+
 @pytest.mark.parametrize("name", ["learned", "../tiny", ""])
 def test_scorer__an_unknown_name_is_refused_with_those_that_are_known(
     shelf: Shelf, name: str

@@ -257,6 +257,18 @@ def events(text: str) -> list[Event]:
         Event(kind=EventKind.EXEC, phase=phase, at_us=7, pid=12, parent=11, argv=("curl", text)),
         Event(kind=EventKind.CONNECT, phase=phase, at_us=8, pid=12, host=text, port=443),
         Event(kind=EventKind.DENIED, phase=phase, at_us=9, pid=12, syscall="ptrace", result=-1),
+        # From outside the box, where no process is known:
+        Event(kind=EventKind.DECOY, phase=phase, at_us=10, path="/home/dev/.netrc", detail="open"),
+        Event(kind=EventKind.DNS, phase=phase, at_us=11, host=text, detail="A"),
+        Event(
+            kind=EventKind.NET,
+            phase=phase,
+            at_us=12,
+            host=text,
+            port=80,
+            detail=f"tcp GET {text}",
+            canaries=("c1",),
+        ),
     ]
 
 
