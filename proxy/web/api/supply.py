@@ -12,7 +12,6 @@ from proxy.admin.workers import distrust
 from proxy.store.origins_port import Origin, OriginMove
 from proxy.store.pages_port import WorkerSeen
 from proxy.store.port import Feed
-from proxy.telling.outbox import Outbox
 from proxy.web.api import shapes
 from proxy.web.api.operation import Call, Operation, Page, acts, ends, page_of, reads
 
@@ -64,7 +63,6 @@ async def move_origin(call: Call) -> OriginMove:
         parse_index_name(body.to),
         justification=body.justification,
         known=door.settings.upstreams,
-        teller=Outbox(door.store),
     )
 
 
