@@ -19,11 +19,12 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from proxy.admin.access import Role
 from proxy.store.sqlite import SqliteStore
-from proxy.web.api.operation import PREFIX, ROWS_MAX
+from proxy.web.api.operation import PREFIX
 from proxy.web.api.operations import OPERATIONS
 from proxy.web.api.shapes import HOURS_MAX
 from tests.proofs.admin_queries import INSTALLED_MS, QUERIES, TARGETS_MS
@@ -118,12 +119,12 @@ def _routes(app: web.Application) -> tuple[str, ...]:
 
 def _longest(path: str) -> tuple[str, ...]:
     """The longest page of a list of the API."""
-    listed = any(
-        PREFIX + one.path == path and "limit" in one.query.__struct_fields__
-        for one in OPERATIONS
-        if not one.changes
-    )
-    return (f"?limit={ROWS_MAX}",) if listed else ()
+    for one in OPERATIONS:
+        if PREFIX + one.path == path and not one.changes:
+            shape = msgspec.json.schema(one.query)["$defs"][one.query.__name__]
+            if limit := shape["properties"].get("limit"):
+                return (f"?limit={limit['maximum']}",)
+    return ()
 
 
 class AdminProof:

@@ -40,6 +40,8 @@ Name = Annotated[
 ]
 HOURS_MAX = 24 * 31
 """Hours that one overview goes back."""
+TURNED_MAX = 50
+"""Files that turned, on one page; each is looked up among fetch records and evidence, in 1 ms."""
 Group = Annotated[str, Meta(max_length=40, pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
@@ -90,8 +92,10 @@ class WatchQuery(Some, frozen=True, kw_only=True):
     project: Project = ""
 
 
-class TurnedQuery(Rows, frozen=True, kw_only=True):
+class TurnedQuery(Taken, frozen=True, kw_only=True):
     days: Days = 30
+    before: Before = 0
+    limit: Annotated[int, Meta(ge=1, le=TURNED_MAX)] = TURNED_MAX
 
 
 class ExpiringQuery(Taken, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from tests.proxy.web.decided import held, served
 from tests.proxy.web.house import House, open_house
 
 EXAMPLES = 25
-"""Requests of each operation and kind; the walk of all takes some 25 s."""
+"""Requests of each operation and kind; the walk of all takes some 40 s."""
 
 JUDGED = {
     "addOverride",
