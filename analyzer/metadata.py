@@ -11,7 +11,6 @@ import binascii
 import configparser
 import csv
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +24,8 @@ from packaging.version import InvalidVersion, Version
 
 from analyzer.inventory import BuildSystem, EntryPoint, RecordCheck
 from analyzer.licences import stated_licence
+from models.errors import ValueInvalid
+from models.tomltext import read_toml
 
 Note = Callable[[str, str, str], None]
 """(flaw id, path, detail)."""
@@ -180,8 +181,8 @@ def read_build_system(pyproject: bytes | None, setup_cfg: bytes | None, note: No
     document: dict[str, Any] = {}
     if pyproject is not None:
         try:
-            document = tomllib.loads(pyproject.decode("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+            document = read_toml(pyproject.decode("utf-8"))
+        except (ValueInvalid, UnicodeDecodeError):
             note("build-system-invalid", "pyproject.toml", "")
     table = document.get("build-system")
     if not isinstance(table, dict):

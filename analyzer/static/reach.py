@@ -7,7 +7,6 @@ that hold something are parsed at all.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -17,6 +16,8 @@ from analyzer.static.frames import ORDER, Module
 from analyzer.static.look import NOTHING_SEEN, Look, look
 from analyzer.static.result import Reach
 from analyzer.static.sources import Layout, Sources
+from models.errors import ValueInvalid
+from models.tomltext import read_toml
 
 APART = frozenset(
     {
@@ -246,8 +247,8 @@ def _start(made: Plan) -> None:
 
 def _document(layout: Layout) -> Mapping[str, object]:
     try:
-        table = tomllib.loads(layout.pyproject.decode("utf-8")).get("build-system", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        table = read_toml(layout.pyproject.decode("utf-8")).get("build-system", {})
+    except (ValueInvalid, UnicodeDecodeError):
         return {}
     return table if isinstance(table, dict) else {}
 

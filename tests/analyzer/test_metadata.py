@@ -208,10 +208,22 @@ def test_read_build_system__what_we_add_is_told_from_what_is_stated(
     assert read_build_system(pyproject, setup_cfg, Notes()).assumed == assumed
 
 
-def test_read_build_system__broken_toml_is_noted_and_the_default_stands() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[build-system",
+        b"a = " + b"9" * 5_000,
+        b"a = 0001-99-99",
+        b"a = " + b"[" * 50_000,
+        b"a." * 100_000 + b"a = 1",
+        b"\xff",
+    ],
+    ids=["cut", "number", "date", "deep", "key", "bytes"],
+)
+def test_read_build_system__broken_toml_is_noted_and_the_default_stands(text: bytes) -> None:
     notes = Notes()
 
-    assert read_build_system(b"[build-system", None, notes).stated is False
+    assert read_build_system(text, None, notes).stated is False
     assert notes == ["build-system-invalid"]
 
 
