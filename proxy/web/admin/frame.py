@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from models.errors import DocumentInvalid, NotAuthorised, PratiqueError, StoreConflict, ValueInvalid
 from policies.policy import Policy
@@ -116,8 +116,16 @@ class Frame:
         """Who sends a form of ours, and what is in it."""
         return await self.visitors.form(request, role)
 
-    def guarded(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Handler:
-        """`handler`, whose errors become pages that say what to do next."""
+    def guarded(
+        self,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+        *,
+        programs_too: bool = True,
+    ) -> Handler:
+        """`handler`, whose errors become pages that say what to do next.
+
+        Without `programs_too` for who reads pages alone: others get a problem document.
+        """
 
         async def serve(request: web.Request) -> web.StreamResponse:
             try:
@@ -125,6 +133,8 @@ class Frame:
             except NotAuthorised:
                 raise  # the challenge is for clients, which read no page
             except PratiqueError as error:
+                if not programs_too and not reads_html(request):
+                    raise
                 status = status_of(error, request.method)
                 request[FACTS]["error"] = type(error).__name__
                 request[FACTS]["detail"] = error.message
@@ -141,6 +151,11 @@ class Frame:
                 return shown
 
         return serve
+
+
+def reads_html(request: web.Request) -> bool:
+    """Whether a browser asks."""
+    return "text/html" in request.headers.get(hdrs.ACCEPT, "")
 
 
 def status_of(error: PratiqueError, method: str) -> int:

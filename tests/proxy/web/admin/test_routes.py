@@ -236,6 +236,20 @@ async def test_page__bad_input_is_a_page_that_says_what(admin: Desk, made: Made,
     assert "<script>" not in shown.text
 
 
+async def test_lost__a_browser_gets_a_page_and_a_program_a_problem(admin: Desk) -> None:
+    for path in ("/v/aaaaaaaaaa", "/v/aaaaaaaaaa/processes", "/nothing/here"):
+        shown = await admin.see(path)
+        assert shown.status == 404
+        assert "That did not work" in shown.text
+        told = await admin.see(path, Accept="application/json")
+        assert told.status == 404
+        assert told.headers["Content-Type"] == "application/problem+json"
+    for path in ("/simple/a/b/c", "/api/v1/nothing", "/static/nothing"):
+        told = await admin.see(path)
+        assert told.status == 404
+        assert told.headers["Content-Type"] == "application/problem+json"
+
+
 async def test_overview__shows_what_flows_and_what_is_held(admin: Desk, made: Made) -> None:
     page = (await admin.see("/")).text
     for piece in (
