@@ -31,6 +31,8 @@ def main() -> None:
         encodings = request.headers.get("Accept-Encoding", "")
         for accept, encoding, headers, body in table.get(request.path, ()):
             if accept in wanted and encoding in encodings:
+                if request.headers.get("If-None-Match") == headers.get("Etag", ""):
+                    return web.Response(status=304, headers={"Etag": headers["Etag"]})
                 return web.Response(body=body, headers=headers)
         return web.Response(status=404)
 

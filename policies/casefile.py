@@ -6,7 +6,6 @@ measured, no record about it, nothing announced. A key says what is different.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -32,12 +31,13 @@ from models.evidence import (
     Signal,
 )
 from models.facts import Facts, FactSignal, Source, SourceState
+from models.tomltext import read_toml
 from models.trust.layers import PROVENANCE_SOURCE, VERIFIED_SIGNAL
 from models.trust.numbers import SCORE_MAX
 from models.trust.rules import RulesScorer
 from models.vocabulary import FINDINGS
 from policies.case import Case
-from policies.lines import locate, stated_line
+from policies.lines import locate, stated_place
 from policies.outcome import Outcome
 from policies.reading import Notes, Table, did_you_mean
 from policies.rules import advisories
@@ -60,12 +60,9 @@ _NEXT = "Mend the table of cases; docs/policy.md has one to begin with."
 def parse_trials(text: str, *, source: str, as_of: datetime) -> tuple[Trial, ...]:
     """The cases in a TOML text. Raises PolicyInvalid with every mistake, each with its line."""
     try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = stated_line(str(error))
-        problem = Problem(
-            where=f"line {line}" if line else "the end", message=f"is not TOML: {error}"
-        )
+        values = read_toml(text)
+    except ValueInvalid as error:
+        problem = Problem(where=stated_place(str(error)), message=f"is not TOML: {error}")
         raise PolicyInvalid(source, (problem,), next_step=_NEXT) from error
     notes = Notes(places=locate(text))
     root = Table(values, (), notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import replace
 from importlib.resources import files
 from itertools import pairwise
@@ -11,13 +10,14 @@ from typing import Any
 
 from models.canonical import Digest
 from models.decision import TrustTier
-from models.errors import ArtefactInvalid, PolicyInvalid, Problem
+from models.errors import ArtefactInvalid, PolicyInvalid, Problem, ValueInvalid
 from models.evidence import Layer, Shortfall
 from models.phase import Phase
+from models.tomltext import read_toml
 from models.trust.shelf import DEFAULT_NAME, SHIPPED, Shelf
 from models.work import AnalysisPlan, Variation
 from policies import freeze, owned
-from policies.lines import locate, stated_line
+from policies.lines import locate, stated_place
 from policies.modes import Mode
 from policies.outcome import Outcome
 from policies.policy import Policy, Rule, Unseen, content_digest
@@ -111,12 +111,9 @@ def _values(text: str, source: str) -> dict[str, Any]:
         problem = Problem(where=source, message=f"is longer than {POLICY_CHARS_MAX} characters")
     else:
         try:
-            return tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            line = stated_line(str(error))
-            problem = Problem(
-                where=f"line {line}" if line else "the end", message=f"is not TOML: {error}"
-            )
+            return read_toml(text)
+        except ValueInvalid as error:
+            problem = Problem(where=stated_place(str(error)), message=f"is not TOML: {error}")
     raise PolicyInvalid(source, (problem,), next_step=_NEXT_STEP)
 
 

@@ -44,7 +44,9 @@ def _within(name: str, arrays: Counter[Path]) -> Path:
     return (*path, last)
 
 
-def stated_line(message: str) -> int | None:
-    """The line that a tomllib message names; None where it names none (end of document)."""
+def stated_place(message: str) -> str:
+    """Where a mistake is, in the words of a message of the parser: its line, where it names one."""
     found = _STATED_LINE.search(message)
-    return int(found[1]) if found else None
+    if found:
+        return f"line {found[1]}"
+    return "the end" if "end of document" in message else "the document"

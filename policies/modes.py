@@ -55,6 +55,13 @@ def lets_through(decision: Decision, mode: Mode, *, unseen: bool) -> bool:
     """
     if decision.action is Action.SERVE:
         return True
-    if mode is Mode.ENFORCE or any(one.code in FIRM for one in decision.reasons):
+    if not may_let_through(decision, mode):
         return False
     return unseen or decision.hold is not HoldKind.ANALYSIS
+
+
+def may_let_through(decision: Decision, mode: Mode) -> bool:
+    """Whether bytes may leave at the latest when waiting ends: no mode but `enforce` refuses the unseen."""
+    if decision.action is Action.SERVE:
+        return True
+    return mode is not Mode.ENFORCE and not any(one.code in FIRM for one in decision.reasons)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,8 @@ from policies.lines import Path
 
 SHOWN_CHARS_MAX = 60
 """Characters of a wrong value that a message repeats."""
+PROBLEMS_MAX = 200
+"""Mistakes that are told of one document; whoever made more of them reads no further."""
 
 
 @dataclass(slots=True)
@@ -22,14 +25,28 @@ class Notes:
     places: Mapping[Path, int]
     problems: list[Problem] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    untold: int = 0
+    """Mistakes beyond PROBLEMS_MAX."""
 
     def sorted(self) -> tuple[Problem, ...]:
         """The problems in the order of the document; those of no known line first."""
         order = sorted(range(len(self.problems)), key=lambda number: self.lines[number])
-        return tuple(self.problems[number] for number in order)
+        told = tuple(self.problems[number] for number in order)
+        if not self.untold:
+            return told
+        more = Problem(where="further on", message=f"there are {self.untold:,} more mistakes")
+        return (*told, more)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more mistakes are told, so that no suggestion need be looked for."""
+        return len(self.problems) >= PROBLEMS_MAX
 
     def add(self, path: Path, message: str, suggestion: str = "") -> None:
         """Note one mistake at `path` (or at the nearest table that has a known line)."""
+        if self.full:
+            self.untold += 1
+            return
         dotted = dotted_path(path)
         line = next(
             (
@@ -108,7 +125,8 @@ class Table:
         if value is None:
             return None
         if isinstance(value, datetime) and value.tzinfo is not None:
-            return value.astimezone(UTC)
+            with suppress(OverflowError):  # the first or the last hours of the calendar
+                return value.astimezone(UTC)
         self.note(
             key,
             f"must be a time with a time zone, not {shown(value)}",
@@ -176,7 +194,8 @@ class Table:
         """Note every key that nobody asked for."""
         for key in self._values:
             if key not in self._known:
-                self.note(key, "is not a key of a policy here", did_you_mean(key, self._known))
+                near = "" if self._notes.full else did_you_mean(key, self._known)
+                self.note(key, "is not a key of a policy here", near)
 
     def _take(self, key: str, default: Any) -> Any:
         self._known.append(key)
@@ -204,5 +223,8 @@ def did_you_mean(value: object, options: Sequence[str]) -> str:
 
 def shown(value: object) -> str:
     """A wrong value as a message repeats it, cut."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes down
+        text = "a very large number"
     return text if len(text) <= SHOWN_CHARS_MAX else text[: SHOWN_CHARS_MAX - 2] + ".."

@@ -14,7 +14,6 @@ from models.errors import StoreError
 from models.evidence import Evidence
 from policies.modes import Mode
 from policies.owned import OwnedNames
-from proxy.admin.events import Teller
 from proxy.artifacts.fetcher import FetchBounds, Fetcher
 from proxy.artifacts.fetchers import Bytes, Fetchers, FolderFetcher
 from proxy.artifacts.folder import FolderArtifacts
@@ -54,7 +53,6 @@ class Behind:
         clock: Clock,
         owned: Callable[[], OwnedNames] = nothing_owned,
         looked_up: Callable[[bool], None] = lambda _: None,
-        teller: Teller | None = None,
         departures: Departures | None = None,
     ) -> None:
         """`artifacts` None: pages alone are asked for, and no file is fetched.
@@ -79,7 +77,7 @@ class Behind:
             if artifacts is not None:
                 fetchers[one.name] = _fetcher(one, source, index, artifacts)
         self.clients: Mapping[IndexName, UpstreamClient | None] = clients
-        self.index = Upstreams(members, Ownership(upstreams, owned), store, teller=teller)
+        self.index = Upstreams(members, Ownership(upstreams, owned), store)
         self.fetchers = Fetchers(fetchers, read_before=self._read_before)
 
     async def __aenter__(self) -> Self:

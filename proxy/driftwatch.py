@@ -15,9 +15,9 @@ from models.clock import Clock
 from models.errors import PratiqueError
 from models.trust.drift import DriftReport
 from models.trust.reference import Reference
+from models.trust.shelf import SHIPPED
 from policies.policy import Policy
 from proxy.drifting import CATALOG, drift, shipped_reference
-from proxy.scorers import scorer_of
 from proxy.store.sqlite import SqliteStore
 
 LOG = structlog.get_logger()
@@ -74,7 +74,8 @@ class DriftWatch:
 
     async def look(self) -> None:
         """Compare, and tell. Raises StoreError, and ArtefactInvalid where the model is broken."""
-        reference = shipped_reference(scorer_of(self._policy()).name)
+        # By its name alone: to load the model is seconds on the loop that answers requests.
+        reference = shipped_reference(SHIPPED.meant(self._policy().scorer))
         if reference is None:
             # Against the days before, as the command does it, thousands of old files would be read.
             self._told(None, self._clock())

@@ -21,7 +21,7 @@ from models.errors import PratiqueError
 from models.evidence import Layer
 from policies.case import Case
 from policies.evaluate import evaluate
-from policies.modes import Mode, lets_through
+from policies.modes import Mode, lets_through, may_let_through
 from policies.policy import Policy
 from proxy.policybook import PolicyBook
 from proxy.store.port import GATE, Store
@@ -133,6 +133,7 @@ class Gate:
         self._seen: int | None = None
         self._confirmed_at: datetime | None = None
         self._store_answers = True
+        self._look = asyncio.Event()
 
     # -- deciding: memory only, no await ------------------------------------------------------
     def decide(self, ref: ArtifactRef, *, requester: str, as_of: datetime) -> Decision:  # noqa: ARG002 - groups come with later rules
@@ -155,11 +156,32 @@ class Gate:
         if decision.action is Action.SERVE:
             return True
         policy = self._policy()
-        mode = self._index_modes.get(decision.ref.index)
-        if mode is not None:
-            # Nobody waits for what the organisation made itself: it is looked at afterwards.
-            return lets_through(decision, mode, unseen=mode is not Mode.ENFORCE)
-        return lets_through(decision, policy.mode_of(groups), unseen=policy.observe_unseen)
+        own = self._index_modes.get(decision.ref.index)
+        # Nobody waits for what the organisation made itself: it is looked at afterwards.
+        unseen = policy.observe_unseen if own is None else own is not Mode.ENFORCE
+        through = lets_through(decision, self._mode(decision, groups), unseen=unseen)
+        return through and not self._denied_since(decision)
+
+    def lets_go(self, decision: Decision, groups: tuple[str, ...] = ()) -> bool:
+        """Whether a file whose analysis is not done may leave to a client of these groups all the same.
+
+        Only where memory is true: what the store would say against it, no mode overrules.
+        """
+        ref = decision.ref
+        project = self._projects.get((ref.index, ref.project))
+        if project is None or project.suspect or self._outdated(project, self._clock()):
+            return False
+        goes = may_let_through(decision, self._mode(decision, groups))
+        return goes and not self._denied_since(decision)
+
+    def was_let_go(self, ref: ArtifactRef) -> bool:
+        """Whether it went out before while its analysis was not done, and still is not."""
+        stored = self.stored(ref)
+        return stored is not None and stored.hold is HoldKind.ANALYSIS
+
+    def _mode(self, decision: Decision, groups: tuple[str, ...]) -> Mode:
+        """That of the index, where it has one of its own, else the policy's for these groups."""
+        return self._index_modes.get(decision.ref.index) or self._policy().mode_of(groups)
 
     def marks(self, groups: tuple[str, ...] = ()) -> bool:
         """Whether pages tell a client of these groups what would be refused: not while it is observed."""
@@ -273,16 +295,46 @@ class Gate:
         # The desk may have stored one that rests on evidence a moment before: then that one holds.
         self.put(await self._store.decision_of(decision.ref) or decision)
 
+    def look(self) -> None:
+        """Poll now: another process says that something changed."""
+        self._look.set()
+
+    async def let_go(self, decision: Decision) -> None:
+        """Store that a file goes out while its analysis is not done, before it does.
+
+        The fetch record then names a decision that is there, and whoever has it is told of what the
+        analysis finds. Raises StoreError, upon which nothing may go out.
+        """
+        ref = decision.ref
+        if decision.hold is not HoldKind.ANALYSIS or self.stored(ref) is not None:
+            return
+        policy = self._policy()
+        if policy.digest == decision.policy_digest:
+            await self._book.keep(policy)
+        await self._store.put_decision(decision, actor=GATE)
+        self.put(await self._store.decision_of(ref) or decision)
+
     async def follow(self, stop: asyncio.Event) -> None:
         """Poll the generation until `stop`, and read anew what changed."""
-        while not stop.is_set():
-            try:
-                await self.poll()
-            except Exception:  # the edge of a task: what it follows only grows older, which is seen
-                LOG.exception("store_poll_failed")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await stop.wait()
+        ringer = asyncio.create_task(self._look_at(stop))
+        try:
+            while not stop.is_set():
+                self._look.clear()
+                try:
+                    await self.poll()
+                except (
+                    Exception
+                ):  # the edge of a task: what it follows only grows older, which is seen
+                    LOG.exception("store_poll_failed")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll_s):
+                        await self._look.wait()
+        finally:
+            ringer.cancel()
+
+    async def _look_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._look.set()
 
     async def poll(self) -> bool:
         """One look at the store; True where memory is true again."""
@@ -323,8 +375,7 @@ class Gate:
         self, project: _Project, served: Decision, as_of: datetime
     ) -> Decision | None:
         """What forbids an approval after all; None where nothing does."""
-        confirmed = max(project.read_at, self._confirmed_at or project.read_at)
-        if project.suspect or as_of - confirmed > self._snapshot_age:
+        if project.suspect or self._outdated(project, as_of):
             return self._held(served.ref, as_of, ReasonCode.STILL_CHECKING)
         policy = self._policy()
         stale = served.policy_digest != policy.digest
@@ -342,6 +393,21 @@ class Gate:
             if blamed is not None and blamed.ref != served.ref:
                 return self._tainted(served.ref, as_of, blamed)
         return None
+
+    def _denied_since(self, decision: Decision) -> bool:
+        """Whether a person denied by name what the judge has not held against that yet.
+
+        A mode lets a hold through, and never a denial, however new that is.
+        """
+        ref = decision.ref
+        project = self._projects.get((ref.index, ref.project))
+        if project is None or not project.overrides or decision.action is not Action.HOLD:
+            return False
+        return self._word(project, ref, self._clock()).action is Action.DENY
+
+    def _outdated(self, project: _Project, as_of: datetime) -> bool:
+        confirmed = max(project.read_at, self._confirmed_at or project.read_at)
+        return as_of - confirmed > self._snapshot_age
 
     def _word(self, project: _Project, ref: ArtifactRef, as_of: datetime) -> Decision:
         """What policy says of `ref` without evidence: HOLD(analysis), or an override's word."""

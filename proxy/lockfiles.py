@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from packaging.version import InvalidVersion, Version
 
 from models.artifact import Sha256, parse_project, parse_sha256
 from models.errors import LockInvalid, Problem, ValueInvalid
+from models.tomltext import read_toml
 
 LOCK_BYTES_MAX = 32 * 1024 * 1024
 """Bytes of one lock file; that of a large monorepo has five million."""
@@ -121,8 +121,8 @@ class _Pins:
 # -- TOML -------------------------------------------------------------------------------------
 def _read_toml(text: str, source: str, pins: _Pins) -> None:
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = read_toml(text)
+    except ValueInvalid as error:
         raise _refused(source, f"is not TOML: {error}") from error
     if "lock-version" in document:
         _pylock(document, source, pins)

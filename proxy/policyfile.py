@@ -83,17 +83,22 @@ class PolicyFile:
         return self._policy.digest != before
 
 
-async def policy_in_force(store: PolicyPort, path: Path | None) -> Policy:
+async def policy_in_force(store: PolicyPort | None, path: Path | None) -> Policy:
     """What a server with these settings has in force: the file, else the store's, else the default.
 
     Raises PolicyInvalid, StoreError.
     """
+    return (await named_policy(store, path))[0]
+
+
+async def named_policy(store: PolicyPort | None, path: Path | None) -> tuple[Policy, str]:
+    """The same, and what it is called, for whoever wants to know which one it was."""
     if path is not None:
-        return _read(path)[0]
-    found = await store.policy_document()
-    if found is None:
-        return parse_policy(DEFAULT_POLICY_TOML, source="the default policy")
-    return parse_policy(found.text, source=f"policy {found.number} of the store")
+        return _read(path)[0], f"the policy file {path}"
+    found = await store.policy_document() if store is not None else None
+    source = "the default policy" if found is None else f"policy {found.number} of the store"
+    text = DEFAULT_POLICY_TOML if found is None else found.text
+    return parse_policy(text, source=source), source
 
 
 def _read(path: Path) -> tuple[Policy, tuple[int, int] | None]:

@@ -29,6 +29,11 @@ ENVIRONMENT_PREFIX = "PRATIQUE_"
 SETTINGS_BYTES_MAX = 256 * 1024
 """Bytes of a settings file; ours is below 4 KiB."""
 
+PROCESSES_MAX = 32
+"""Proxy processes; each holds pages and decisions in its own memory."""
+PROCESSES_AUTO_MAX = 4
+"""Proxy processes that are started unasked."""
+
 KEEP_DAYS_MAX = 36_500
 """Days that history may be set to stay; beyond a century write 0."""
 
@@ -83,6 +88,7 @@ class Settings:
     policy: Path | None
     public_url: str
     anonymous: bool
+    processes: int
     boxes: int
     interpreters: tuple[Path, ...]
     without_behaviour: bool
@@ -209,6 +215,20 @@ def _days(low: int) -> Callable[[str], int]:
     return parse
 
 
+def parse_processes(text: str) -> int:
+    """`auto`, or a number from 1. Raises ValueError."""
+    if text == "auto":
+        return processes_that_fit(len(os.sched_getaffinity(0)))
+    if not text.isdigit() or not 1 <= int(text) <= PROCESSES_MAX:
+        raise ValueError(f"write auto, or a whole number from 1 to {PROCESSES_MAX}")
+    return int(text)
+
+
+def processes_that_fit(cores: int) -> int:
+    """One for every second core, so that judge and boxes have theirs; four answer 30,000 a second."""
+    return min(max(cores // 2, 1), PROCESSES_AUTO_MAX)
+
+
 def parse_boxes(text: str) -> int:
     """`auto`, or a number; 0 means none here. Raises ValueError."""
     if text == "auto":
@@ -331,6 +351,14 @@ TABLE: tuple[Setting, ...] = (
         default="false",
         flag=True,
         help="Serve everybody who can reach the listener, without client tokens.",
+    ),
+    Setting(
+        name="processes",
+        parse=parse_processes,
+        default="auto",
+        metavar="auto|N",
+        help="Proxy processes that answer on the listener; auto: one for every second core, four at "
+        "most. Bounds per client are each process's own.",
     ),
     Setting(
         name="boxes",

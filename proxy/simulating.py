@@ -13,7 +13,7 @@ from models.errors import PratiqueError, ValueInvalid
 from models.trust.scorer import Scorer
 from policies.evaluate import evaluate
 from policies.flips import Comparison, Flip
-from policies.modes import lets_through
+from policies.modes import may_let_through
 from policies.policy import Policy
 from proxy.judge.stored import StoredCase, as_decided
 from proxy.rescoring import FAILURES_KEPT, PAGE, Failure, Progress, walk
@@ -203,9 +203,8 @@ def _stopped(run: _Run, flip: Flip, fetches: Sequence[Fetch]) -> Counter[str]:
         fetch.requester
         for fetch in fetches
         if (after.expires_at is None or fetch.at < after.expires_at)
-        and not lets_through(
-            after, policy.mode_of(_groups(run, fetch)), unseen=policy.observe_unseen
-        )
+        # An unseen file waits where nothing is enforced, and is refused nowhere but where it is.
+        and not may_let_through(after, policy.mode_of(_groups(run, fetch)))
     )
 
 

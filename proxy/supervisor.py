@@ -53,6 +53,7 @@ INSTALLED_IN = frozenset({"site-packages", "dist-packages"})
 LISTEN_BACKLOG = 1024
 """Connections the kernel keeps waiting while the proxy is busy or being restarted."""
 
+
 JUDGE_SOCKET = "judge/judge.sock"
 SANDBOX_SOCKET = "sandbox/sandbox.sock"
 WORKER_API_SOCKET = "proxy/worker.sock"
@@ -70,6 +71,8 @@ class ChildConfig:
     sandbox_socket: Path
     worker_api_socket: Path
     """Where the proxy serves the worker API to the embedded worker, which has no network."""
+    number: int = 0
+    """Which of the proxy processes; 0 also does what must be done once."""
     listen_fd: int
     """The listening socket. The supervisor opened it, so that a restart refuses no connection."""
 
@@ -243,22 +246,22 @@ async def _end(child: Child) -> None:
 
 
 def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
-    """The four processes, in the order in which they are started."""
+    """The processes, in the order in which they are started.
+
+    The first proxy comes before the others: it brings the database up to date.
+    """
     roles = Roles.from_base(settings.uid_base)
     root = is_root()
     judge_socket = settings.run_dir / JUDGE_SOCKET
     sandbox_socket = settings.run_dir / SANDBOX_SOCKET
-    config = msgspec.json.encode(
-        ChildConfig(
-            settings=settings,
-            worker_secret=f"pratique_worker_{secrets.token_urlsafe(32)}",
-            unprivileged=not root,
-            judge_socket=judge_socket,
-            sandbox_socket=sandbox_socket,
-            worker_api_socket=settings.run_dir / WORKER_API_SOCKET,
-            listen_fd=listen_fd,
-        ),
-        enc_hook=str,
+    config = ChildConfig(
+        settings=settings,
+        worker_secret=f"pratique_worker_{secrets.token_urlsafe(32)}",
+        unprivileged=not root,
+        judge_socket=judge_socket,
+        sandbox_socket=sandbox_socket,
+        worker_api_socket=settings.run_dir / WORKER_API_SOCKET,
+        listen_fd=listen_fd,
     )
     python = [sys.executable, "-P", "-m"]
     analyzing = settings.boxes > 0
@@ -285,13 +288,16 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
             groups=(roles.proxy,),
             network=False,
         ),
-        Child(
-            name="proxy",
-            argv=[*python, "proxy.cli.door"],
-            uid=roles.proxy if root else None,
-            reaches_upstream=True,
-            inherits=(listen_fd,),
-            standard_input=config,
+        *(
+            Child(
+                name=proxy_name(number),
+                argv=[*python, "proxy.cli.door"],
+                uid=roles.proxy if root else None,
+                reaches_upstream=True,
+                inherits=(listen_fd,),
+                standard_input=_encoded(replace(config, number=number)),
+            )
+            for number in range(settings.processes)
         ),
         Child(
             name="worker",
@@ -299,10 +305,19 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
             uid=roles.worker if root else None,
             groups=(roles.proxy,),
             network=False,
-            standard_input=config,
+            standard_input=_encoded(config),
         ),
     ]
-    return [child for child in children if analyzing or child.name in ("judge", "proxy")]
+    return [child for child in children if analyzing or child.name not in ("sandbox", "worker")]
+
+
+def proxy_name(number: int) -> str:
+    """What a proxy process is called: `proxy` is the one that also does what must be done once."""
+    return f"proxy-{number + 1}" if number else "proxy"
+
+
+def _encoded(config: ChildConfig) -> bytes:
+    return msgspec.json.encode(config, enc_hook=str)
 
 
 def listening_socket(address: Address) -> socket.socket:

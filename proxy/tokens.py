@@ -25,6 +25,9 @@ ANONYMOUS = "anonymous"
 GROUPS_MAX = 16
 """Groups of one token; each is asked about in every decision on its behalf."""
 
+PERSON_CHARS_MAX = 64
+"""Characters of a person's name or address."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _GROUP = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
 
@@ -37,6 +40,7 @@ def mint(
     expires_at: datetime | None = None,
     role: Role = Role.INSTALLER,
     groups: Iterable[str] = (),
+    person: str = "",
 ) -> tuple[str, Token]:
     """A new secret, to be shown once, and the token that is kept. Raises ValueInvalid.
 
@@ -51,8 +55,8 @@ def mint(
     now = clock()
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
         raise ValueInvalid("A token ends in the future, at a time with a time zone.")
-    if kind is not TokenKind.CLIENT and (role is not Role.INSTALLER or tuple(groups)):
-        raise ValueInvalid("Only a client's token has a role and groups.")
+    if kind is not TokenKind.CLIENT and (role is not Role.INSTALLER or tuple(groups) or person):
+        raise ValueInvalid("Only a client's token has a role, groups and a person.")
     secret = f"pratique_{kind.value}_{secrets.token_urlsafe(SECRET_BYTES)}"
     token = Token(
         id=secrets.token_hex(ID_BYTES),
@@ -63,8 +67,20 @@ def mint(
         expires_at=expires_at,
         role=role,
         groups=parse_groups(groups),
+        person=parse_person(person),
     )
     return secret, token
+
+
+def parse_person(text: str) -> str:
+    """A person's name with single spaces; empty for none. Raises ValueInvalid."""
+    person = " ".join(text.split())
+    if len(person) > PERSON_CHARS_MAX or not (person.isascii() and person.isprintable()):
+        raise ValueInvalid(
+            f"A person is named in at most {PERSON_CHARS_MAX} printable characters of ASCII.",
+            next_step="Use the mail address, or the account's name.",
+        )
+    return person
 
 
 def parse_groups(names: Iterable[str]) -> tuple[str, ...]:
@@ -124,4 +140,10 @@ class TokenBook:
 
 def principal_of(token: Token) -> Principal:
     """Who holds a client's token."""
-    return Principal(name=token.name, role=token.role, groups=token.groups, token_id=token.id)
+    return Principal(
+        name=token.name,
+        role=token.role,
+        groups=token.groups,
+        token_id=token.id,
+        person=token.person,
+    )

@@ -180,18 +180,35 @@ def bench_page(record: dict[str, Any]) -> Iterator[str]:
     """The last `make bench`."""
     yield "# Benchmark\n"
     yield (
-        "`make bench`: wrk against Pratique (log, token check and fetch record on) and against a bare "
-        "aiohttp handler that answers the same bytes from memory, turn by turn in one run. The ratio "
-        "counts.\n"
+        "`make bench`: wrk against Pratique (log, token check and fetch record on), its peers in "
+        "front of the same upstream, and a bare aiohttp handler and nginx that answer the same bytes, "
+        "turn by turn in one run. The ratios count; where the machine did other things meanwhile, "
+        "those of CPU.\n"
     )
-    yield f"Commit {record['commit'][:12]}, {record['machine']}, median of {record['rounds']} rounds.\n"
-    yield "| Case | Bare req/s | Ours req/s | Ratio | CPU µs/req bare | CPU µs/req ours | Target |"
-    yield "|---|---:|---:|---:|---:|---:|---:|"
+    yield (
+        f"Commit {record['commit'][:12]}, {record['machine']}, median of {record['rounds']} rounds, "
+        f"{record['processes']} proxy process(es) of ours; {', '.join(record['versions'])}.\n"
+    )
+    yield "| Case | Beside | Ratio | By CPU | Wanted |"
+    yield "|---|---|---:|---:|---:|"
     for row in record["cases"]:
-        yield (
-            f"| {row['case']} | {row['bare_rps']} | {row['ours_rps']} | {row['ratio']:.2f} "
-            f"| {row['bare_cpu_us']:.0f} | {row['ours_cpu_us']:.0f} | {row['target'] or ''} |"
+        for one in row["targets"]:
+            yield (
+                f"| {row['case']} | {one['beside']} | {one['ratio']:.2f} | {one['cpu_ratio']:.2f} "
+                f"| {one['least']:g} |"
+            )
+    names = list(record["memory_mib"])
+    yield "\nRequests a second (CPU µs a request):\n"
+    yield f"| Case | {' | '.join(names)} |"
+    yield f"|---|{'---:|' * len(names)}"
+    for row in record["cases"]:
+        cells = (
+            f"{one['rps']:,.5g} ({one['cpu_us']:,.0f})" if one else ""
+            for one in (row["servers"].get(name) for name in names)
         )
+        yield f"| {row['case']} | {' | '.join(cells)} |"
+    memory = (f"{record['memory_mib'][name]:.0f}" for name in names)
+    yield f"| Memory after it, MiB | {' | '.join(memory)} |"
 
 
 def proofs_page() -> Iterator[str]:

@@ -56,7 +56,7 @@ class Shelf:
 
     def scorer(self, name: str) -> Scorer:
         """The scorer called `name`, ready to score. Raises ArtefactInvalid."""
-        meant = self._meant(name)
+        meant = self.meant(name)
         if meant not in self._scorers:
             self._scorers[meant] = (
                 RulesScorer()
@@ -67,7 +67,7 @@ class Shelf:
 
     def digest(self, name: str) -> Digest:
         """The digest of the scorer called `name`; LightGBM is not loaded. Raises ArtefactInvalid."""
-        meant = self._meant(name)
+        meant = self.meant(name)
         if meant not in self._digests:
             if meant == RULES_NAME:
                 self._digests[meant] = RulesScorer().digest
@@ -76,13 +76,9 @@ class Shelf:
                 self._digests[meant] = learned_digest(meant, card, model)
         return self._digests[meant]
 
-    def meant(self, name: str) -> str:
-        """What `name` stands for: an artefact's name, or `rules`. Raises ArtefactInvalid."""
-        return self._meant(name)
-
     def created(self, name: str) -> datetime | None:
         """When the model called `name` was trained; None of the rules. Raises ArtefactInvalid."""
-        meant = self._meant(name)
+        meant = self.meant(name)
         if meant == RULES_NAME:
             return None
         if meant not in self._created:
@@ -90,7 +86,8 @@ class Shelf:
             self._created[meant] = card.created
         return self._created[meant]
 
-    def _meant(self, name: str) -> str:
+    def meant(self, name: str) -> str:
+        """What `name` stands for: an artefact's name, or `rules`. Raises ArtefactInvalid."""
         if name not in self.names():
             raise ArtefactInvalid(
                 f"There is no scorer called {name[:60]!r}.",

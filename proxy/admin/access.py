@@ -43,6 +43,13 @@ class Principal:
     """Groups of clients, which a policy may treat differently."""
     token_id: str = ""
     """Empty at the machine's own command line, where the file system says who may."""
+    person: str = ""
+    """Who holds the token, as it was said when it was made; empty: the name stands for the person."""
+
+    @property
+    def owner(self) -> str:
+        """The person: of two tokens of one person, both have the same."""
+        return self.person or self.name
 
     def require(self, role: Role) -> None:
         """Raises NotAllowed where this role does not suffice."""
@@ -51,6 +58,11 @@ class Principal:
                 f"This needs the role {role.value}; {self.name} is {self.role.value}.",
                 next_step="Ask an admin for a token with that role.",
             )
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names of people mean one person: nobody becomes another by a capital letter."""
+    return one.casefold() == other.casefold()
 
 
 def at_the_machine(actor: str) -> Principal:

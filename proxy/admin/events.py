@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     OVERRIDE_REQUESTED = "override_requested"
     OVERRIDE_APPROVED = "override_approved"
     OVERRIDE_REFUSED = "override_refused"
+    OVERRIDE_WITHDRAWN = "override_withdrawn"
     OVERRIDE_EXPIRING = "override_expiring"
     DECISION_WORSENED = "decision_worsened"
     """A file that was served, or held, is treated worse from now on."""
@@ -51,6 +52,8 @@ class Event:
     """A page of ours; empty: there is none."""
     facts: tuple[tuple[str, str], ...] = ()
     """(name, value) pairs, the names ours."""
+    many_url: str = ""
+    """The page of ours that lists such events, for a summary of many; empty: there is none."""
 
 
 class Teller(Protocol):

@@ -20,8 +20,8 @@ from models.errors import (
 from policies.overrides import ends_at, problems_of
 from policies.policy import Policy
 from policies.rules.names import contains
-from proxy.admin.access import Principal, Role
-from proxy.admin.events import Event, EventKind, Silent, Teller
+from proxy.admin.access import Principal, Role, same_person
+from proxy.admin.events import Event, EventKind
 from proxy.admin.existing import Existing, decided_files
 from proxy.admin.review import justification_of
 from proxy.store.exceptions_port import (
@@ -86,7 +86,6 @@ class Exceptions:
         policy: Callable[[], Policy],
         clock: Clock,
         existing: Existing | None = None,
-        teller: Teller | None = None,
         origin: str = "",
         new_id: Callable[[], str] = lambda: secrets.token_hex(ID_BYTES),
     ) -> None:
@@ -98,7 +97,6 @@ class Exceptions:
         self._policy = policy
         self._clock = clock
         self._existing = existing or decided_files(store)
-        self._teller = teller or Silent()
         self._origin = origin
         self._new_id = new_id
 
@@ -129,13 +127,14 @@ class Exceptions:
             requester=by.name,
             created_at=now,
             expires_at=now + timedelta(days=OPEN_DAYS),
+            person=by.person,
         )
-        await self._store.add_request(request)
-        await self._tell(
+        told = self._event(
             EventKind.OVERRIDE_REQUESTED,
             request,
             f"{by.name} asks for {asked_words(request)}: {request.justification}",
         )
+        await self._store.add_request(request, telling=(told,))
         return request
 
     async def get(self, by: Principal, request_id: str) -> OverrideRequest:
@@ -170,7 +169,13 @@ class Exceptions:
         request = await self.get(by, request_id)
         if by.name != request.requester:
             raise NotAllowed("Somebody else asked for that.", next_step="A reviewer may refuse it.")
-        return await self._store.end_request(request.id, self._answer(RequestState.WITHDRAWN, by))
+        answer = self._answer(RequestState.WITHDRAWN, by)
+        told = self._event(
+            EventKind.OVERRIDE_WITHDRAWN,
+            _answered(request, answer),
+            f"{by.name} does not ask for {asked_words(request)} any more.",
+        )
+        return await self._store.end_request(request.id, answer, telling=(told,))
 
     # -- answering ---------------------------------------------------------------------------
     async def approve(
@@ -185,17 +190,17 @@ class Exceptions:
         by.require(Role.REVIEWER)
         terms = terms or Terms()
         request = await self.get(by, request_id)
-        self._check_second_person(by, request.requester)
+        self._check_second_person(by, request.requester, request.owner)
         override = await self._override_of(by, request, terms)
         if problems := problems_of(override, self._policy()):
             raise OverrideInvalid("The approval", problems)
         answer = self._answer(RequestState.APPROVED, by, terms.answer)
-        done = await self._store.approve_request(request.id, override, answer)
-        await self._tell(
+        told = self._event(
             EventKind.OVERRIDE_APPROVED,
-            done,
-            f"{by.name} approved {asked_words(done)} until {_day(override.expires_at)}.",
+            replace(_answered(request, answer), override_id=override.id),
+            f"{by.name} approved {asked_words(request)} until {_day(override.expires_at)}.",
         )
+        done = await self._store.approve_request(request.id, override, answer, telling=(told,))
         return done, override
 
     async def refuse(self, by: Principal, request_id: str, answer: str) -> OverrideRequest:
@@ -203,13 +208,12 @@ class Exceptions:
         by.require(Role.REVIEWER)
         request = await self.get(by, request_id)
         ended = self._answer(RequestState.REFUSED, by, justification_of(answer))
-        done = await self._store.end_request(request.id, ended)
-        await self._tell(
+        told = self._event(
             EventKind.OVERRIDE_REFUSED,
-            done,
-            f"{by.name} refused {asked_words(done)}: {done.answer}",
+            _answered(request, ended),
+            f"{by.name} refused {asked_words(request)}: {ended.text}",
         )
-        return done
+        return await self._store.end_request(request.id, ended, telling=(told,))
 
     async def extend(
         self, by: Principal, override_id: str, *, expires_at: datetime, justification: str
@@ -224,7 +228,10 @@ class Exceptions:
             by.require(Role.ADMIN)
         if old.action is OverrideAction.ALLOW:
             behind = await self._store.request_behind(override_id)
-            self._check_second_person(by, behind.requester if behind else old.actor)
+            if behind is not None:
+                self._check_second_person(by, behind.requester, behind.owner)
+            else:
+                self._check_second_person(by, old.actor, *await self._people_called(old.actor))
         now = self._clock()
         longer = replace(
             old,
@@ -254,8 +261,14 @@ class Exceptions:
         return await expiring(self._store, self._policy(), now=self._clock(), within=within)
 
     # -- within ------------------------------------------------------------------------------
-    def _check_second_person(self, by: Principal, first: str) -> None:
-        if by.name == first and self._policy().four_eyes:
+    async def _people_called(self, name: str) -> tuple[str, ...]:
+        """Everybody who ever had a token of that name."""
+        return tuple({one.owner for one in await self._store.tokens() if one.name == name})
+
+    def _check_second_person(self, by: Principal, *first: str) -> None:
+        """`first`: names of the token and of the person who asked; a person with two tokens is one."""
+        same = any(same_person(mine, one) for mine in (by.name, by.owner) for one in first)
+        if same and self._policy().four_eyes:
             raise NotAllowed(
                 "The policy wants two people for an exception, and you are the one who asked.",
                 next_step="Somebody else with the role reviewer decides.",
@@ -311,7 +324,7 @@ class Exceptions:
             raise ValueInvalid(f"An exception lasts 1 to {most} days.")
         return days
 
-    async def _tell(self, kind: EventKind, request: OverrideRequest, sentence: str) -> None:
+    def _event(self, kind: EventKind, request: OverrideRequest, sentence: str) -> Event:
         ref = request.ref
         facts = {
             "request": request.id,
@@ -326,15 +339,14 @@ class Exceptions:
             "decided_by": request.decided_by,
             "override": request.override_id,
         }
-        await self._teller.tell(
-            Event(
-                kind=kind,
-                at=self._clock(),
-                subject=f"{ref.project} {ref.version}".strip(),
-                sentence=sentence,
-                url=f"{self._origin}/requests/{request.id}" if self._origin else "",
-                facts=tuple((name, text) for name, text in facts.items() if text),
-            )
+        return Event(
+            kind=kind,
+            at=self._clock(),
+            subject=f"{ref.project} {ref.version}".strip(),
+            sentence=sentence,
+            url=f"{self._origin}/requests/{request.id}" if self._origin else "",
+            facts=tuple((name, text) for name, text in facts.items() if text),
+            many_url=f"{self._origin}/requests" if self._origin else "",
         )
 
 
@@ -359,6 +371,13 @@ def asked_words(request: OverrideRequest) -> str:
             return f"all files of {request.ref.project} {request.ref.version}"
         case Scope.PROJECT:
             return f"all files of {request.ref.project}{request.specifier}"
+
+
+def _answered(request: OverrideRequest, answer: Answer) -> OverrideRequest:
+    """The request as it will be, for what is told of it."""
+    return replace(
+        request, state=answer.state, decided_by=answer.by, decided_at=answer.at, answer=answer.text
+    )
 
 
 def _check_wanted(decision: Decision) -> None:

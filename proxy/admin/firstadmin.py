@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 import secrets
 from datetime import timedelta
 
 from models.clock import Clock
 from models.errors import NotAllowed, StoreConflict
 from proxy.admin.access import Role
+from proxy.store.access_port import SetupLink
 from proxy.store.port import Store, Token, TokenKind
-from proxy.tokens import mint
+from proxy.tokens import SECRET_CHARS_MAX, hash_secret, mint
 
 SETUP_MINUTES = 15
 """Minutes that the link works after a start."""
@@ -21,14 +20,15 @@ ACTOR = "setup"
 
 
 class FirstAdmin:
-    """Holds the link's key in memory alone: it is new at every start, and never written anywhere."""
+    """Makes the link, and lets whoever has one in.
+
+    The store has the hash of each key, so that any process answers for a link that another one
+    printed; the key itself is new at every start, and is written nowhere.
+    """
 
     def __init__(self, store: Store, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._until = clock() + timedelta(minutes=SETUP_MINUTES)
-        self._lock = asyncio.Lock()
-        self.key = secrets.token_urlsafe(KEY_BYTES)
 
     async def wanted(self) -> bool:
         """Whether there is no active admin's token."""
@@ -36,23 +36,30 @@ class FirstAdmin:
         tokens = await self._store.tokens(kind=TokenKind.CLIENT)
         return not any(one.role is Role.ADMIN and one.active(now) for one in tokens)
 
+    async def offer(self) -> str:
+        """A new link's key, which works in every process from now on. Raises StoreError."""
+        key = secrets.token_urlsafe(KEY_BYTES)
+        expires_at = self._clock() + timedelta(minutes=SETUP_MINUTES)
+        await self._store.offer_setup(SetupLink(hash=hash_secret(key), expires_at=expires_at))
+        return key
+
     async def check(self, key: str) -> None:
         """Raises NotAllowed for a wrong key or a late one, StoreConflict where there is an admin."""
-        same = hmac.compare_digest(self.key.encode(), key.encode("utf-8", "replace"))
-        if not same or self._clock() >= self._until:
-            raise NotAllowed(
-                "This link is not, or no longer, the one that was printed.",
-                next_step="Start Pratique again for a new one, or use `pratique token add`.",
-            )
         if not await self.wanted():
             raise StoreConflict(
                 "There is an admin already.", next_step="Sign in, or ask them for a token."
             )
+        hash_ = hash_secret(key[:SECRET_CHARS_MAX])
+        if not await self._store.setup_offered(hash_, as_of=self._clock()):
+            raise NotAllowed(
+                "This link is not, or no longer, the one that was printed.",
+                next_step="Start Pratique again for a new one, or use `pratique token add`.",
+            )
 
     async def create(self, key: str, name: str) -> tuple[str, Token]:
         """The first admin's secret and token. Raises as `check`, and ValueInvalid for a bad name."""
-        async with self._lock:
-            await self.check(key)
-            secret, token = mint(TokenKind.CLIENT, name, clock=self._clock, role=Role.ADMIN)
-            await self._store.add_token(token, actor=ACTOR)
-            return secret, token
+        now = self._clock()
+        secret, token = mint(TokenKind.CLIENT, name, clock=lambda: now, role=Role.ADMIN)
+        hash_ = hash_secret(key[:SECRET_CHARS_MAX])
+        await self._store.use_setup(hash_, token, actor=ACTOR, at=now)
+        return secret, token

@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 from models.artifact import IndexName
 from models.errors import ValueInvalid
 from proxy.admin.access import Principal, Role
-from proxy.admin.events import Event, EventKind, Silent, Teller
+from proxy.admin.events import Event, EventKind
 from proxy.store.origins_port import OriginMove, OriginsPort
 
 BY_SETTINGS = Principal(name="settings", role=Role.ADMIN)
@@ -24,7 +24,6 @@ async def move_name(
     *,
     justification: str,
     known: Collection[IndexName],
-    teller: Teller | None = None,
 ) -> OriginMove:
     """Have `to` answer for a name from now on, for admins. `known` are the upstreams there are.
 
@@ -36,15 +35,21 @@ async def move_name(
             f"There is no upstream called {to}.",
             next_step="Known are: " + ", ".join(sorted(known)) + ".",
         )
-    made = await store.move_origin(project, to, actor=by.name, justification=justification)
     why = f": {justification}" if justification else "."
-    await (teller or Silent()).tell(
-        Event(
-            kind=EventKind.NAME_MOVED,
-            at=made.at,
-            subject=project,
-            sentence=f"{by.name} had {project} come from {made.now}, no longer from {made.was}{why}",
-            facts=(("was", made.was), ("now", made.now)),
+
+    def told(made: OriginMove) -> tuple[Event, ...]:
+        return (
+            Event(
+                kind=EventKind.NAME_MOVED,
+                at=made.at,
+                subject=project,
+                sentence=(
+                    f"{by.name} had {project} come from {made.now}, no longer from {made.was}{why}"
+                ),
+                facts=(("was", made.was), ("now", made.now)),
+            ),
         )
+
+    return await store.move_origin(
+        project, to, actor=by.name, justification=justification, telling=told
     )
-    return made

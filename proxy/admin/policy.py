@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from models.errors import StoreError
 from policies.document import parse_policy
 from policies.policy import Policy
 from proxy.admin.access import Principal, Role
-from proxy.admin.events import Event, EventKind, Silent, Teller
+from proxy.admin.events import Event, EventKind
 from proxy.store.policy_port import PolicyDocument, PolicyPort
 
 SOURCE = "the policy in the store"
+
+
+async def read_policy(text: str, *, source: str) -> Policy:
+    """The policy in a document that somebody sent. Raises PolicyInvalid with every mistake.
+
+    A document of the largest size takes a second, which is not the event loop's.
+    """
+    return await asyncio.to_thread(parse_policy, text, source=source)
 
 
 async def set_policy(
@@ -19,7 +29,6 @@ async def set_policy(
     *,
     comment: str,
     expected: int,
-    teller: Teller | None = None,
 ) -> PolicyDocument:
     """Put a document in force, and tell. `expected`: the number that the admin saw in force, 0 for none.
 
@@ -27,21 +36,24 @@ async def set_policy(
     then nothing has changed.
     """
     by.require(Role.ADMIN)
-    policy = parse_policy(text, source=SOURCE)
-    made = await store.put_policy_document(
-        policy.digest, text, actor=by.name, comment=comment, expected=expected
-    )
+    policy = await read_policy(text, source=SOURCE)
     why = f": {comment}" if comment else "."
-    await (teller or Silent()).tell(
-        Event(
-            kind=EventKind.POLICY_CHANGED,
-            at=made.at,
-            subject=f"policy {made.number}",
-            sentence=f"{by.name} put policy {made.number} in force{why}",
-            facts=(("number", str(made.number)), ("digest", made.digest), ("mode", policy.mode)),
+
+    def told(made: PolicyDocument) -> tuple[Event, ...]:
+        facts = (("number", str(made.number)), ("digest", made.digest), ("mode", policy.mode))
+        return (
+            Event(
+                kind=EventKind.POLICY_CHANGED,
+                at=made.at,
+                subject=f"policy {made.number}",
+                sentence=f"{by.name} put policy {made.number} in force{why}",
+                facts=facts,
+            ),
         )
+
+    return await store.put_policy_document(
+        policy.digest, text, actor=by.name, comment=comment, expected=expected, telling=told
     )
-    return made
 
 
 async def roll_back(
@@ -50,7 +62,6 @@ async def roll_back(
     number: int,
     *,
     comment: str = "",
-    teller: Teller | None = None,
 ) -> PolicyDocument:
     """Put an earlier document in force again, as a new one. Raises as `set_policy`, and StoreError."""
     by.require(Role.ADMIN)
@@ -62,7 +73,6 @@ async def roll_back(
         found.text,
         comment=comment or f"back to policy {number}",
         expected=current.number if current else 0,
-        teller=teller,
     )
 
 

@@ -11,7 +11,7 @@ import structlog
 from models.clock import Clock
 from models.errors import PratiqueError
 from policies.policy import Policy
-from proxy.admin.events import Event, EventKind, Teller
+from proxy.admin.events import Event, EventKind
 from proxy.admin.exceptions import Expiring, expiring
 from proxy.store.port import Store
 
@@ -27,13 +27,12 @@ HOUR = timedelta(hours=1)
 class Reminders:
     """Looks for what ends soon, and tells. What was told stands in the store.
 
-    An event is told first and noted then: a kill in between tells it twice, and never not at all.
+    What is told and the note that it was are one transaction: each is told once, and never not at all.
     """
 
     def __init__(
         self,
         store: Store,
-        teller: Teller,
         *,
         policy: Callable[[], Policy],
         clock: Clock,
@@ -42,7 +41,6 @@ class Reminders:
         look_s: float = LOOK_S,
     ) -> None:
         self._store = store
-        self._teller = teller
         self._policy = policy
         self._clock = clock
         self._origin = origin
@@ -71,9 +69,10 @@ class Reminders:
             threshold = self._threshold(one, now)
             if threshold is None or await self._store.reminder_told(one.override.id, threshold):
                 continue
-            await self._teller.tell(self._event(one, now))
-            await self._store.tell_reminder(one.override.id, threshold, at=now)
-            told += 1
+            telling = (self._event(one, now),)
+            told += await self._store.tell_reminder(
+                one.override.id, threshold, at=now, telling=telling
+            )
         return told
 
     def _threshold(self, one: Expiring, now: datetime) -> int | None:

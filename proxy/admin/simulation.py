@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.decision import Action
-from policies.document import parse_policy
 from proxy.admin.access import Principal, Role
+from proxy.admin.policy import read_policy
 from proxy.rescoring import Progress
 from proxy.scorers import scorer_of
 from proxy.simulating import Changed, Simulated, Stopped, simulate
@@ -33,7 +33,7 @@ async def simulate_policy(
     Raises NotAllowed, PolicyInvalid with every mistake, ValueInvalid for too many days, StoreError.
     """
     by.require(Role.ADMIN)
-    policy = parse_policy(text, source=source)
+    policy = await read_policy(text, source=source)
     return await simulate(
         store,
         policy=policy,

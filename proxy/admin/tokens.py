@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.clock import Clock
-from models.errors import StoreConflict, ValueInvalid
+from models.errors import ValueInvalid
 from proxy.admin.access import Principal, Role
 from proxy.store.port import Store, Token, TokenKind
 from proxy.tokens import EMBEDDED, mint
@@ -29,13 +29,23 @@ async def create_token(
     kind: TokenKind = TokenKind.CLIENT,
     role: Role = Role.INSTALLER,
     groups: Iterable[str] = (),
+    person: str = "",
     expires_at: datetime | None = None,
     clock: Clock,
 ) -> tuple[str, Token]:
-    """The secret, which is shown once, and the token. Raises NotAllowed, ValueInvalid, StoreConflict."""
+    """The secret, which is shown once, and the token of `person`, by default of its name's.
+
+    Raises NotAllowed, ValueInvalid, StoreConflict.
+    """
     by.require(Role.ADMIN)
     secret, token = mint(
-        kind, name, clock=clock, expires_at=expires_at, role=role, groups=tuple(groups)
+        kind,
+        name,
+        clock=clock,
+        expires_at=expires_at,
+        role=role,
+        groups=tuple(groups),
+        person=person,
     )
     await store.add_token(token, actor=by.name)
     return secret, token
@@ -63,16 +73,8 @@ async def revoke_token(
     found = next((one for one in named if one.active(now)), next(iter(named), None))
     if found is not None and found.kind is TokenKind.WORKER:
         return await _revoke_worker(store, by, found, now)
-    if found is not None and found.active(now) and found.role is Role.ADMIN and not last_admin:
-        others = [
-            one for one in tokens if one is not found and one.role is Role.ADMIN and one.active(now)
-        ]
-        if not others:
-            raise StoreConflict(
-                f"{found.name} is the last admin's token.",
-                next_step="Make another admin's token first, or say that this is meant.",
-            )
-    return Ended(token=await store.revoke_token(token_id, actor=by.name, at=now))
+    ended = await store.revoke_token(token_id, actor=by.name, at=now, keep_admin=not last_admin)
+    return Ended(token=ended)
 
 
 async def _revoke_worker(store: Store, by: Principal, found: Token, now: datetime) -> Ended:

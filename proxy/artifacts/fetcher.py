@@ -195,7 +195,10 @@ class Fetcher:
     async def _download(self, sha256: Sha256, url: str, size: int | None) -> Path:
         if size is not None and size > self._bounds.file_bytes_max:
             raise _too_large(self._bounds.file_bytes_max)
-        async with self._slots:
+        async with self._slots, self._artifacts.alone(sha256):
+            path_now = self._artifacts.path(sha256)
+            if path_now is not None:
+                return path_now  # another process was faster
             try:
                 with self._artifacts.begin(size) as file:
                     async with asyncio.timeout(self._bounds.file_total_s):

@@ -6,13 +6,15 @@ disk and then renamed: whoever finds a path finds the whole, verified file.
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import hashlib
 import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +35,11 @@ DISK_FREE_BYTES_MIN = 256 * 1024**2
 STALE_TEMP_S = 3_600
 """Seconds without a write after which a temporary file is a dead process's; no fetch takes that."""
 
+LOCK_LOOK_S = 0.05
+"""Seconds between two tries of a lock that another process holds."""
+
 _TEMP = "tmp"
+_LOCK = ".lock"
 _MODE = 0o444
 
 
@@ -84,6 +90,22 @@ class FolderArtifacts:
         except OSError as error:
             self._promise(-(size or 0))
             raise _failed("written", error) from error
+
+    @asynccontextmanager
+    async def alone(self, sha256: Sha256) -> AsyncIterator[None]:
+        """While nobody else, in whatever process, fetches the same file. Raises StoreError.
+
+        The lock dies with its process, so that a kill keeps nobody waiting.
+        """
+        path = self._temp / f"{parse_sha256(sha256)}{_LOCK}"
+        while (descriptor := _locked(path)) is None:  # noqa: ASYNC110 - no event crosses processes
+            await asyncio.sleep(LOCK_LOOK_S)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+            os.close(descriptor)
 
     def remove(self, sha256: Sha256) -> bool:
         """Take a file out, for an operator; whoever has it open keeps reading. False: not there."""
@@ -312,6 +334,22 @@ class Partial:
         self._settled = True
         os.close(self._file)
         self._folder._settle(self._promised, kept)  # noqa: SLF001 - as above
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor that holds the lock of `path`; None while somebody else does."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _failed("locked", error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink:  # else it was taken away while we waited for it
+            return descriptor
+    except BlockingIOError:
+        pass
+    os.close(descriptor)
+    return None
 
 
 def _flush_folder(folder: Path) -> None:

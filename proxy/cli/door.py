@@ -8,10 +8,12 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -35,7 +37,8 @@ from proxy.feeds.schedule import FeedSchedule
 from proxy.feeds.updating import FeedUpdater
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
-from proxy.holds import LocalHolds
+from proxy.holds import HOLDS_MAX, LocalHolds
+from proxy.index.declared import Upstream
 from proxy.index.known import WithoutKnown
 from proxy.index.ownership import contradicted
 from proxy.index.upstreams import Upstreams
@@ -45,8 +48,10 @@ from proxy.judge.core import model_digest
 from proxy.judge.desk import Desk
 from proxy.keeping.eviction import Evictor
 from proxy.keeping.keeper import Keeper
+from proxy.keeping.manifest import JOURNALS, SPOOL_PART
 from proxy.keeping.periods import periods_of
 from proxy.log import configure_log
+from proxy.peers import Peers
 from proxy.policyfile import PolicyFile
 from proxy.readiness import ClockWatch, disk_has_room, judge_listens, worker_seen
 from proxy.resolve import Resolver
@@ -55,15 +60,16 @@ from proxy.simple.page import ProjectPage
 from proxy.sources.composition import Means, advisories_of, sources_of
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
-from proxy.supervisor import SAY, ChildConfig, decode_config
+from proxy.supervisor import SAY, ChildConfig, decode_config, proxy_name
 from proxy.telling.delivering import Deliverer
 from proxy.telling.metrics import Metrics
 from proxy.telling.outbox import Outbox
+from proxy.telling.requestfigures import PUBLISH_S
 from proxy.telling.sending import HttpSender
 from proxy.telling.workers import Workers
 from proxy.tokens import EMBEDDED, TokenBook, hash_secret
 from proxy.watching import WatchSchedule
-from proxy.web.app import TASKS, make_app
+from proxy.web.app import BELL, TASKS, make_app
 from proxy.web.connections import HEADERS_MAX, ConnectionBounds, listen
 from proxy.web.door import Door, DoorSettings
 
@@ -78,6 +84,8 @@ ORIGINS_LOOK_S = 2.0
 GRAPH_UNREAD_S = 1.0
 """Seconds that a file waits for its dependency graph on its way into the queue: a large tree of which
 nothing is known takes ten, and is only needed once the file was analysed."""
+FETCHES_MIN = 2
+"""Downloads at once of one process however many there are: one must not stand behind a large file."""
 SHUTDOWN_S = 5.0
 """Seconds that requests under way get when the process ends."""
 
@@ -105,7 +113,9 @@ def main() -> None:
     """Run the proxy until SIGTERM; exit code 78 (EX_CONFIG) where it must not start as set."""
     config = decode_config(sys.stdin.buffer.read())
     settings = config.settings
-    configure_log(format_=settings.log_format, file=settings.log_file, process="proxy")
+    configure_log(
+        format_=settings.log_format, file=settings.log_file, process=proxy_name(config.number)
+    )
     try:
         asyncio.run(serve(config))
     except PratiqueError as error:
@@ -120,20 +130,26 @@ async def serve(config: ChildConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with put_together(config, clock=utc_now) as rooms, listening(config, rooms):
-        tasks = [
-            asyncio.create_task(rooms.desk.run(stop), name="desk"),
-            asyncio.create_task(rooms.feeds.run(stop), name="feeds"),
-            asyncio.create_task(rooms.keeper.run(stop), name="keeping"),
-            asyncio.create_task(rooms.evictor.run(stop), name="eviction"),
-            asyncio.create_task(rooms.watch.run(stop), name="watch"),
-            asyncio.create_task(rooms.drift.run(stop), name="drift"),
-            asyncio.create_task(rooms.workers.run(stop), name="workers"),
-            asyncio.create_task(rooms.reminders.run(stop), name="reminders"),
-            asyncio.create_task(rooms.deliverer.run(stop), name="webhooks"),
-            asyncio.create_task(_watch_policy(rooms, stop), name="policy"),
-            asyncio.create_task(_watch_origins(rooms, stop), name="origins"),
-            asyncio.create_task(_watch_tasks(rooms, stop), name="tasks"),
-        ]
+        works: dict[str, Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = {
+            "feeds": rooms.feeds.run,
+            "policy": partial(_watch_policy, rooms),
+            "origins": partial(_watch_origins, rooms),
+            "tasks": partial(_watch_tasks, rooms),
+        }
+        if config.settings.processes > 1:
+            works["figures"] = partial(_publish, config, rooms.door.metrics)
+        if config.number == 0:
+            works |= {
+                "desk": rooms.desk.run,
+                "keeping": rooms.keeper.run,
+                "eviction": rooms.evictor.run,
+                "watch": rooms.watch.run,
+                "drift": rooms.drift.run,
+                "workers": rooms.workers.run,
+                "reminders": rooms.reminders.run,
+                "webhooks": rooms.deliverer.run,
+            }
+        tasks = [asyncio.create_task(work(stop), name=name) for name, work in works.items()]
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         waiting = asyncio.create_task(stop.wait())
@@ -159,10 +175,11 @@ async def listening(config: ChildConfig, rooms: Rooms) -> AsyncIterator[None]:
     await runner.setup()
     try:
         server = await listen(runner, socket.socket(fileno=config.listen_fd))
-        # Only the proxy's own group may connect: the embedded worker is in it.
-        config.worker_api_socket.unlink(missing_ok=True)
-        await web.UnixSite(runner, str(config.worker_api_socket)).start()
-        config.worker_api_socket.chmod(0o660)
+        if config.number == 0:
+            # Only the proxy's own group may connect: the embedded worker is in it.
+            config.worker_api_socket.unlink(missing_ok=True)
+            await web.UnixSite(runner, str(config.worker_api_socket)).start()
+            config.worker_api_socket.chmod(0o660)
         try:
             yield
         finally:
@@ -179,7 +196,15 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
     async with AsyncExitStack() as stack:
         store = SqliteStore.open(settings.data_dir / DATABASE, clock=clock)
         stack.push_async_callback(store.close)
-        await _own_worker_token(store, config.worker_secret, clock=clock)
+        if config.number == 0:
+            await _own_worker_token(store, config.worker_secret, clock=clock)
+        peers = Peers(
+            config.worker_api_socket.parent,
+            number=config.number,
+            processes=settings.processes,
+        )
+        peers.start()
+        stack.callback(peers.close)
         metrics = Metrics()
         departures = Departures(store, clock=clock, origin=settings.origin)
         artifacts = FolderArtifacts(
@@ -189,13 +214,12 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
         await policy.follow(store)
         behind = await stack.enter_async_context(
             Behind(
-                settings.upstreams,
+                _shared(settings),
                 store,
                 artifacts,
                 clock=clock,
                 owned=lambda: policy.current().owned,
                 looked_up=lambda hit: metrics.looked_up("pages", hit=hit),
-                teller=Outbox(store),
                 departures=departures,
             )
         )
@@ -245,6 +269,7 @@ async def put_together(config: ChildConfig, *, clock: Clock) -> AsyncIterator[Ro
             judge,
             metrics,
             deliverer,
+            peers,
             provenance,
         )
 
@@ -260,6 +285,7 @@ async def _rooms(
     judge: JudgeClient,
     metrics: Metrics,
     deliverer: Deliverer,
+    peers: Peers,
     provenance: ProvenanceObjects,
 ) -> Rooms:
     settings, store, clock = config.settings, means.store, means.clock
@@ -267,15 +293,25 @@ async def _rooms(
     clients = TokenBook(store, TokenKind.CLIENT, clock)
     await clients.refresh()
     token_required = await must_have_tokens(settings, store, clock=clock)
-    holds = LocalHolds()
+    holds = LocalHolds(in_all_max=HOLDS_MAX // settings.processes)
     bells: list[Callable[[], None]] = []
 
     def nudge() -> None:
         for ring in bells:
             ring()
+        peers.look()
 
-    teller = Outbox(store, nudge=deliverer.nudge)
+    def delivering() -> None:
+        deliverer.nudge()
+        peers.look()
+
+    teller = Outbox(store, nudge=delivering)
     workers = await _workers(store, teller, clock)
+
+    def heard(worker: str) -> None:
+        workers.heard(worker)
+        peers.heard(worker)
+
     gate = Gate(
         store=store,
         policy=policy.current,
@@ -290,7 +326,7 @@ async def _rooms(
         gate.put(decision)
         holds.wake(decision.ref)
         metrics.decided(decision)
-        deliverer.nudge()
+        delivering()
 
     knowledge = Knowledge(means.index, sources_of(means), clock=clock)
     advisories = advisories_of(means)
@@ -315,19 +351,23 @@ async def _rooms(
         lease_expired=workers.lease_expired,
     )
     bells.append(desk.nudge)
-    feeds = _feeds(settings, store, clock, teller)
+    feeds = _feeds(settings, store, clock, updates=config.number == 0)
     first_admin = FirstAdmin(store, clock=clock)
-    if await first_admin.wanted():
+    if config.number == 0 and await first_admin.wanted():
         _say(
             f"There is no admin yet. Within {SETUP_MINUTES} minutes, open "
-            f"{settings.origin}/setup?key={first_admin.key}"
+            f"{settings.origin}/setup?key={await first_admin.offer()}"
         )
     door = Door(
         settings=_door_settings(settings, token_required=token_required),
         store=store,
         gate=gate,
         holds=holds,
-        fetch_log=FetchLog(store=store, spool=settings.data_dir / "fetches.spool"),
+        fetch_log=FetchLog(
+            store=store,
+            folder=settings.data_dir / JOURNALS,
+            left=settings.data_dir / SPOOL_PART,
+        ),
         index=index,
         artifacts=artifacts,
         fetcher=fetcher,
@@ -340,7 +380,6 @@ async def _rooms(
         workers=TokenBook(store, TokenKind.WORKER, clock),
         clock=clock,
         first_admin=first_admin,
-        teller=teller,
         plan=lambda: policy.current().plan,
         nudge=nudge,
         checks={
@@ -354,7 +393,7 @@ async def _rooms(
             "policy": policy.current().digest,
             "model": model_digest(policy.current()),
         },
-        heard=workers.heard,
+        heard=heard,
         notices=lambda: (
             *notices(off),
             *policy.notices(),
@@ -363,6 +402,14 @@ async def _rooms(
         ),
     )
     app = make_app(door)
+
+    def look() -> None:
+        gate.look()
+        app[BELL].ring()
+        deliverer.nudge()
+        desk.nudge()
+
+    peers.listen(look=look, heard=workers.heard)
     keeper = Keeper(store, periods_of(settings), settings.data_dir, clock=clock)
     watch = WatchSchedule(
         store, desk.requeue, every=timedelta(hours=settings.watch_hours), clock=clock
@@ -382,12 +429,20 @@ async def _rooms(
             told=metrics.set_drift,
             clock=clock,
         ),
-        reminders=Reminders(
-            store, teller, policy=policy.current, clock=clock, origin=settings.origin
-        ),
+        reminders=Reminders(store, policy=policy.current, clock=clock, origin=settings.origin),
         workers=workers,
         deliverer=deliverer,
         app=app,
+    )
+
+
+def _shared(settings: Settings) -> tuple[Upstream, ...]:
+    """The upstreams, with the share of their downloads that is this process's."""
+    return tuple(
+        replace(one, downloads=max(FETCHES_MIN, one.downloads // settings.processes))
+        if settings.processes > 1
+        else one
+        for one in settings.upstreams
     )
 
 
@@ -405,14 +460,15 @@ async def _workers(store: Store, teller: Outbox, clock: Clock) -> Workers:
     return workers
 
 
-def _feeds(settings: Settings, store: Store, clock: Clock, teller: Outbox) -> FeedSchedule:
+def _feeds(settings: Settings, store: Store, clock: Clock, *, updates: bool) -> FeedSchedule:
     return FeedSchedule(
-        FeedUpdater(store, settings.data_dir, clock=clock, teller=teller),
+        FeedUpdater(store, settings.data_dir, clock=clock),
         store,
         settings.feeds,
         every=timedelta(hours=settings.feeds_every_h),
         stale_after=timedelta(hours=settings.feeds_stale_h),
         clock=clock,
+        updates=updates,
     )
 
 
@@ -422,6 +478,8 @@ def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
         token_required=token_required,
         hold_s=float(settings.hold_s),
         metrics_public=settings.metrics_public,
+        upstreams=tuple(one.name for one in settings.upstreams),
+        watch_hours=settings.watch_hours,
     )
 
 
@@ -485,6 +543,21 @@ async def _watch_tasks(rooms: Rooms, stop: asyncio.Event) -> None:
             raise RuntimeError("one of the door's tasks has ended")
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), TASKS_LOOK_S)
+
+
+async def _publish(config: ChildConfig, metrics: Metrics, stop: asyncio.Event) -> None:
+    """Tell the other processes what we counted, so that any of us can be asked for all."""
+    folder = config.worker_api_socket.parent
+    files = [folder / f"figures-{number}.json" for number in range(config.settings.processes)]
+    ours = files.pop(config.number)
+    metrics.requests.beside(tuple(files))
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(metrics.requests.publish, ours)
+        except OSError as error:
+            LOG.warning("figures_not_published", error=str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), PUBLISH_S)
 
 
 async def _watch_policy(rooms: Rooms, stop: asyncio.Event) -> None:

@@ -20,6 +20,7 @@ from proxy.cli.commands.feeds import feeds
 from proxy.cli.commands.graph import graph
 from proxy.cli.commands.installed import installed
 from proxy.cli.commands.keep import keep
+from proxy.cli.commands.mirror import mirror
 from proxy.cli.commands.override import override
 from proxy.cli.commands.override_requests import (
     approve,
@@ -92,6 +93,7 @@ for command in (
         watch,
         policy,
         upstream,
+        mirror,
         doctor,
         config,
         demo,

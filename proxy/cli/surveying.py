@@ -28,8 +28,8 @@ from models.reason import reason_line
 from policies.policy import Policy
 from proxy.behind import Behind
 from proxy.cli.advised import advisories_for
+from proxy.cli.inforce import policy_for
 from proxy.inquiry import Inquiry
-from proxy.policyfile import PolicyFile
 from proxy.privileges import Roles, drop_to, is_root
 from proxy.settings import Settings
 from proxy.sources.composition import Means, sources_of
@@ -112,7 +112,7 @@ def survey_files(
     unconfined: bool,
 ) -> int:
     """Survey them all and write a line each; the exit code. Gives up root where it has it."""
-    policy = PolicyFile(settings.policy).current()
+    policy = policy_for(settings)
     networked = not NETWORK_LAYERS.isdisjoint(layers)
     named = [(project, None) for project in _projects(files)]
     advisories = advisories_for(settings.data_dir, named) if networked else None

@@ -37,7 +37,10 @@ class FeedSchedule:
         stale_after: timedelta,
         clock: Clock,
         look_s: float = LOOK_S,
+        updates: bool = True,
     ) -> None:
+        """`updates`: else it only says how they stand, and another process updates them."""
+        self._updates = updates
         self._updater = updater
         self._store = store
         self._sources = tuple(sources)
@@ -65,7 +68,7 @@ class FeedSchedule:
     async def look(self) -> int:
         """Update what is due; the number of feeds that were tried. Raises StoreError."""
         tried = 0
-        for source in self._sources:
+        for source in self._sources if self._updates else ():
             known = {feed.name: feed for feed in await self._store.feeds()}
             if self._due(known.get(source.name), source, self._clock()):
                 tried += 1

@@ -14,7 +14,7 @@ import structlog
 from analyzer.advisories.record import Refused
 from models.clock import Clock
 from models.errors import FeedError, FeedInvalid, PratiqueError
-from proxy.admin.events import Event, EventKind, Silent, Teller
+from proxy.admin.events import Event, EventKind
 from proxy.feeds.fetching import Validators, discard, download
 from proxy.feeds.lines import Known
 from proxy.feeds.reader import Read, read_feed
@@ -58,9 +58,7 @@ class FeedUpdater:
         *,
         clock: Clock,
         progress: Progress = lambda _feed, _state: None,
-        teller: Teller | None = None,
     ) -> None:
-        self._teller = teller or Silent()
         self._store = store
         self._folder = folder / NAME
         self._clock = clock
@@ -88,9 +86,9 @@ class FeedUpdater:
             LOG.warning("feed_failed", feed=source.name, error=told)
             if remember or known is not None:
                 failed = replace(before, tried_at=self._clock(), error=told)
-                await self._store.put_feed(failed)
-                if not before.error:  # once, not at every try
-                    await self._teller.tell(_failure(failed, self._clock()))
+                # Told once, not at every try.
+                telling = () if before.error else (_failure(failed, self._clock()),)
+                await self._store.put_feed(failed, telling=telling)
             if isinstance(error, PratiqueError):
                 raise
             raise FeedError(f"The feed {source.name} cannot be read: {error}.") from error

@@ -17,7 +17,6 @@ from packaging.utils import NormalizedName
 
 from models.artifact import IndexName
 from models.errors import PratiqueError, StoreError, UpstreamInvalid, UpstreamNotFound
-from proxy.admin.events import Silent, Teller
 from proxy.admin.origins import BY_SETTINGS, move_name
 from proxy.index.ownership import Ownership
 from proxy.simple.page import ProjectPage
@@ -59,14 +58,11 @@ class Upstreams:
         members: Mapping[IndexName, Member],
         ownership: Ownership,
         origins: OriginsPort,
-        *,
-        teller: Teller | None = None,
     ) -> None:
-        """`members` by name; `origins` is the store; `teller` hears of names that the settings move."""
+        """`members` by name; `origins` is the store."""
         self._members = dict(members)
         self._ownership = ownership
         self._origins = origins
-        self._teller = teller or Silent()
         self._homes: LRUCache[NormalizedName, IndexName] = LRUCache(maxsize=HOMES_MAX)
         self._moves_seen: int | None = None
 
@@ -183,7 +179,6 @@ class Upstreams:
                 to,
                 justification="settings or policy say who owns it",
                 known=self._members,
-                teller=self._teller,
             )
         except PratiqueError as error:  # another process was faster; the owner answers in any case
             LOG.warning("origin_not_moved", project=project, error=error.message)

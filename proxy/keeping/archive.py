@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import msgspec
 
 from models.clock import Clock
 from models.errors import StoreError
-from proxy.admin.audit import LINE_BYTES_MAX, line_of
+from proxy.admin.access import Principal
+from proxy.admin.audit import LINE_BYTES_MAX, line_of, verify_store
 from proxy.keeping.folder import PRIVATE_MODE, digest_of_file, failed, flush
 from proxy.store import chain
 from proxy.store.keeping_port import AuditAnchor
@@ -60,6 +62,28 @@ async def archive_audit(
     return anchor
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """An audit log that holds from its first row to its last."""
+
+    rows: int
+    """The number of the last row."""
+    archived: int
+    """Of them, rows that stand in archives."""
+    archives: int
+
+
+async def verify_whole(store: Store, by: Principal, data_dir: Path) -> Whole:
+    """Follow the chain through every archive and then through the store, which has the archives' digests.
+
+    Raises NotAllowed, and StoreError naming the first row or archive that is not what it was.
+    """
+    anchors = await store.audit_anchors()
+    archived = await asyncio.to_thread(verify_archives, data_dir, anchors)
+    rows = await verify_store(store, by)
+    return Whole(rows=rows, archived=archived, archives=len(anchors))
+
+
 def verify_archives(data_dir: Path, anchors: Sequence[AuditAnchor]) -> int:
     """Read every archive and follow the chain through all of them; the number of rows.
 
@@ -70,11 +94,13 @@ def verify_archives(data_dir: Path, anchors: Sequence[AuditAnchor]) -> int:
         path = data_dir / anchor.file
         try:
             digest, _ = digest_of_file(path)
+            if digest != anchor.sha256:
+                raise _unusable(anchor, "was changed, or cut")
             rows = read_archive(path)
+        except FileNotFoundError as error:
+            raise _unusable(anchor, "is missing") from error
         except OSError as error:
             raise _unusable(anchor, f"cannot be read: {error.strerror}") from error
-        if digest != anchor.sha256:
-            raise _unusable(anchor, "was changed")
         end = chain.walk(rows, last=last)
         if end is None or (end.number, end.hash) != (anchor.number, anchor.hash):
             raise _unusable(anchor, "ends before its last row")

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from models.clock import Clock
 from models.errors import StoreError
+from proxy.fetchjournal import in_journals
 from proxy.keeping.archive import verify_archives
 from proxy.keeping.folder import CHUNK_BYTES, PRIVATE_MODE, digest_of_file, failed, flush
 from proxy.keeping.manifest import (
     ARTIFACTS,
     DATABASE_PART,
+    JOURNALS,
     MANIFEST,
     PARTS_MAX,
     SPOOL_PART,
@@ -67,10 +69,10 @@ async def make_backup(
         _check_room(data_dir, folder, with_files=with_files)
         for name, data in extras.items():
             _write_part(folder, name, data)
-        # Before the database: records that move from the spool into it meanwhile stand in both then,
+        # Before the database: records that move from a journal into it meanwhile stand in both then,
         # the other way round they would stand in neither.
-        if (data_dir / SPOOL_PART).is_file():
-            _copy(data_dir / SPOOL_PART, folder / SPOOL_PART)
+        if spooled := _spooled(data_dir):
+            _write_part(folder, SPOOL_PART, spooled)
         copy_database(
             data_dir / DATABASE_PART, folder / DATABASE_PART, progress=_percent(say, "database")
         )
@@ -88,6 +90,13 @@ async def make_backup(
     except OSError as error:
         raise failed(folder, error) from error
     return Made(manifest=manifest, damaged=damaged)
+
+
+def _spooled(data_dir: Path) -> bytes:
+    """Fetch records that are not in the database yet; a restored firewall brings them in."""
+    left = data_dir / SPOOL_PART
+    older = left.read_bytes() if left.is_file() else b""
+    return older + in_journals(data_dir / JOURNALS)
 
 
 async def check_copy(folder: Path, *, archives_from: Path | None = None) -> int:

@@ -14,6 +14,7 @@ from models.errors import StoreError, StoreSchemaNewer
 from models.evidence import EVIDENCE_SCHEMA_VERSION, Evidence
 from models.facts import FACTS_SCHEMA_VERSION, Facts
 from proxy.admin.events import Event
+from proxy.store.gathering import Gathered
 
 T = TypeVar("T")
 
@@ -21,6 +22,8 @@ OVERRIDE_SCHEMA_VERSION = 1
 """An override carries no version of its own; its row does."""
 EVENT_SCHEMA_VERSION = 1
 """The same of an event."""
+GATHERED_SCHEMA_VERSION = 1
+"""The same of what a summary is made from."""
 
 _VERSIONS: dict[type[Any], int] = {
     Decision: DECISION_SCHEMA_VERSION,
@@ -29,6 +32,7 @@ _VERSIONS: dict[type[Any], int] = {
     Facts: FACTS_SCHEMA_VERSION,
     Override: OVERRIDE_SCHEMA_VERSION,
     Event: EVENT_SCHEMA_VERSION,
+    Gathered: GATHERED_SCHEMA_VERSION,
 }
 _DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in _VERSIONS

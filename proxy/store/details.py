@@ -46,13 +46,15 @@ def override_detail(override: Override) -> str:
 
 
 def token_detail(token: Token) -> str:
-    """Kind, name, role, groups and end of a token, without its hash."""
+    """Kind, name, role, groups, person and end of a token, without its hash."""
     ends = token.expires_at.isoformat() if token.expires_at else None
     told: dict[str, Any] = {"expires_at": ends, "kind": token.kind.value, "name": token.name}
     if token.role is not Role.INSTALLER:
         told["role"] = token.role.value
     if token.groups:
         told["groups"] = list(token.groups)
+    if token.person:
+        told["person"] = token.person
     return _json(told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import Protocol
 
 from models.artifact import ArtifactRef
 from models.decision import Override
+from proxy.admin.events import Event
 
 OPEN_PER_REQUESTER_MAX = 20
 """Open requests of one person; who wants more has a question for a meeting, not for a form."""
@@ -58,6 +60,8 @@ class OverrideRequest:
     created_at: datetime
     expires_at: datetime
     """When it is over if nobody answered."""
+    person: str = ""
+    """The person behind the requester; empty: the name stands for the person."""
     state: RequestState = RequestState.OPEN
     decided_by: str = ""
     decided_at: datetime | None = None
@@ -65,6 +69,11 @@ class OverrideRequest:
     """What the reviewer said."""
     override_id: str = ""
     """The override it became."""
+
+    @property
+    def owner(self) -> str:
+        """The person who asked."""
+        return self.person or self.requester
 
     def as_of(self, now: datetime) -> OverrideRequest:
         """The request as it stands at `now`: an open one expires by itself."""
@@ -111,9 +120,12 @@ class OverrideUses:
 
 
 class ExceptionsPort(Protocol):
-    """Requests for overrides, prolonging them, counting their uses, reminders."""
+    """Requests for overrides, prolonging them, counting their uses, reminders.
 
-    async def add_request(self, request: OverrideRequest) -> None:
+    What is `telling` is written into the outbox in the same transaction as the change.
+    """
+
+    async def add_request(self, request: OverrideRequest, *, telling: Sequence[Event] = ()) -> None:
         """Keep a new request and audit it.
 
         Raises StoreConflict where the id is taken, or the same person has the same request open
@@ -134,7 +146,12 @@ class ExceptionsPort(Protocol):
         """(number, request), newest first, those with a number below `before` (0: all)."""
 
     async def approve_request(
-        self, request_id: str, override: Override, answer: Answer
+        self,
+        request_id: str,
+        override: Override,
+        answer: Answer,
+        *,
+        telling: Sequence[Event] = (),
     ) -> OverrideRequest:
         """Make the override and end the request, in one transaction; both are audited.
 
@@ -142,7 +159,9 @@ class ExceptionsPort(Protocol):
         `add_override`, and StoreError where there is no such request.
         """
 
-    async def end_request(self, request_id: str, answer: Answer) -> OverrideRequest:
+    async def end_request(
+        self, request_id: str, answer: Answer, *, telling: Sequence[Event] = ()
+    ) -> OverrideRequest:
         """Refuse or withdraw a request, audited. Raises as `approve_request`."""
 
     async def extend_override(
@@ -162,5 +181,7 @@ class ExceptionsPort(Protocol):
     async def reminder_told(self, override_id: str, threshold_h: int) -> bool:
         """Whether the reminder so many hours before its end was told."""
 
-    async def tell_reminder(self, override_id: str, threshold_h: int, *, at: datetime) -> bool:
-        """Note that it was told; False where that was known."""
+    async def tell_reminder(
+        self, override_id: str, threshold_h: int, *, at: datetime, telling: Sequence[Event] = ()
+    ) -> bool:
+        """Note that it was told, and tell; False, and nothing is told, where that was known."""

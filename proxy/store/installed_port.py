@@ -45,7 +45,10 @@ class Holders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worsened:
-    """A file that was served and then was not: the decision that ended it, and the last that served."""
+    """A file that was served and then was not: the decision that ended it, and the last that served.
+
+    What went out unjudged, where nothing is enforced, did so under a decision to wait.
+    """
 
     number: int
     at: datetime

@@ -29,9 +29,11 @@ from proxy.store.bounds import (
 )
 from proxy.store.checks import (
     check_blob,
+    check_last_admin,
     check_override,
     check_policy,
     check_remembered,
+    check_setup,
     check_token,
     clean_fetches,
     clean_page,
@@ -71,12 +73,12 @@ from proxy.store.port import (
 
 
 class MemoryStore(
+    MemoryDepartures,
     MemoryAccess,
     MemoryExceptions,
     MemoryOrigins,
     MemoryPages,
     MemoryPolicy,
-    MemoryDepartures,
     Store,
 ):
     """`proxy.store.port.Store` in memory, for tests and for a look without a trace.
@@ -146,8 +148,7 @@ class MemoryStore(
             self._note_decision(decision, None if before is None else before + 1)
             self._touch(decision.ref.index, decision.ref.project)
             self._follow_decision(decision, current.action if current else None)
-            for event in telling:
-                self._tell_now(event)
+            self._tell_all(telling)
         self._queue.settle(decision, now=self._clock())
 
     async def decisions_of(self, index: IndexName, project: NormalizedName) -> tuple[Decision, ...]:
@@ -404,6 +405,9 @@ class MemoryStore(
 
     # -- tokens ------------------------------------------------------------------------------
     async def add_token(self, token: Token, *, actor: str) -> None:
+        self._add_token(token, actor)
+
+    def _add_token(self, token: Token, actor: str) -> None:
         alike = [
             other
             for other in self._tokens.values()
@@ -414,7 +418,9 @@ class MemoryStore(
         self._append_audit(actor, "token_added", token.id, token_detail(token))
         self._tokens[token.id] = token
 
-    async def revoke_token(self, token_id: str, *, actor: str, at: datetime) -> Token:
+    async def revoke_token(
+        self, token_id: str, *, actor: str, at: datetime, keep_admin: bool = False
+    ) -> Token:
         found = [token for token in self._tokens.values() if token_id in (token.id, token.name)]
         token = pick_token(found, token_id, at=at)
         if token is None:
@@ -424,6 +430,8 @@ class MemoryStore(
         if token.revoked_at is not None:
             return token
         micros(at)
+        if keep_admin:
+            check_last_admin(token, self._tokens.values(), max(at, self._clock()))
         ended = replace(token, revoked_at=at)
         self._append_audit(actor, "token_revoked", token.id, token_detail(ended))
         self._tokens[token.id] = ended
@@ -431,6 +439,12 @@ class MemoryStore(
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         return tuple(token for token in self._tokens.values() if kind in (None, token.kind))
+
+    async def use_setup(self, hash_: str, token: Token, *, actor: str, at: datetime) -> None:
+        offered = await self.setup_offered(hash_, as_of=max(at, self._clock()))
+        check_setup(self._tokens.values(), max(at, self._clock()), offered=offered)
+        self._add_token(token, actor)
+        self._setup_links.clear()
 
     # -- what happened -----------------------------------------------------------------------
     async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
@@ -511,8 +525,9 @@ class MemoryStore(
     async def feeds(self) -> tuple[Feed, ...]:
         return self._advisories.feeds()
 
-    async def put_feed(self, feed: Feed) -> None:
+    async def put_feed(self, feed: Feed, *, telling: Sequence[Event] = ()) -> None:
         self._advisories.put_feed(feed)
+        self._tell_all(telling)
 
     async def remove_feed(self, name: str, *, actor: str) -> bool:
         removed = self._advisories.remove_feed(name, now=self._clock())

@@ -7,7 +7,13 @@ from datetime import datetime
 
 from models.clock import Clock
 from models.errors import StoreConflict
-from proxy.store.access_port import SESSIONS_PER_TOKEN_MAX, AccessPort, SignedIn
+from proxy.store.access_port import (
+    SESSIONS_PER_TOKEN_MAX,
+    SETUP_LINKS_MAX,
+    AccessPort,
+    SetupLink,
+    SignedIn,
+)
 from proxy.store.codec import micros
 
 
@@ -19,6 +25,7 @@ class MemoryAccess(AccessPort):
     def __init__(self) -> None:
         super().__init__()
         self._sessions: dict[str, SignedIn] = {}
+        self._setup_links: dict[str, SetupLink] = {}
 
     async def begin_session(self, session: SignedIn) -> None:
         micros(session.created_at), micros(session.expires_at)
@@ -43,3 +50,15 @@ class MemoryAccess(AccessPort):
 
     async def end_session(self, hash_: str) -> None:
         self._sessions.pop(hash_, None)
+
+    async def offer_setup(self, link: SetupLink) -> None:
+        micros(link.expires_at)
+        now = self._clock()
+        links = [one for one in self._setup_links.values() if one.expires_at > now]
+        links = sorted([*links, link], key=lambda one: (one.expires_at, one.hash), reverse=True)
+        self._setup_links = {one.hash: one for one in links[:SETUP_LINKS_MAX]}
+
+    async def setup_offered(self, hash_: str, *, as_of: datetime) -> bool:
+        micros(as_of)
+        found = self._setup_links.get(hash_)
+        return found is not None and found.expires_at > as_of

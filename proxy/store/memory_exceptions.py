@@ -13,6 +13,7 @@ from models.artifact import ArtifactRef, Sha256
 from models.clock import Clock
 from models.decision import Action, Decision, HoldKind, Override
 from models.errors import StoreConflict
+from proxy.admin.events import Event
 from proxy.store.audit_port import AuditLog, AuditPort
 from proxy.store.bounds import row_limit
 from proxy.store.codec import micros
@@ -67,6 +68,9 @@ class MemoryExceptions(ExceptionsPort, InstalledPort, AuditPort):
     def _append_audit(self, actor: str, action: str, subject: str, detail: str) -> None:
         raise NotImplementedError
 
+    def _tell_all(self, events: Sequence[Event]) -> None:
+        raise NotImplementedError
+
     async def add_override(self, override: Override) -> None:
         raise NotImplementedError
 
@@ -74,7 +78,7 @@ class MemoryExceptions(ExceptionsPort, InstalledPort, AuditPort):
         raise NotImplementedError
 
     # -- requests ----------------------------------------------------------------------------
-    async def add_request(self, request: OverrideRequest) -> None:
+    async def add_request(self, request: OverrideRequest, *, telling: Sequence[Event] = ()) -> None:
         kept = checked(request)
         if kept.id in self._requests:
             raise StoreConflict(f"There is another request {kept.id} already.")
@@ -87,6 +91,7 @@ class MemoryExceptions(ExceptionsPort, InstalledPort, AuditPort):
         check_room(of_requester=len(own), in_all=len(open_))
         self._append_audit(kept.requester, REQUESTED, kept.id, request_detail(kept))
         self._requests[kept.id] = kept
+        self._tell_all(telling)
 
     async def request(self, request_id: str) -> tuple[int, OverrideRequest] | None:
         found = (entry for entry in self._numbered() if entry[1].id == request_id)
@@ -110,14 +115,24 @@ class MemoryExceptions(ExceptionsPort, InstalledPort, AuditPort):
         return tuple(found[::-1][: row_limit(limit)])
 
     async def approve_request(
-        self, request_id: str, override: Override, answer: Answer
+        self,
+        request_id: str,
+        override: Override,
+        answer: Answer,
+        *,
+        telling: Sequence[Event] = (),
     ) -> OverrideRequest:
         done = ended(self._requests.get(request_id), answer, request_id)
         await self.add_override(override)
+        self._tell_all(telling)
         return self._end(replace(done, override_id=override.id))
 
-    async def end_request(self, request_id: str, answer: Answer) -> OverrideRequest:
-        return self._end(ended(self._requests.get(request_id), answer, request_id))
+    async def end_request(
+        self, request_id: str, answer: Answer, *, telling: Sequence[Event] = ()
+    ) -> OverrideRequest:
+        done = self._end(ended(self._requests.get(request_id), answer, request_id))
+        self._tell_all(telling)
+        return done
 
     async def extend_override(
         self, override_id: str, extended: Override, *, at: datetime
@@ -171,10 +186,13 @@ class MemoryExceptions(ExceptionsPort, InstalledPort, AuditPort):
     async def reminder_told(self, override_id: str, threshold_h: int) -> bool:
         return (override_id, threshold_h) in self._reminders
 
-    async def tell_reminder(self, override_id: str, threshold_h: int, *, at: datetime) -> bool:
+    async def tell_reminder(
+        self, override_id: str, threshold_h: int, *, at: datetime, telling: Sequence[Event] = ()
+    ) -> bool:
         micros(at)
         new = (override_id, threshold_h) not in self._reminders
         self._reminders.add((override_id, threshold_h))
+        self._tell_all(telling if new else ())
         return new
 
     # -- who installed what ------------------------------------------------------------------
@@ -273,11 +291,15 @@ class MemoryExceptions(ExceptionsPort, InstalledPort, AuditPort):
             return
         number, now = len(self._history), self._clock()
         waits = decision.hold is HoldKind.ANALYSIS
-        action = self._history[before - 1].action
-        if action is Action.SERVE and not decision.served:
+        old = self._history[before - 1]
+        if old.action is Action.SERVE and not decision.served:
             self._worse[number] = (before, now, decision.ref, waits)
-        elif action is Action.HOLD and not waits:
+        elif old.action is Action.HOLD and not waits:
+            open_ = any(one[3] and one[2] == decision.ref for one in self._worse.values())
             self._settle(decision, number, now)
+            fetched = any(fetch.ref == decision.ref for fetch in self._fetches)
+            if not open_ and old.hold is HoldKind.ANALYSIS and not decision.served and fetched:
+                self._worse[number] = (before, now, decision.ref, False)
 
     def _settle(self, decision: Decision, number: int, now: datetime) -> None:
         for was, (served, _, ref, waits) in list(self._worse.items()):

@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from packaging.utils import NormalizedName
 
 from models.artifact import IndexName
 from models.clock import Clock
+from proxy.admin.events import Event
 from proxy.store.bounds import row_limit
 from proxy.store.checks import check_origin_move
 from proxy.store.details import origin_detail
-from proxy.store.origins_port import Origin, OriginMove, OriginsPort
+from proxy.store.origins_port import (
+    AnnouncingMove,
+    Origin,
+    OriginMove,
+    OriginsPort,
+    announcing_no_move,
+)
 
 
 class MemoryOrigins(OriginsPort):
@@ -24,6 +33,9 @@ class MemoryOrigins(OriginsPort):
         self._moves: list[OriginMove] = []
 
     def _append_audit(self, actor: str, action: str, subject: str, detail: str) -> None:
+        raise NotImplementedError
+
+    def _tell_all(self, events: Sequence[Event]) -> None:
         raise NotImplementedError
 
     def _touch(self, index: IndexName, project: NormalizedName) -> None:
@@ -47,7 +59,13 @@ class MemoryOrigins(OriginsPort):
         return tuple(found[: row_limit(limit)])
 
     async def move_origin(
-        self, project: NormalizedName, to: IndexName, *, actor: str, justification: str
+        self,
+        project: NormalizedName,
+        to: IndexName,
+        *,
+        actor: str,
+        justification: str,
+        telling: AnnouncingMove = announcing_no_move,
     ) -> OriginMove:
         before = self._origins.get(project)
         check_origin_move(before, project, to, justification)
@@ -68,6 +86,7 @@ class MemoryOrigins(OriginsPort):
         self._moves.append(made)
         for index in (before.index, to):
             self._touch(index, project)
+        self._tell_all(telling(made))
         return made
 
     async def origin_moves(self, *, after: int = 0, limit: int = 100) -> tuple[OriginMove, ...]:

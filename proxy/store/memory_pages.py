@@ -177,6 +177,7 @@ class MemoryPages:
         decision = self._history[place]
         return Recorded(
             number=place + 1,
+            id=decision.id,
             decision=decision,
             recorded_at=self._recorded_at[place],
             current=self._current.get(decision.ref) == place,

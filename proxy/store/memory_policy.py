@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from models.canonical import Digest
 from models.clock import Clock
+from proxy.admin.events import Event
 from proxy.store.bounds import row_limit
 from proxy.store.checks import check_policy_document
 from proxy.store.details import policy_detail
-from proxy.store.policy_port import PolicyDocument, PolicyPort
+from proxy.store.policy_port import (
+    Announcing,
+    PolicyDocument,
+    PolicyPort,
+    announcing_nothing,
+)
 
 
 class MemoryPolicy(PolicyPort):
@@ -23,8 +31,18 @@ class MemoryPolicy(PolicyPort):
     def _append_audit(self, actor: str, action: str, subject: str, detail: str) -> None:
         raise NotImplementedError
 
+    def _tell_all(self, events: Sequence[Event]) -> None:
+        raise NotImplementedError
+
     async def put_policy_document(
-        self, digest: Digest, text: str, *, actor: str, comment: str, expected: int
+        self,
+        digest: Digest,
+        text: str,
+        *,
+        actor: str,
+        comment: str,
+        expected: int,
+        telling: Announcing = announcing_nothing,
     ) -> PolicyDocument:
         check_policy_document(text, comment, len(self._documents), expected)
         made = PolicyDocument(
@@ -37,6 +55,7 @@ class MemoryPolicy(PolicyPort):
         )
         self._append_audit(actor, "policy_set", str(made.number), policy_detail(digest, comment))
         self._documents.append(made)
+        self._tell_all(telling(made))
         return made
 
     async def policy_document(self) -> PolicyDocument | None:

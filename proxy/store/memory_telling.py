@@ -13,10 +13,20 @@ from models.artifact import ArtifactRef
 from models.clock import Clock
 from models.decision import Action, Decision
 from models.work import JobState
-from proxy.admin.events import Event
+from proxy.admin.events import Event, EventKind
 from proxy.store.bounds import ERROR_CHARS_MAX, row_limit
 from proxy.store.checks import clean
 from proxy.store.codec import encode, micros
+from proxy.store.gathering import (
+    Gathered,
+    Gathering,
+    added,
+    gathers,
+    is_installed,
+    present,
+    summary_id,
+    summary_of,
+)
 from proxy.store.memory_queue import MemoryQueue
 from proxy.store.outbox import (
     check_webhook,
@@ -50,6 +60,7 @@ class MemoryTelling(TellingPort, WatchPort):
         self._webhooks: dict[str, Webhook] = {}
         self._deliveries: dict[int, Delivery] = {}
         self._delivery_numbers = 0
+        self._gatherings: dict[tuple[str, EventKind, bool], Gathering] = {}
         self._watches: dict[ArtifactRef, Watched] = {}
 
     # -- what the store has, and this part needs ----------------------------------------------
@@ -74,6 +85,8 @@ class MemoryTelling(TellingPort, WatchPort):
         del self._webhooks[webhook.id]
         for one in [d for d in self._deliveries.values() if d.webhook_id == webhook.id]:
             del self._deliveries[one.number]
+        for key in [key for key in self._gatherings if key[0] == webhook.id]:
+            del self._gatherings[key]
         return webhook
 
     async def webhooks(self) -> tuple[Webhook, ...]:
@@ -88,24 +101,62 @@ class MemoryTelling(TellingPort, WatchPort):
         event = clean_event(event)
         key, now = event_id(encode(event)), self._clock()
         for webhook in sorted(takers, key=lambda one: one.name):
-            theirs = [d for d in self._deliveries.values() if d.webhook_id == webhook.id]
-            if any(one.event_id == key for one in theirs):
+            known = (webhook.id, key)
+            if any((d.webhook_id, d.event_id) == known for d in self._deliveries.values()):
                 continue
-            full = sum(one.dead_at is None for one in theirs) >= WAITING_MAX
-            self._delivery_numbers += 1
-            self._deliveries[self._delivery_numbers] = Delivery(
-                number=self._delivery_numbers,
-                webhook_id=webhook.id,
-                event_id=key,
-                event=event,
-                told_at=now,
-                attempts=0,
-                next_at=None if full else now,
-                dead_at=now if full else None,
-                error=OUTBOX_FULL if full else "",
-            )
+            if gathers(event.kind):
+                self._tell_or_gather(webhook.id, event, key, now)
+            else:
+                self._put_delivery(webhook.id, key, event, now=now, at=now)
         self._forget_dead()
         return len(takers)
+
+    def _tell_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._tell_now(event)
+
+    def _tell_or_gather(self, webhook: str, event: Event, key: str, now: datetime) -> None:
+        where = (webhook, event.kind, is_installed(event))
+        known = present(self._gatherings.get(where), event, now)
+        if known.full:
+            self._gatherings[where] = self._gather(webhook, known, event, now)
+        else:
+            self._put_delivery(webhook, key, event, now=now, at=now)
+            self._gatherings[where] = replace(known, told=known.told + 1)
+
+    def _gather(self, webhook: str, known: Gathering, event: Event, now: datetime) -> Gathering:
+        gathered = added(known.gathered, event)
+        waits = self._deliveries.get(known.delivery or 0)
+        if waits is not None and not waits.attempts:
+            told = summary_of(gathered, at=now)
+            self._deliveries[waits.number] = replace(waits, event=told)
+            return replace(known, gathered=gathered)
+        if known.delivery is not None:
+            empty = Gathered(kind=gathered.kind, installed=gathered.installed, since=now)
+            gathered = added(empty, event)
+        told = summary_of(gathered, at=now)
+        key = summary_id(webhook, gathered)
+        number = self._put_delivery(webhook, key, told, now=now, at=known.ends_at)
+        return replace(known, gathered=gathered, delivery=number)
+
+    def _put_delivery(
+        self, webhook: str, key: str, event: Event, *, now: datetime, at: datetime
+    ) -> int:
+        theirs = [d for d in self._deliveries.values() if d.webhook_id == webhook]
+        full = sum(one.dead_at is None for one in theirs) >= WAITING_MAX
+        self._delivery_numbers += 1
+        self._deliveries[self._delivery_numbers] = Delivery(
+            number=self._delivery_numbers,
+            webhook_id=webhook,
+            event_id=key,
+            event=event,
+            told_at=now,
+            attempts=0,
+            next_at=None if full else at,
+            dead_at=now if full else None,
+            error=OUTBOX_FULL if full else "",
+        )
+        return self._delivery_numbers
 
     async def webhooks_due(self, now: datetime) -> tuple[str, ...]:
         return tuple(sorted({one.webhook_id for one in self._due(now)}))

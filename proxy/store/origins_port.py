@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,6 +10,7 @@ from typing import Protocol
 from packaging.utils import NormalizedName
 
 from models.artifact import IndexName
+from proxy.admin.events import Event
 
 JUSTIFICATION_CHARS_MAX = 1_000
 """Characters of the reason that somebody gives for a move."""
@@ -36,6 +38,15 @@ class OriginMove:
     at: datetime
 
 
+AnnouncingMove = Callable[[OriginMove], Sequence[Event]]
+"""What is told of a move, once it has its number."""
+
+
+def announcing_no_move(_: OriginMove) -> Sequence[Event]:
+    """Tell nobody."""
+    return ()
+
+
 class OriginsPort(Protocol):
     """Origins are first seen, and then stay until somebody moves them."""
 
@@ -51,9 +62,15 @@ class OriginsPort(Protocol):
         """Bound names above `after`, in their order; of one upstream alone where `index` is given."""
 
     async def move_origin(
-        self, project: NormalizedName, to: IndexName, *, actor: str, justification: str
+        self,
+        project: NormalizedName,
+        to: IndexName,
+        *,
+        actor: str,
+        justification: str,
+        telling: AnnouncingMove = announcing_no_move,
     ) -> OriginMove:
-        """Give a name to another upstream, audited.
+        """Give a name to another upstream, audited, and write what is told into the outbox.
 
         Raises StoreConflict where it is there already, StoreError where nobody has seen it, or beyond
         a bound.

@@ -34,6 +34,7 @@ def clean_event(event: Event) -> Event:
         subject=clean(event.subject, FACT_CHARS_MAX),
         sentence=clean(event.sentence, SENTENCE_CHARS_MAX),
         url=clean(event.url, FACT_CHARS_MAX),
+        many_url=clean(event.many_url, FACT_CHARS_MAX),
         facts=tuple(
             (clean(name, FACT_CHARS_MAX), clean(value, FACT_CHARS_MAX))
             for name, value in event.facts[:FACTS_MAX]

@@ -87,6 +87,8 @@ class Recorded:
     """A decision of the history, and whether it is the one in force."""
 
     number: int
+    id: str
+    """The decision's id as it is stored: to derive it from the decision takes 0.3 ms."""
     decision: Decision
     recorded_at: datetime
     current: bool

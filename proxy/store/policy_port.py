@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from models.canonical import Digest
+from proxy.admin.events import Event
 
 COMMENT_CHARS_MAX = 1_000
 """Characters of the reason that somebody gives for a policy."""
@@ -24,13 +26,29 @@ class PolicyDocument:
     at: datetime
 
 
+Announcing = Callable[[PolicyDocument], Sequence[Event]]
+"""What is told of a document, once it has its number."""
+
+
+def announcing_nothing(_: PolicyDocument) -> Sequence[Event]:
+    """Tell nobody."""
+    return ()
+
+
 class PolicyPort(Protocol):
     """Policy documents, oldest to newest."""
 
     async def put_policy_document(
-        self, digest: Digest, text: str, *, actor: str, comment: str, expected: int
+        self,
+        digest: Digest,
+        text: str,
+        *,
+        actor: str,
+        comment: str,
+        expected: int,
+        telling: Announcing = announcing_nothing,
     ) -> PolicyDocument:
-        """Put a policy in force, and audit it: all of it or nothing.
+        """Put a policy in force, audit it, and write what is told into the outbox: all or nothing.
 
         `expected`: the number of the one that is in force, 0 for none. Raises StoreConflict where
         somebody was faster, StoreError beyond a bound.

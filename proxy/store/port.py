@@ -64,6 +64,13 @@ class Token:
     """Of a client's token; a worker's opens the worker API and nothing else."""
     groups: tuple[str, ...] = ()
     """Groups of clients that it belongs to, sorted."""
+    person: str = ""
+    """Whose it is; empty: the name stands for the person."""
+
+    @property
+    def owner(self) -> str:
+        """The person behind it."""
+        return self.person or self.name
 
     def active(self, as_of: datetime) -> bool:
         """Whether it opens anything at `as_of`."""
@@ -480,10 +487,14 @@ class Store(
     async def add_token(self, token: Token, *, actor: str) -> None:
         """Keep a token and audit it. Raises StoreConflict where the active name is taken."""
 
-    async def revoke_token(self, token_id: str, *, actor: str, at: datetime) -> Token:
+    async def revoke_token(
+        self, token_id: str, *, actor: str, at: datetime, keep_admin: bool = False
+    ) -> Token:
         """End a token by id or name. Raises StoreError where there is none.
 
-        A name means its active token. One that is ended already stays as it is.
+        A name means its active token. One that is ended already stays as it is. `keep_admin`: raises
+        StoreConflict where no admin's token would be left, in the same transaction, so that of two
+        admins who end each other's at once one wins.
         """
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
@@ -536,8 +547,11 @@ class Store(
     async def feeds(self) -> tuple[Feed, ...]:
         """All feeds, by name."""
 
-    async def put_feed(self, feed: Feed) -> None:
-        """Keep how a try went, where it brought no records: it failed, or nothing had changed."""
+    async def put_feed(self, feed: Feed, *, telling: Sequence[Event] = ()) -> None:
+        """Keep how a try went, where it brought no records: it failed, or nothing had changed.
+
+        `telling` is written into the outbox in the same transaction.
+        """
 
     async def remove_feed(self, name: str, *, actor: str) -> bool:
         """Forget a feed with all its records, and audit it; False where there is none.

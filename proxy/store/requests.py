@@ -119,6 +119,8 @@ def request_detail(request: OverrideRequest) -> str:
         "scope": request.scope.value,
         "specifier": request.specifier,
     }
+    if request.person:
+        told["person"] = request.person
     return _json(told)
 
 

@@ -18,7 +18,7 @@ from models.evidence import Evidence
 from models.facts import Facts
 from models.work import Job, Lease, Priority
 from proxy.admin.events import Event
-from proxy.store.access_port import SignedIn
+from proxy.store.access_port import SetupLink, SignedIn
 from proxy.store.bounds import INDEXES_SEEN_MAX, OPEN_JOBS_MAX
 from proxy.store.chain import Link
 from proxy.store.keeping_port import AuditAnchor, Keepable, Swept
@@ -31,7 +31,7 @@ from proxy.store.pages_port import (
     Waiting,
     WorkerSeen,
 )
-from proxy.store.policy_port import PolicyDocument
+from proxy.store.policy_port import Announcing, PolicyDocument, announcing_nothing
 from proxy.store.port import (
     AdvisoryChange,
     AuditRow,
@@ -67,6 +67,7 @@ from proxy.store.sql import (
     policies,
     policy_documents,
     sessions,
+    setup,
     tokens,
     traffic,
     workers,
@@ -292,18 +293,35 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelli
     async def add_token(self, token: Token, *, actor: str) -> None:
         await self._on.write_through(tokens.add, token, actor=actor)
 
-    async def revoke_token(self, token_id: str, *, actor: str, at: datetime) -> Token:
-        return await self._on.write_through(tokens.revoke, token_id, actor=actor, at=at)
+    async def revoke_token(
+        self, token_id: str, *, actor: str, at: datetime, keep_admin: bool = False
+    ) -> Token:
+        return await self._on.write_through(
+            tokens.revoke, token_id, actor=actor, at=at, keep_admin=keep_admin
+        )
 
     async def tokens(self, *, kind: TokenKind | None = None) -> tuple[Token, ...]:
         return await self._on.read(tokens.find, kind)
 
     # -- policies in force -------------------------------------------------------------------
     async def put_policy_document(
-        self, digest: Digest, text: str, *, actor: str, comment: str, expected: int
+        self,
+        digest: Digest,
+        text: str,
+        *,
+        actor: str,
+        comment: str,
+        expected: int,
+        telling: Announcing = announcing_nothing,
     ) -> PolicyDocument:
         return await self._on.write_through(
-            policy_documents.put, digest, text, actor=actor, comment=comment, expected=expected
+            policy_documents.put,
+            digest,
+            text,
+            actor=actor,
+            comment=comment,
+            expected=expected,
+            telling=telling,
         )
 
     async def policy_document(self) -> PolicyDocument | None:
@@ -323,6 +341,15 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelli
 
     async def end_session(self, hash_: str) -> None:
         await self._on.write(sessions.end, hash_)
+
+    async def offer_setup(self, link: SetupLink) -> None:
+        await self._on.write_through(setup.offer, link)
+
+    async def setup_offered(self, hash_: str, *, as_of: datetime) -> bool:
+        return await self._on.read(setup.offered, hash_, as_of=as_of)
+
+    async def use_setup(self, hash_: str, token: Token, *, actor: str, at: datetime) -> None:
+        await self._on.write_through(setup.use, hash_, token, actor=actor, at=at)
 
     # -- what happened -----------------------------------------------------------------------
     async def record_fetches(self, fetches: Sequence[Fetch]) -> None:
@@ -444,8 +471,8 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelli
     async def feeds(self) -> tuple[Feed, ...]:
         return await self._on.read(records.feeds)
 
-    async def put_feed(self, feed: Feed) -> None:
-        await self._on.write(records.put_feed, feed)
+    async def put_feed(self, feed: Feed, *, telling: Sequence[Event] = ()) -> None:
+        await self._on.write(records.put_feed, feed, telling=telling)
 
     async def remove_feed(self, name: str, *, actor: str) -> bool:
         return await self._on.write_through(records.remove_feed, name, actor=actor)

@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.decision import Override
+from proxy.admin.events import Event
 from proxy.store.audit_port import AuditLog, AuditPort
 from proxy.store.exceptions_port import (
     Answer,
@@ -31,8 +32,8 @@ class SqliteExceptions(ExceptionsPort, InstalledPort, AuditPort):
     _seen: set[IndexName]
 
     # -- requests ----------------------------------------------------------------------------
-    async def add_request(self, request: OverrideRequest) -> None:
-        await self._on.write_through(requests.add, request)
+    async def add_request(self, request: OverrideRequest, *, telling: Sequence[Event] = ()) -> None:
+        await self._on.write_through(requests.add, request, telling=telling)
 
     async def request(self, request_id: str) -> tuple[int, OverrideRequest] | None:
         return await self._on.read(requests.by_id, request_id)
@@ -50,14 +51,26 @@ class SqliteExceptions(ExceptionsPort, InstalledPort, AuditPort):
         )
 
     async def approve_request(
-        self, request_id: str, override: Override, answer: Answer
+        self,
+        request_id: str,
+        override: Override,
+        answer: Answer,
+        *,
+        telling: Sequence[Event] = (),
     ) -> OverrideRequest:
         return await self._on.write_through(
-            requests.approve, request_id, override, answer, frozenset(self._seen)
+            requests.approve,
+            request_id,
+            override,
+            answer,
+            seen=frozenset(self._seen),
+            telling=telling,
         )
 
-    async def end_request(self, request_id: str, answer: Answer) -> OverrideRequest:
-        return await self._on.write_through(requests.end, request_id, answer)
+    async def end_request(
+        self, request_id: str, answer: Answer, *, telling: Sequence[Event] = ()
+    ) -> OverrideRequest:
+        return await self._on.write_through(requests.end, request_id, answer, telling=telling)
 
     async def extend_override(
         self, override_id: str, extended: Override, *, at: datetime
@@ -76,8 +89,12 @@ class SqliteExceptions(ExceptionsPort, InstalledPort, AuditPort):
     async def reminder_told(self, override_id: str, threshold_h: int) -> bool:
         return await self._on.read(override_uses.told, override_id, threshold_h)
 
-    async def tell_reminder(self, override_id: str, threshold_h: int, *, at: datetime) -> bool:
-        return await self._on.write(override_uses.tell, override_id, threshold_h, at=at)
+    async def tell_reminder(
+        self, override_id: str, threshold_h: int, *, at: datetime, telling: Sequence[Event] = ()
+    ) -> bool:
+        return await self._on.write(
+            override_uses.tell, override_id, threshold_h, at=at, telling=telling
+        )
 
     # -- who installed what ------------------------------------------------------------------
     async def holders(self, files: Sequence[Sha256], *, limit: int = 10_000) -> Holders:

@@ -6,7 +6,13 @@ from __future__ import annotations
 from packaging.utils import NormalizedName
 
 from models.artifact import IndexName
-from proxy.store.origins_port import Origin, OriginMove, OriginsPort
+from proxy.store.origins_port import (
+    AnnouncingMove,
+    Origin,
+    OriginMove,
+    OriginsPort,
+    announcing_no_move,
+)
 from proxy.store.sql import origins
 from proxy.store.sql.connection import Connection
 
@@ -28,10 +34,16 @@ class SqliteOrigins(OriginsPort):
         return await self._on.read(origins.page, index=index, after=after, limit=limit)
 
     async def move_origin(
-        self, project: NormalizedName, to: IndexName, *, actor: str, justification: str
+        self,
+        project: NormalizedName,
+        to: IndexName,
+        *,
+        actor: str,
+        justification: str,
+        telling: AnnouncingMove = announcing_no_move,
     ) -> OriginMove:
         return await self._on.write_through(
-            origins.move, project, to, actor=actor, justification=justification
+            origins.move, project, to, actor=actor, justification=justification, telling=telling
         )
 
     async def origin_moves(self, *, after: int = 0, limit: int = 100) -> tuple[OriginMove, ...]:

@@ -125,7 +125,8 @@ class TellingPort(Protocol):
     async def tell(self, event: Event) -> int:
         """Write an event into the outbox, once for each webhook that takes it; how many do.
 
-        One that waits already, word for word, waits once. It never fails for want of room.
+        One that waits already, word for word, waits once. It never fails for want of room. Beyond a
+        number of one kind in a minute, one summary stands for all that follow (`proxy.store.gathering`).
         """
 
     async def webhooks_due(self, now: datetime) -> tuple[str, ...]:

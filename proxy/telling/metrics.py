@@ -18,6 +18,7 @@ from models.decision import Decision
 from models.trust.drift import DriftReport, gauges
 from proxy.store.port import Feed
 from proxy.store.telling_port import Figures
+from proxy.telling.requestfigures import RequestFigures
 
 REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 60.0)
 """A page from memory takes 1 ms, a held request 10 s, a large file a minute."""
@@ -42,12 +43,7 @@ class Metrics:
     # -- counted as it happens ----------------------------------------------------------------
     def served(self, route: str, status: int, seconds: float) -> None:
         """A request was answered. `route` is the name of a route, never a path."""
-        children = self._request_children.get((route, status))
-        if children is None:
-            children = (self._requests.labels(route, str(status)), self._seconds.labels(route))
-            self._request_children[route, status] = children
-        children[0].inc()
-        children[1].observe(seconds)
+        self._served(route, status, seconds)
 
     def decided(self, decision: Decision) -> None:
         """A decision was stored."""
@@ -130,17 +126,9 @@ class Metrics:
 
     # -- what there is ------------------------------------------------------------------------
     def _count_requests(self) -> None:
-        self._requests = self._counter(
-            "pratique_http_requests", "Requests answered.", "route", "status"
-        )
-        self._seconds = Histogram(
-            "pratique_http_request_seconds",
-            "Seconds until a request was answered, its body included.",
-            ("route",),
-            buckets=REQUEST_BUCKETS_S,
-            registry=self.registry,
-        )
-        self._request_children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self.requests = RequestFigures(REQUEST_BUCKETS_S)
+        self.registry.register(self.requests)
+        self._served = self.requests.served
         self._lookups = self._counter(
             "pratique_cache_lookups", "Times a cache was asked.", "cache", "outcome"
         )

@@ -12,6 +12,8 @@ from proxy.admin.installed import exposure_of
 from proxy.store.port import Store
 from proxy.store.watch_port import is_watched
 
+SHORT_CHARS = 12
+"""Characters of a digest that people compare, as pages show it."""
 _HARSHNESS = {Action.SERVE: 0, Action.HOLD: 1, Action.DENY: 2}
 
 
@@ -20,7 +22,7 @@ async def events_of(
 ) -> tuple[Event, ...]:
     """The same, with the fetches counted where they matter, and who has it. Raises StoreError."""
     fetches = 0
-    if before is not None and not decision.served:
+    if not decision.served:
         fetches = await store.fetch_count(decision.ref)
     told = told_of(decision, before, fetches=fetches, origin=origin, at=at)
     if not any(event.kind is EventKind.DECISION_WORSENED for event in told):
@@ -56,12 +58,12 @@ def told_of(
 def worsened(decision: Decision, before: Decision | None, *, fetches: int) -> bool:
     """Whether a file is treated worse than it was.
 
-    While it is analysed again nothing is known: then it counts what comes after, and whether the file
-    had been handed out.
+    While it is analysed nothing is known: then it counts what comes after, and whether the file had
+    been handed out, as it may have been unjudged where nothing is enforced.
     """
-    if before is None or _waits(decision):
+    if _waits(decision):
         return False
-    if _waits(before):
+    if before is None or _waits(before):
         return not decision.served and fetches > 0
     return _HARSHNESS[decision.action] > _HARSHNESS[before.action]
 
@@ -89,6 +91,7 @@ def _event(
         "score": str(decision.score.value) if decision.score else "",
         "decision": decision.id,
         "fetches": str(fetches),
+        "changed": _cause(decision, before) if before else "",
     }
     if kind is EventKind.DECISION_WORSENED and fetches:
         facts["installed"] = f"{origin}/installed/{ref.sha256}"
@@ -99,7 +102,35 @@ def _event(
         sentence=reason_line(decision),
         url=url,
         facts=tuple((name, value) for name, value in facts.items() if value),
+        many_url=_list_of(kind, origin, installed=fetches > 0),
     )
+
+
+def _list_of(kind: EventKind, origin: str, *, installed: bool) -> str:
+    """The page that has all events of that kind."""
+    if kind is EventKind.HELD_FOR_REVIEW:
+        return f"{origin}/queue"
+    if kind is EventKind.DECISION_WORSENED and installed:
+        return f"{origin}/installed"
+    return f"{origin}/audit?log=decisions"
+
+
+def _cause(decision: Decision, before: Decision) -> str:
+    """What is new: the first of policy, override, model, evidence and facts that is another."""
+    if decision.policy_digest != before.policy_digest:
+        return f"policy {_short(decision.policy_digest)}"
+    if decision.override_id != before.override_id:
+        return f"override {decision.override_id}" if decision.override_id else "an override's end"
+    models = [one.score.model_digest if one.score else "" for one in (decision, before)]
+    if all(models) and models[0] != models[1]:
+        return f"model {_short(models[0])}"
+    if decision.evidence_digest != before.evidence_digest:
+        return "another analysis"
+    return "time" if decision.facts_digest == before.facts_digest else "advisories or facts"
+
+
+def _short(digest: str) -> str:
+    return digest.rpartition(":")[2][:SHORT_CHARS]
 
 
 def _outcome(decision: Decision) -> tuple[object, ...]:

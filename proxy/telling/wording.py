@@ -25,6 +25,7 @@ TITLES: Mapping[EventKind, str] = MappingProxyType(
         EventKind.OVERRIDE_REQUESTED: "An exception was asked for",
         EventKind.OVERRIDE_APPROVED: "An exception was approved",
         EventKind.OVERRIDE_REFUSED: "An exception was refused",
+        EventKind.OVERRIDE_WITHDRAWN: "A request for an exception was withdrawn",
         EventKind.OVERRIDE_EXPIRING: "An exception ends soon",
         EventKind.DECISION_WORSENED: "A decision turned for the worse",
         EventKind.HELD_FOR_REVIEW: "A file waits for review",
@@ -51,7 +52,7 @@ DISCORD_CHARS_MAX = 2_000
 CARD_VERSION = "1.4"
 """The newest version of Adaptive Cards that Teams shows on every device."""
 
-_OURS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?\Z")
+_OURS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?(\?[a-z]+=[a-z]+)?\Z")
 _MARKUP = re.compile(r"([\\`*_~|>#\[\]()<:!+.-])")
 _NO_MENTION = "@\u200b"
 """An at sign and a space of no width: what follows is no name any more."""

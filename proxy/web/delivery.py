@@ -14,12 +14,14 @@ from pathlib import Path
 import structlog
 from aiohttp import hdrs, web
 from cachetools import LRUCache
+from multidict import CIMultiDict
 
 from models.artifact import Sha256
 from models.errors import ArtifactDamaged
 from proxy.web.door import DoorSettings
 from proxy.web.problems import problem
 from proxy.web.ranges import RangeNotSatisfiable, Span, matches, span_of
+from proxy.web.ready import Ready, head_of
 from proxy.web.served import FACTS
 from proxy.web.slots import Slots
 
@@ -31,6 +33,18 @@ OPENS_MAX = 3
 """Times that a file is looked for whose bytes turn out damaged, or vanish while it is opened."""
 IMMUTABLE = "public, max-age=365000000, immutable"
 """What a URL with a sha256 in it names never changes (invariant 2); as PyPI says it."""
+
+HOT_ENTRY_BYTES = 512
+"""Bytes counted for a file in memory beside its own: tiny ones shall not be kept without number."""
+
+_COMMON: CIMultiDict[str] = CIMultiDict(
+    {
+        hdrs.CACHE_CONTROL: IMMUTABLE,
+        hdrs.ACCEPT_RANGES: "bytes",
+        hdrs.CONTENT_TYPE: "application/octet-stream",
+        "X-Content-Type-Options": "nosniff",
+    }
+)
 
 Check = Callable[[int], Awaitable[web.Response | None]]
 """Called with the status right before the first byte: records the fetch, and has the last word."""
@@ -56,6 +70,8 @@ class _Source:
     size: int
     data: bytes = b""
     file: io.FileIO | None = None
+    head: bytes = b""
+    """Of an answer with all of `data`."""
 
     def close(self) -> None:
         if self.file is not None:
@@ -68,7 +84,9 @@ class Delivery:
     def __init__(self, settings: DoorSettings, *, drop: Drop) -> None:
         self._settings = settings
         self._drop = drop
-        self._hot: LRUCache[Sha256, bytes] = LRUCache(settings.hot_bytes_max, getsizeof=len)
+        self._hot: LRUCache[Sha256, _Source] = LRUCache(
+            settings.hot_bytes_max, getsizeof=lambda source: source.size + HOT_ENTRY_BYTES
+        )
         self._verified: LRUCache[Sha256, _Stamp] = LRUCache(VERIFIED_MAX)
         self._slots = Slots(
             "transfers",
@@ -84,32 +102,31 @@ class Delivery:
         *,
         client: str,
         check: Check,
-        content_type: str = "application/octet-stream",
     ) -> web.StreamResponse:
         """Answer GET, HEAD, Range and If-None-Match for the bytes of `sha256`."""
         etag = f'"{sha256}"'
-        headers = {
-            hdrs.ETAG: etag,
-            hdrs.CACHE_CONTROL: IMMUTABLE,
-            hdrs.ACCEPT_RANGES: "bytes",
-            hdrs.CONTENT_TYPE: content_type,
-            "X-Content-Type-Options": "nosniff",
-        }
-        with self._slots.taken(client):
+        headers = _headers(etag)
+        self._slots.enter(client)
+        try:
             if matches(request.headers.get(hdrs.IF_NONE_MATCH), etag):
                 return await check(304) or web.Response(status=304, headers=headers)
+            hot = self._hot.get(sha256)
+            if hot is not None:
+                return await self._answer(request, hot, etag, headers, check)
             source = await self._open(sha256, find)
             try:
                 return await self._answer(request, source, etag, headers, check)
             finally:
                 source.close()
+        finally:
+            self._slots.leave(client)
 
     async def _answer(
         self,
         request: web.Request,
         source: _Source,
         etag: str,
-        headers: dict[str, str],
+        headers: CIMultiDict[str],
         check: Check,
     ) -> web.StreamResponse:
         try:
@@ -137,9 +154,9 @@ class Delivery:
             return refused
         request[FACTS]["bytes"] = 0 if request.method == hdrs.METH_HEAD else span.count
         if source.file is None:
-            body = source.data
-            if span.count != source.size:
-                body = body[span.start : span.start + span.count]
+            if status == 200:
+                return Ready(status=200, head=source.head, body=source.data, headers=headers)
+            body = source.data[span.start : span.start + span.count]
             return web.Response(status=status, body=body, headers=headers)
         return await self._stream(request, source.file, span, status, headers)
 
@@ -149,7 +166,7 @@ class Delivery:
         file: io.FileIO,
         span: Span,
         status: int,
-        headers: dict[str, str],
+        headers: CIMultiDict[str],
     ) -> web.StreamResponse:
         response = web.StreamResponse(status=status, headers=headers)
         response.content_length = span.count
@@ -174,13 +191,10 @@ class Delivery:
         return response
 
     async def _open(self, sha256: Sha256, find: Find) -> _Source:
-        data = self._hot.get(sha256)
-        if data is not None:
-            return _Source(len(data), data)
         source = await self._open_again(sha256, find)
         if source.file is None:
             with suppress(ValueError):  # the bound is smaller than this one file
-                self._hot[sha256] = source.data
+                self._hot[sha256] = source
         return source
 
     async def _open_again(self, sha256: Sha256, find: Find) -> _Source:
@@ -211,7 +225,9 @@ class Delivery:
                 self._verified[sha256] = stamp
                 if hot:
                     file.close()
-                    return _Source(len(data), data)
+                    return _Source(
+                        len(data), data, head=head_of(200, _headers(f'"{sha256}"'), data)
+                    )
         except BaseException:
             file.close()
             raise
@@ -226,6 +242,12 @@ class Delivery:
 
 def _stamp(stat: os.stat_result) -> _Stamp:
     return _Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size)
+
+
+def _headers(etag: str) -> CIMultiDict[str]:
+    headers = CIMultiDict(_COMMON)
+    headers[hdrs.ETAG] = etag
+    return headers
 
 
 def _read(file: io.FileIO, keep: bool) -> tuple[bytes, str]:

@@ -14,7 +14,6 @@ from models.clock import Clock
 from models.errors import UpstreamNotFound
 from models.facts import Facts
 from models.work import AnalysisPlan, ResolvedSet, ResolveRequest
-from proxy.admin.events import Silent, Teller
 from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
@@ -32,6 +31,9 @@ HOPS_PATIENT_MAX = 29
 """Redirects for `pip/` and `poetry/`; requests gives up after 30 (FACTS 1.2)."""
 HOLD_S = 300.0
 """Seconds that one client is kept waiting for one file (DESIGN.md, Bounds)."""
+OBSERVE_HOLD_S = 30.0
+"""The same where nothing is enforced: most analyses end within it; then the file goes out unjudged, once
+recorded, and at once from then on (docs/decisions/0023)."""
 RETRY_AFTER_S = 2
 """Seconds in Retry-After once hops are used up; each further try is itself held for a hop."""
 TOKENS_REFRESH_S = 2.0
@@ -163,10 +165,15 @@ class DoorSettings:
     """Whether `/` and `/v/…` open without a token; the pages quote evidence."""
     metrics_public: bool = False
     """Whether `/metrics` opens to everybody who can reach us."""
+    upstreams: tuple[IndexName, ...] = ()
+    """The upstreams by name, in the order in which they are asked."""
+    watch_hours: int = 0
+    """Hours until a watched file's turn comes again; 0: never by itself."""
     hop_s: float = HOP_S
     hops_max: int = HOPS_MAX
     hops_patient_max: int = HOPS_PATIENT_MAX
     hold_s: float = HOLD_S
+    observe_hold_s: float = OBSERVE_HOLD_S
     retry_after_s: int = RETRY_AFTER_S
     tokens_refresh_s: float = TOKENS_REFRESH_S
     lease_wait_max_s: float = LEASE_WAIT_MAX_S
@@ -219,8 +226,6 @@ class Door:
     """Makes the first admin's token for whoever started the firewall."""
     checks: Mapping[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)
     """More of what `/readyz` asks, by name (such as `judge`): empty where it is there, else why not."""
-    teller: Teller = field(default_factory=Silent)
-    """Sees to it that people outside are told."""
     metrics: Metrics = field(default_factory=Metrics)
     digests: Callable[[], Mapping[str, str]] = dict
     """Digests of what is in force: `policy`, `model`."""

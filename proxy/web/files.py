@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -12,7 +13,13 @@ from cachetools import LRUCache
 
 from models.artifact import ArtifactKind, ArtifactRef, parse_ref
 from models.decision import Action, Decision, HoldKind
-from models.errors import PratiqueError, StoreError, UpstreamNotFound, ValueInvalid
+from models.errors import (
+    Overloaded,
+    PratiqueError,
+    StoreError,
+    UpstreamNotFound,
+    ValueInvalid,
+)
 from models.reason import reason_line, verdict_words
 from models.work import Priority
 from proxy.index.guard import PROVENANCE_SUFFIX
@@ -33,10 +40,10 @@ from proxy.web.waiting import Waiting
 METADATA_SUFFIX = ".metadata"
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 """A provenance object's media type, as the integrity API of PyPI has it."""
-REASONS_LOGGED_MAX = 5
-"""Reason codes on one log line; the first is the cause, the rest stand on the page."""
 ASKED_MAX = 8_192
 """File URLs whose parsed form is remembered; parsing one takes 30 µs."""
+AGENTS_MAX = 1_024
+"""User-Agents remembered in the form that is recorded; an organisation has some dozens."""
 USER_AGENT_CHARS_MAX = 200
 """Characters of a User-Agent that are recorded; pip's is about 600, its version stands in front."""
 
@@ -101,8 +108,9 @@ class Files:
         facts["filename"] = ref.filename
         facts["sha256"] = ref.sha256
         await self._listing.check_home(ref)
-        await self._door.gate.load(ref.index, ref.project)
-        await self._listing.check(ref)
+        if self._door.gate.stored(ref) is None:
+            await self._door.gate.load(ref.index, ref.project)
+            await self._listing.check(ref)
         if asked.suffix == METADATA_SUFFIX:
             return await self._metadata(request, ref, caller)
         send = self._provenance if asked.suffix == PROVENANCE_SUFFIX else self._send
@@ -124,21 +132,52 @@ class Files:
         self, request: web.Request, ref: ArtifactRef, caller: Caller, send: _Send
     ) -> web.StreamResponse:
         decision = self._decide(ref, caller)
-        if _checking(decision) and not self._lets(decision, caller):
-            self._intake.start(ref, priority=_priority(request), client=caller.client)
-            outcome = await self._waiting.until_decided(
-                request, ref, lambda: self._decide(ref, caller), client=caller.client
-            )
+        if _checking(decision):
+            outcome = await self._judged(request, decision, caller)
             if isinstance(outcome, web.Response):
                 return outcome
             decision = outcome
-        elif _checking(decision):
-            # Observed, and let through unseen: its analysis is what gives a record of it.
-            self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
-        if not self._lets(decision, caller):
+        if _checking(decision) and self._lets_go(decision, caller):
+            await self._door.gate.let_go(decision)
+        elif not self._lets(decision, caller):
             return await self._refusal(request, decision)
-        await self._door.gate.settle(decision)
+        else:
+            await self._door.gate.settle(decision)
         return await send(request, ref, caller)
+
+    async def _judged(
+        self, request: web.Request, decision: Decision, caller: Caller
+    ) -> Decision | web.Response:
+        """The decision once there is one, or what to answer meanwhile.
+
+        It is still undecided where the file goes out unjudged: where nothing is enforced, and policy
+        says at once, or it did before, or nobody had it analysed in time.
+        """
+        ref, gate = decision.ref, self._door.gate
+        lets_go = self._lets_go(decision, caller)
+        at_once = lets_go and (self._lets(decision, caller) or gate.was_let_go(ref))
+        if at_once:
+            # Its analysis is what gives a record of it.
+            self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
+        else:
+            try:
+                self._intake.start(ref, priority=_priority(request), client=caller.client)
+                outcome = await self._waiting.until_decided(
+                    request,
+                    ref,
+                    lambda: self._decide(ref, caller),
+                    client=caller.client,
+                    lets_go=lets_go,
+                )
+            except Overloaded:
+                if not lets_go:
+                    raise
+                outcome = self._decide(ref, caller)
+            if isinstance(outcome, web.Response) or not _checking(outcome):
+                return outcome
+        # What advisories prove acts in every mode, also where the queue had no room to find it.
+        await self._door.refused(ref)
+        return self._decide(ref, caller)
 
     async def _send(
         self, request: web.Request, ref: ArtifactRef, caller: Caller
@@ -150,11 +189,13 @@ class Files:
 
         async def check(status: int) -> web.Response | None:
             decision = self._decide(ref, caller)
-            lets = self._lets(decision, caller)
+            lets = self._goes(decision, caller)
             if lets and request.method == hdrs.METH_GET and status in (200, 206):
-                await self._door.fetch_log.record(self._fetch(request, decision, caller, status))
-                decision = self._decide(ref, caller)  # it may have turned while we wrote
-                lets = self._lets(decision, caller)
+                fetch = self._fetch(request, decision, caller, status)
+                if not self._door.fetch_log.journalled(fetch):
+                    await self._door.fetch_log.record(fetch)
+                    decision = self._decide(ref, caller)  # it may have turned while we wrote
+                    lets = self._goes(decision, caller)
             self._note(request, decision)
             if lets and not decision.served:
                 request[FACTS]["observed"] = True
@@ -174,7 +215,7 @@ class Files:
         data = await self._door.provenance.of(ref, entry)
         decision = self._decide(ref, caller)  # it may have turned while we fetched
         self._note(request, decision)
-        if not self._lets(decision, caller):
+        if not self._goes(decision, caller):
             return await self._refusal(request, decision)
         headers: dict[str, str] = {}
         if not _checking(decision):
@@ -209,6 +250,16 @@ class Files:
     def _lets(self, decision: Decision, caller: Caller) -> bool:
         return self._door.gate.lets_through(decision, caller.groups)
 
+    def _lets_go(self, decision: Decision, caller: Caller) -> bool:
+        return self._door.gate.lets_go(decision, caller.groups)
+
+    def _goes(self, decision: Decision, caller: Caller) -> bool:
+        """Whether bytes go out now: an undecided file only where it was recorded that it does."""
+        if _checking(decision):
+            let_go = self._door.gate.was_let_go(decision.ref)
+            return let_go and self._lets_go(decision, caller)
+        return self._lets(decision, caller)
+
     def _fetch(
         self, request: web.Request, decision: Decision, caller: Caller, status: int
     ) -> Fetch:
@@ -217,7 +268,7 @@ class Files:
             ref=decision.ref,
             requester=caller.requester,
             address=caller.address,
-            user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")),
+            user_agent=_printable(request.headers.get(hdrs.USER_AGENT, "")[:USER_AGENT_CHARS_MAX]),
             status=status,
             decision_id=self._ids.of(decision),
             groups=caller.groups,
@@ -251,14 +302,7 @@ class Files:
         return newest_untried(page, ref, seen=lambda other: door.gate.stored(other) is not None)
 
     def _note(self, request: web.Request, decision: Decision) -> None:
-        facts = request[FACTS]
-        if not _checking(decision):
-            facts["decision_id"] = self._ids.of(decision)
-        facts["action"] = decision.action.value
-        facts["tier"] = decision.tier.value if decision.tier else None
-        facts["trust_score"] = decision.score.value if decision.score else None
-        facts["reasons"] = [reason.code.value for reason in decision.reasons[:REASONS_LOGGED_MAX]]
-        facts["policy_digest"] = decision.policy_digest
+        request[FACTS].update(self._ids.facts_of(decision))
 
 
 def refusal(door: Door, decision: Decision, decision_id: str, *, untried: str = "") -> web.Response:
@@ -313,5 +357,6 @@ def _parse(index: str, project: str, sha256: str, filename: str) -> _Asked:
     return _Asked(ref, ref.version, suffix)
 
 
+@lru_cache(maxsize=AGENTS_MAX)
 def _printable(text: str) -> str:
-    return "".join(c if " " <= c <= "~" else "?" for c in text[:USER_AGENT_CHARS_MAX])
+    return "".join(c if " " <= c <= "~" else "?" for c in text)

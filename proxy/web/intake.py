@@ -57,7 +57,7 @@ class Intake:
             per_client_max=door.settings.intake_per_client_max,
         )
         self._shares = QueueShares(
-            decided=lambda ref: door.gate.stored(ref) is not None,
+            decided=lambda ref: door.gate.stored(ref) is not None and not door.gate.was_let_go(ref),
             share_max=door.settings.queue_share_max,
         )
         self._asking: set[asyncio.Task[None]] = set()

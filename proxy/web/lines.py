@@ -3,10 +3,12 @@
 Measured: a line through seven processors costs 19 µs, a third of what aiohttp needs for a whole
 small page; this way it costs 4. The pipeline still says what every line has in common (level,
 process): it is asked once a second.
+One write(2) carries the lines of one round of the event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
@@ -19,6 +21,9 @@ EVENT = "request_served"
 COMMON_S = 1.0
 """Seconds between two questions to the pipeline; a configuration that changes counts after it."""
 
+GATHERED_MAX = 64
+"""Lines that are written together; the loop comes round before most times."""
+
 _LOG = structlog.get_logger()
 
 
@@ -30,19 +35,36 @@ class RequestLines:
         self._common: dict[str, Any] = {}
         self._write: Callable[[bytes], Any] | None = None
         self._factory: Any = None
+        self._gathered: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def write(self, facts: dict[str, Any]) -> None:
         """One line. `facts` is ours from now on."""
         now = monotonic()
         if now - self._asked_at >= COMMON_S:
             self._asked_at = now
+            self.flush()
             self._ask()
         if self._write is None:
             _LOG.info(EVENT, **facts)
             return
         facts.update(self._common)
         facts["timestamp"] = datetime.now(UTC)
-        self._write(orjson.dumps(facts, default=str, option=orjson.OPT_UTC_Z))
+        self._gathered.append(orjson.dumps(facts, default=str, option=orjson.OPT_UTC_Z))
+        loop = asyncio.get_running_loop()
+        if len(self._gathered) == 1 or loop is not self._loop:
+            # Requests that the loop answers in one round share one write(2), which costs as much
+            # as making a line.
+            self._loop = loop
+            loop.call_soon(self.flush)
+        elif len(self._gathered) >= GATHERED_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        lines, self._gathered = self._gathered, []
+        if lines and self._write is not None:
+            self._write(b"\n".join(lines))
 
     def _ask(self) -> None:
         config = structlog.get_config()

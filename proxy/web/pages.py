@@ -30,6 +30,7 @@ from proxy.web.parts import PARTS_BYTES_MIN, parts_of, send_parts
 from proxy.web.problems import problem
 from proxy.web.projectlist import ProjectList
 from proxy.web.ranges import matches
+from proxy.web.ready import Ready, head_of
 from proxy.web.representation import not_modified, page_headers, tag_of
 from proxy.web.served import FACTS
 
@@ -65,6 +66,8 @@ class Representation:
     etag: str
     headers: CIMultiDict[str]
     not_modified: CIMultiDict[str]
+    head: bytes
+    head_not_modified: bytes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -270,8 +273,14 @@ def entry_of(
 
 
 def _representation(body: bytes, headers: CIMultiDict[str]) -> Representation:
+    unchanged = not_modified(headers)
     return Representation(
-        body=body, etag=headers[hdrs.ETAG], headers=headers, not_modified=not_modified(headers)
+        body=body,
+        etag=headers[hdrs.ETAG],
+        headers=headers,
+        not_modified=unchanged,
+        head=head_of(200, headers, body),
+        head_not_modified=head_of(304, unchanged, b""),
     )
 
 
@@ -305,10 +314,12 @@ async def _respond(request: web.Request, entry: Entry) -> web.StreamResponse:
     headers = request.headers
     chosen = entry.choose(chosen_coding(headers.get(hdrs.ACCEPT_ENCODING)))
     if matches(headers.get(hdrs.IF_NONE_MATCH), chosen.etag):
-        return web.Response(status=304, headers=chosen.not_modified)
+        return Ready(
+            status=304, head=chosen.head_not_modified, body=b"", headers=chosen.not_modified
+        )
     if len(chosen.body) >= PARTS_BYTES_MIN:
         return await send_parts(request, parts_of(chosen.body), len(chosen.body), chosen.headers)
-    return web.Response(body=chosen.body, headers=chosen.headers)
+    return Ready(status=200, head=chosen.head, body=chosen.body, headers=chosen.headers)
 
 
 def _moved(location: str) -> web.Response:

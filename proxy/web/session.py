@@ -100,7 +100,9 @@ class Visitors:
         known.require(role)
         return known
 
-    async def form(self, request: web.Request, role: Role) -> tuple[Principal, Form]:
+    async def form(
+        self, request: web.Request, role: Role, *, bytes_max: int = FORM_BYTES_MAX
+    ) -> tuple[Principal, Form]:
         """Whoever sends a form with at least `role`, and what is in it.
 
         Only by a session: a browser would add a password by itself to a form from elsewhere.
@@ -110,7 +112,7 @@ class Visitors:
         known = await self.sessions.principal(secret)
         if known is None:
             self._to_login(request)
-        form = await read_form(request)
+        form = await read_form(request, bytes_max=bytes_max)
         if not csrf_matches(secret, str(form.get(CSRF_FIELD, ""))):
             raise NotAllowed(
                 "This form is not of your session.", next_step="Go back, reload, and send it again."
@@ -296,21 +298,18 @@ class Visitors:
             )
 
 
-async def read_form(request: web.Request) -> Form:
+async def read_form(request: web.Request, *, bytes_max: int = FORM_BYTES_MAX) -> Form:
     """A form's fields, all of them text. Raises HTTPException for what is none, or too large."""
     if request.content_type != _FORM:
         raise web.HTTPUnsupportedMediaType
-    if (request.content_length or 0) > FORM_BYTES_MAX:
-        raise web.HTTPRequestEntityTooLarge(FORM_BYTES_MAX, request.content_length or 0)
-    body = await request.content.read(FORM_BYTES_MAX + 1)
-    while len(body) <= FORM_BYTES_MAX and not request.content.at_eof():
-        more = await request.content.read(FORM_BYTES_MAX + 1 - len(body))
-        if not more:
-            break
-        body += more
-    if len(body) > FORM_BYTES_MAX:
-        raise web.HTTPRequestEntityTooLarge(FORM_BYTES_MAX, len(body))
-    return _parsed(body)
+    if (request.content_length or 0) > bytes_max:
+        raise web.HTTPRequestEntityTooLarge(bytes_max, request.content_length or 0)
+    body = bytearray()
+    async for part in request.content.iter_any():
+        body += part
+        if len(body) > bytes_max:
+            raise web.HTTPRequestEntityTooLarge(bytes_max, len(body))
+    return _parsed(bytes(body))
 
 
 def _parsed(body: bytes) -> Form:

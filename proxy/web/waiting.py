@@ -44,13 +44,21 @@ class Waiting:
         decide: Callable[[], Decision],
         *,
         client: str,
+        lets_go: bool,
     ) -> Decision | web.Response:
-        """The decision, or what to answer meanwhile. Raises why the file cannot be had at all."""
+        """The decision, or what to answer meanwhile. Raises why the file cannot be had at all.
+
+        `lets_go`: nobody is refused for want of an analysis; the wait is shorter then, and at its end
+        the decision is still undecided.
+        """
         door = self._door
         # A request without a hop is a new attempt, maybe of another machine with the same token.
         anew = hop_of(request) == 0
         begun = door.holds.begun(ref, client=client, now=door.clock(), anew=anew)
-        deadline = begun + timedelta(seconds=door.settings.hold_s)
+        hold_s = door.settings.hold_s
+        if lets_go:
+            hold_s = min(hold_s, door.settings.observe_hold_s)
+        deadline = begun + timedelta(seconds=hold_s)
         connection = connection_of(request)
         try:
             async with asyncio.timeout(None) as present:
@@ -71,7 +79,7 @@ class Waiting:
             return decision
         if self._left(deadline) <= 0:
             door.holds.ended(ref, client=client)
-            return _still_checking(403, decision)
+            return decision if lets_go else _still_checking(403, decision)
         return self._meanwhile(request, decision)
 
     async def _for_one_hop(

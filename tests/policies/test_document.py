@@ -17,6 +17,7 @@ from models.work import AnalysisPlan
 from policies.document import DEFAULT_POLICY_TOML, POLICY_CHARS_MAX, parse_policy
 from policies.outcome import Outcome
 from policies.policy import Policy
+from policies.reading import PROBLEMS_MAX
 from tests.models.trust.shelved import COLUMNS, put
 
 ENFORCE = 'mode = "enforce"\n'
@@ -159,6 +160,10 @@ def test_digest__covers_every_key(change: str) -> None:
             'did you mean "monitor"',
         ),
         ("mode = 3", "must be one of"),
+        ("mode = 0x" + "f" * 5_000, "not a very large number"),
+        (ENFORCE + "minimum_age_hours = " + "9" * 5_000, "the document: is not TOML"),
+        (ENFORCE + "x = " + "[" * 5_000, "the document: is not TOML: Its values are nested"),
+        (ENFORCE + "[freeze]\nuntil = 9999-12-31T23:59:59-23:59", "line 3: freeze.until must be"),
         (
             ENFORCE + 'unsen = "hold"',
             'line 2: unsen is not a key of a policy here (did you mean "unseen"?)',
@@ -260,3 +265,13 @@ def test_parse_policy__says_what_analyses_do() -> None:
 def test_parse_policy__a_plan_makes_no_decision_stale() -> None:
     without = parse_policy(ENFORCE + "[analysis]\nuse = false\n", source="without")
     assert without.digest == parse_policy(ENFORCE, source="with").digest
+
+
+def test_parse_policy__of_very_many_mistakes_the_first_are_told_and_the_rest_counted() -> None:
+    text = ENFORCE + "".join(f"k{number} = 1\n" for number in range(PROBLEMS_MAX + 1_234))
+    with pytest.raises(PolicyInvalid) as caught:
+        parse_policy(text, source="x")
+    first, *_, last = caught.value.problems
+    assert len(caught.value.problems) == PROBLEMS_MAX + 1
+    assert str(first).startswith("line 2: k0 is not a key")
+    assert str(last) == "further on: there are 1,234 more mistakes"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from policies.lines import locate, stated_line
+import pytest
+
+from policies.lines import locate, stated_place
 
 
 def test_locate__knows_tables_arrays_and_quoted_keys() -> None:
@@ -18,15 +20,13 @@ def test_locate__knows_tables_arrays_and_quoted_keys() -> None:
     }
 
 
-def test_stated_line__reads_what_tomllib_says() -> None:
-    assert stated_line("Invalid value (at line 3, column 8)") == 3
-    assert stated_line("Expected newline (at end of document)") is None
-
-
-def test_locate__tables_within_an_array_are_of_its_newest_entry() -> None:
-    lines = ["[[case]]", "a = 1", "[[case.override]]", "b = 2", "[[case]]"]
-    text = "\n".join([*lines, "[[case.override]]", "b = 3", "[[case.override]]", "b = 4"])
-    places = locate(text)
-    assert places["case", 0, "override", 0, "b"] == 4
-    assert places["case", 1, "override", 0, "b"] == 7
-    assert places["case", 1, "override", 1, "b"] == 9
+@pytest.mark.parametrize(
+    ("message", "place"),
+    [
+        ("Invalid value (at line 3, column 8)", "line 3"),
+        ("Expected newline (at end of document)", "the end"),
+        ("Its values are nested too deeply.", "the document"),
+    ],
+)
+def test_stated_place__is_in_the_words_of_the_parser(message: str, place: str) -> None:
+    assert stated_place(message) == place

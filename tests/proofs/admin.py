@@ -23,6 +23,9 @@ from aiohttp import web
 
 from proxy.admin.access import Role
 from proxy.store.sqlite import SqliteStore
+from proxy.web.api.operation import PREFIX, ROWS_MAX
+from proxy.web.api.operations import OPERATIONS
+from proxy.web.api.shapes import HOURS_MAX
 from tests.proofs.admin_queries import INSTALLED_MS, QUERIES, TARGETS_MS
 from tests.proofs.choosing import running_loop
 from tests.proofs.estate import Estate, Known, make_estate
@@ -66,8 +69,16 @@ LEFT_OUT = {
 """Routes that are no page and no list, and why."""
 OF_HELD = frozenset({"/v/{decision_id}/request"})
 """Routes that only a held file has."""
-QUERY_STRINGS: dict[str, tuple[str, ...]] = {}
-"""Further ways of asking for a route, such as `/queue`: ("?after=…",)."""
+QUERY_STRINGS: dict[str, tuple[str, ...]] = {
+    "/queue": ("?sort=fetches&page=200",),
+    "/api/v1/decisions": ("?action=HOLD", "?action=DENY"),
+    "/api/v1/held": ("?hold=age",),
+    "/api/v1/overrides": ("?active=true",),
+    "/api/v1/audit": ("?log=admin",),
+    "/api/v1/turned": ("?days=3650",),
+    "/api/v1/overview": (f"?hours={HOURS_MAX}",),
+}
+"""Further ways of asking for a route; of lists of the API the longest page is asked for too."""
 OTHERWISE = {
     "/simple": 301,
     "/simple/{project}": 301,
@@ -98,7 +109,21 @@ def _routes(app: web.Application) -> tuple[str, ...]:
         if route.method == "GET" and route.resource is not None
     }
     asked = sorted(found - set(LEFT_OUT))
-    return tuple(path + query for path in asked for query in ("", *QUERY_STRINGS.get(path, ())))
+    return tuple(
+        path + query
+        for path in asked
+        for query in ("", *_longest(path), *QUERY_STRINGS.get(path, ()))
+    )
+
+
+def _longest(path: str) -> tuple[str, ...]:
+    """The longest page of a list of the API."""
+    listed = any(
+        PREFIX + one.path == path and "limit" in one.query.__struct_fields__
+        for one in OPERATIONS
+        if not one.changes
+    )
+    return (f"?limit={ROWS_MAX}",) if listed else ()
 
 
 class AdminProof:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.artifact import ArtifactKind
 from tests.proofs.admin import AdminProof
+from tests.proofs.benching import BenchProof
 from tests.proofs.benign import BenignProof
 from tests.proofs.confusion import ConfusionProof
 from tests.proofs.facts import FactsProof
@@ -26,6 +27,7 @@ PROOFS: dict[str, Proof] = {
         TopProof(),
         AdminProof(),
         LatencyProof(),
+        BenchProof(),
         KillProof(),
         ReenactmentsProof(),
         BenignProof(ArtifactKind.WHEEL),

@@ -52,6 +52,8 @@ PAGE_BYTES = 20_000
 OVERRIDES = 200
 OPEN_JOBS = 300
 REQUESTS = 1_000
+TURNED = 1_000
+"""Files that were served and are not any more."""
 EARLIER_EVERY = 5
 """Every so many files were decided otherwise before."""
 BATCH = 5_000
@@ -372,6 +374,15 @@ class _Maker:
             "SELECT index_name, project, sha256, filename, recorded_at, recorded_at, 0 "
             "FROM current_decisions c JOIN decisions d USING (number, sha256) "
             "WHERE c.action = 'SERVE' AND d.score BETWEEN 61 AND 80"
+        )
+        self._raw.execute(
+            "INSERT OR IGNORE INTO origins SELECT project, index_name, 0 FROM current_decisions"
+        )
+        self._raw.execute(
+            "INSERT INTO worsened_decisions SELECT number, number, recorded_at, index_name, project, "
+            "sha256, filename, 0 FROM current_decisions c JOIN decisions d USING (number, sha256) "
+            "WHERE c.action <> 'SERVE' ORDER BY number DESC LIMIT ?",
+            (TURNED,),
         )
         earlier = self._files[::EARLIER_EVERY]
         self._raw.executemany(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ async def test_estate__is_a_store_like_any_other(estate: Estate) -> None:
     assert (await store.extent()).count == 200
     assert await store.verify_audit() == 200
     assert len(await store.fetches(limit=10_000)) == 1_000
+    assert await store.worsened(since=START - timedelta(days=3_650), limit=10)
+    assert await store.origin(estate.known[0].ref.project) is not None
     for known in estate.known:
         decision = await store.decision_of(known.ref)
         assert decision is not None

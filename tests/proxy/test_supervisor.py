@@ -146,3 +146,14 @@ def test_serve__beyond_loopback_needs_a_token_or_says_anonymous() -> None:
         firewall.start()
     assert firewall.process is not None
     assert firewall.process.returncode != 0
+
+
+def test_children__of_several_proxies_one_is_the_first_and_all_share_the_secrets(
+    settings: Settings,
+) -> None:
+    children = children_of(replace(settings, processes=3), listen_fd=3)
+    proxies = [child for child in children if child.name.startswith("proxy")]
+    assert [child.name for child in proxies] == ["proxy", "proxy-2", "proxy-3"]
+    configs = [decode_config(child.standard_input) for child in proxies]
+    assert [config.number for config in configs] == [0, 1, 2]
+    assert len({config.worker_secret for config in configs}) == 1

@@ -25,10 +25,10 @@ from proxy.admin.audit import (
     list_audit,
     read_lines,
     verify_rows,
-    verify_store,
 )
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store_to_read
+from proxy.keeping.archive import verify_whole
 from proxy.settings import Settings
 from proxy.store.audit_port import AuditLog
 from proxy.store.port import AuditRow, Store
@@ -115,13 +115,22 @@ def export(settings: Settings, log: str, since: str | None, until: str | None, o
 @click.option("--with-store", is_flag=True, help="Compare FILE with the store, row by row, too.")
 @settings_options("data_dir")
 def verify(settings: Settings, file: Path | None, with_store: bool) -> None:
-    """Check that no row was changed or removed: of the store, or of an exported FILE by itself.
+    """Check that no row was changed or removed: of the store and its archives, or of an exported FILE.
 
-    Exit code 1: the chain does not hold, and the first broken row is named.
+    Rows that retention moved into archives in the data folder are read there, and the chain is
+    followed from one to the next and on into the store.
+
+    Exit code 1: the chain does not hold, and the first broken row, or the archive that is missing,
+    cut or changed, is named.
     """
     if file is None:
-        count = with_store_to_read(settings, lambda store: verify_store(store, _READER))
-        click.echo(f"The audit log holds: {count} row(s).")
+        whole = with_store_to_read(
+            settings, lambda store: verify_whole(store, _READER, settings.data_dir)
+        )
+        moved = ""
+        if whole.archives:
+            moved = f", {whole.archived} of them in {whole.archives} archive(s)"
+        click.echo(f"The audit log holds: {whole.rows} row(s){moved}.")
         return
     with _readable(file) as source:
         found = verify_rows(read_lines(source))

@@ -24,10 +24,11 @@ from models.trust.drift import (
 )
 from models.trust.reference import LAYER_PREFIX, read_reference
 from proxy.cli.commands.rescore import progress_on
+from proxy.cli.inforce import say_policy
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store_to_read
 from proxy.drifting import CATALOG, drift, shipped_reference
-from proxy.policyfile import PolicyFile
+from proxy.policyfile import named_policy
 from proxy.scorers import scorer_of
 from proxy.settings import Settings
 from proxy.store.port import Store
@@ -87,10 +88,12 @@ def drift_(
     """
     if as_json and prometheus:
         raise click.UsageError("Choose one of --json and --prometheus.")
-    model = scorer_of(PolicyFile(settings.policy).current()).name
-    chosen = read_reference(reference) if reference else shipped_reference(model)
+    given = read_reference(reference) if reference else None
 
     async def work(store: Store) -> DriftReport:
+        policy, source = await named_policy(store, settings.policy)
+        say_policy(policy, source)
+        chosen = given or shipped_reference(scorer_of(policy).name)
         return await drift(
             store,
             measures=CATALOG,

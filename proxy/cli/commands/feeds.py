@@ -14,7 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.clock import utc_now
-from models.errors import FeedError, PratiqueError
+from models.errors import FeedError
+from proxy.admin.access import at_the_machine
+from proxy.admin.feeds import remove_feed
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
 from proxy.feeds.source import FeedSource, parse_source
@@ -141,13 +143,10 @@ def status(settings: Settings, *, as_json: bool) -> None:
 def remove(settings: Settings, name: str, actor: str) -> None:
     """Forget the feed called NAME with all its records; what they were about is judged again."""
 
-    async def work(store: Store) -> bool:
-        return await store.remove_feed(name, actor=actor)
+    async def work(store: Store) -> None:
+        await remove_feed(store, at_the_machine(actor), name)
 
-    if not with_store(settings, work):
-        raise PratiqueError(
-            f"There is no feed called {name}.", next_step="`pratique feeds status` lists them."
-        )
+    with_store(settings, work)
     click.echo(f"Removed {name}.")
 
 

@@ -28,7 +28,6 @@ from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.exceptions_port import OverrideRequest, OverrideUses, RequestState, Scope
 from proxy.store.port import Store
-from proxy.telling.outbox import Outbox
 
 SHOWN_CHARS = 200
 """Characters of a justification in a list."""
@@ -259,7 +258,6 @@ async def _exceptions(store: Store, settings: Settings) -> Exceptions:
         policy=lambda: policy,
         clock=utc_now,
         existing=files,
-        teller=Outbox(store),  # `pratique serve` delivers it
         origin=settings.origin,
     )
 

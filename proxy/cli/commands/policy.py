@@ -23,7 +23,6 @@ from proxy.cli.texts import read_policy_text
 from proxy.settings import Settings
 from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import Store
-from proxy.telling.outbox import Outbox
 
 
 @click.group()
@@ -90,7 +89,6 @@ def set_(settings: Settings, file: Path, actor: str, comment: str, expect: int |
             text,
             comment=comment,
             expected=known,
-            teller=Outbox(store),
         )
 
     made = with_store(settings, work)
@@ -126,9 +124,7 @@ def rollback(settings: Settings, number: int, actor: str, comment: str) -> None:
     """Put policy NUMBER of the history in force again, as a new entry."""
 
     async def work(store: Store) -> PolicyDocument:
-        return await roll_back(
-            store, at_the_machine(actor), number, comment=comment, teller=Outbox(store)
-        )
+        return await roll_back(store, at_the_machine(actor), number, comment=comment)
 
     made = with_store(settings, work)
     click.echo(f"Policy {made.number} is in force: the text of {number} again.")

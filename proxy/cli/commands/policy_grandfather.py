@@ -7,14 +7,13 @@ from pathlib import Path
 import click
 
 from models.clock import utc_now
-from models.errors import LockInvalid, Problem
 from proxy.admin.access import at_the_machine
 from proxy.admin.grandfather import Grandfathered
 from proxy.admin.grandfather import grandfather as allow
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store
+from proxy.cli.texts import read_lock_file
 from proxy.cli.times import parse_expiry
-from proxy.lockfiles import LOCK_BYTES_MAX, Lock, read_lock
 from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.port import Store
@@ -46,7 +45,7 @@ def grandfather(
     blocks. All of them are made or none, and the same lock again makes nothing new.
     """
     now = utc_now()
-    read = tuple(_read(path) for path in locks)
+    read = tuple(read_lock_file(path) for path in locks)
     ends = parse_expiry(until, now=now)
 
     async def work(store: Store) -> Grandfathered:
@@ -74,13 +73,3 @@ def grandfather(
         more = len(outcome.unpinned) - NAMES_SHOWN
         tail = f" and {more} more" if more > 0 else ""
         click.echo(f"Left out, for the lock has no sha256 of it: {shown}{tail}", err=True)
-
-
-def _read(path: Path) -> Lock:
-    try:
-        with path.open("rb") as file:
-            data = file.read(LOCK_BYTES_MAX + 1)
-    except OSError as error:
-        problem = Problem(where=str(path), message=f"cannot be read: {error.strerror}")
-        raise LockInvalid(str(path), (problem,), next_step="Name a file that is there.") from error
-    return read_lock(path.name, data)

@@ -27,10 +27,10 @@ from proxy.cli.analyzing import sandbox_daemon
 from proxy.cli.commands.research_audit import audit_qut
 from proxy.cli.commands.research_model import compare, package, score
 from proxy.cli.commands.research_select import select
+from proxy.cli.inforce import policy_for
 from proxy.cli.options import settings_options
 from proxy.index.declared import plain
 from proxy.log import configure_log
-from proxy.policyfile import PolicyFile
 from proxy.privileges import Roles, become_owner_of, is_root, own_folder
 from proxy.research.corpus import FAILED, Collector, join
 from proxy.research.tabling import read_guarddog, tables_of
@@ -122,7 +122,7 @@ def corpus(
 
 @research.command()
 @click.argument("folder", type=FOLDER)
-@settings_options("upstream", "policy", "uid_base", "interpreters")
+@settings_options("data_dir", "upstream", "policy", "uid_base", "interpreters")
 @click.option("--boxes", default=2, show_default=True, help="Artifacts that run at once.")
 @click.option("--minutes", type=float, help="Stop after so long; the next call goes on.")
 @click.option(
@@ -150,7 +150,7 @@ def trace(
         click.echo("Everything is traced.")
         return
     configure_log(format_="json", file=Path(os.devnull), process="research")
-    policy = PolicyFile(settings.policy).current()
+    policy = policy_for(settings)
     roles = Roles.from_base(settings.uid_base)
     make_folders(folder, roles.worker if is_root() else None)
     deadline = None if minutes is None else time.monotonic() + minutes * 60

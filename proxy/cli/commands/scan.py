@@ -22,11 +22,11 @@ from models.decision import Action
 from models.errors import ValueInvalid
 from proxy.cli.advised import advisories_for, project_named
 from proxy.cli.analyzing import sandbox_daemon
+from proxy.cli.inforce import policy_for
 from proxy.cli.options import settings_options
 from proxy.cli.report import print_report
 from proxy.cli.surveying import READERS_MAX, listed, parse_layers, survey_files
 from proxy.log import configure_log
-from proxy.policyfile import PolicyFile
 from proxy.scanning import Found, Scanned, Scanner
 from proxy.settings import Settings
 from proxy.store.port import Store
@@ -99,7 +99,8 @@ def scan(
     """Analyse one wheel, sdist or requirement once, and say what would be done with it.
 
     Nothing is stored, and no firewall need run; the advisories of the one on this machine are asked
-    where there is one (--data-dir). Started as root it is run in traced boxes, else
+    where there is one (--data-dir), and its policy in force is the one that judges, unless --policy
+    names another; which one it was is said. Started as root it is run in traced boxes, else
     only read. Exit code 0: it would be served; 3: held; 4: denied.
 
     With --layers, any number of files is read and none is run, each in a child of a confined
@@ -130,7 +131,7 @@ def scan(
 
 
 def _scan_one(settings: Settings, target: str, since: str | None, *, as_json: bool) -> NoReturn:
-    policy = PolicyFile(settings.policy).current()
+    policy = policy_for(settings)
     local = _read_local(Path(target))
     older = _read_local(Path(since)) if since and since != PREVIOUS else None
     advisories = _advisories(settings, target, local)

@@ -15,7 +15,6 @@ from proxy.policyfile import policy_in_force
 from proxy.settings import Settings
 from proxy.store.origins_port import Origin, OriginMove
 from proxy.store.port import Store
-from proxy.telling.outbox import Outbox
 
 NEEDED = ("data_dir", "upstream", "index_name", "policy")
 MOVED_AT_ONCE = 1_000
@@ -87,7 +86,6 @@ def move(
     known = [one.name for one in settings.upstreams]
 
     async def work(store: Store) -> list[OriginMove]:
-        teller = Outbox(store)
         names = [parse_project(one) for one in projects]
         if all_of:
             while page := await store.origins(
@@ -102,7 +100,6 @@ def move(
                 target,
                 justification=justification,
                 known=known,
-                teller=teller,
             )
             for name in names
         ]

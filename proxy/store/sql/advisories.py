@@ -10,12 +10,14 @@ from packaging.utils import NormalizedName
 
 from analyzer.advisories.record import ADVISORY_SCHEMA_VERSION, Advisory
 from models.artifact import ArtifactRef, Sha256
+from proxy.admin.events import Event
 from proxy.store.bounds import row_limit
 from proxy.store.checks import clean_feed
 from proxy.store.codec import encode_advisory, micros, moment
 from proxy.store.details import import_detail
 from proxy.store.port import AdvisoryChange, Feed, FeedImport, subjects_of
 from proxy.store.sql import audit
+from proxy.store.sql import telling as outbox
 from proxy.store.sql.connection import Row, Session
 from proxy.store.sql.rows import feed_columns, feed_of, ref_of, value_of
 
@@ -87,9 +89,10 @@ def feeds(session: Session) -> tuple[Feed, ...]:
     return tuple(feed_of(row) for row in session.rows(FEEDS))
 
 
-def put_feed(session: Session, feed: Feed) -> None:
-    """Keep the state of a feed."""
+def put_feed(session: Session, feed: Feed, *, telling: Sequence[Event] = ()) -> None:
+    """Keep the state of a feed, and tell."""
     session.run(PUT_FEED, feed_columns(clean_feed(feed)))
+    outbox.tell_all(session, telling)
 
 
 def remove_feed(session: Session, name: str, *, actor: str) -> bool:

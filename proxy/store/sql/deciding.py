@@ -17,9 +17,9 @@ from proxy.store.sql.connection import Session
 from proxy.store.sql.rows import ref_columns
 
 CURRENT_DIGEST = """
-SELECT number, digest, action FROM current_decisions
-WHERE index_name = :index_name AND project = :project
-  AND sha256 = :sha256 AND filename = :filename
+SELECT c.number, c.digest, c.action, d.hold FROM current_decisions c JOIN decisions d USING (number)
+WHERE c.index_name = :index_name AND c.project = :project
+  AND c.sha256 = :sha256 AND c.filename = :filename
 """
 APPEND = """
 INSERT INTO decisions (
@@ -57,8 +57,7 @@ def put(session: Session, decision: Decision, *, actor: str, telling: Sequence[E
         number = _append(
             session, decision, value=value, decision_id=decision_id, digest=digest, now=now
         )
-        before = (current["number"], Action(current["action"])) if current else None
-        installed.follow(session, decision, number=number, before=before, now=now)
+        installed.follow(session, decision, number=number, before=current, now=now)
         override_uses.note(session, decision, decision_id)
         changes.touch(session, decision.ref.index, decision.ref.project)
         audit.append(
@@ -70,8 +69,7 @@ def put(session: Session, decision: Decision, *, actor: str, telling: Sequence[E
         )
         action_before = Action(current["action"]) if current else None
         watches.follow(session, decision, before=action_before, now=now)
-        for event in telling:
-            outbox.tell(session, event)
+        outbox.tell_all(session, telling)
     jobs.settle(session, decision, now=now)
 
 

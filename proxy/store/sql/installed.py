@@ -13,6 +13,7 @@ from models.decision import Action, Decision, HoldKind
 from proxy.store.bounds import row_limit
 from proxy.store.codec import micros, moment
 from proxy.store.installed_port import Holder, Holders, Worsened
+from proxy.store.sql import traffic
 from proxy.store.sql.connection import Row, Session
 from proxy.store.sql.rows import ref_columns, ref_of, value_of
 
@@ -80,23 +81,35 @@ def follow(
     decision: Decision,
     *,
     number: int,
-    before: tuple[int, Action] | None,
+    before: Row | None,
     now: datetime,
 ) -> None:
-    """Note where a new decision ends that its file is served; `before` is the one that was current.
+    """Note where a new decision ends that its file is served.
 
-    An analysis that begins anew opens the question, and what comes after it answers.
+    `before` is the one that was current: its number, action and hold. An analysis that begins anew
+    opens the question, and what comes after it answers. What went out unjudged, where nothing is
+    enforced, was served as well.
     """
     if before is None:
         return
     waits = decision.hold is HoldKind.ANALYSIS
     params = ref_columns(decision.ref) | {"number": number, "at": micros(now), "waits": int(waits)}
-    if before[1] is Action.SERVE:
+    if before["action"] == Action.SERVE:
         if not decision.served:
-            session.run(BEGIN, params | {"served": before[0]})
-    elif not waits and before[1] is Action.HOLD and (open_ := session.row(WAITS, params)):
+            session.run(BEGIN, params | {"served": before["number"]})
+    elif waits or before["action"] != Action.HOLD:
+        return
+    elif open_ := session.row(WAITS, params):
         asked = {"was": open_["number"], "number": number, "at": micros(now)}
         session.run(FORGET if decision.served else SETTLE, asked)
+    elif (
+        before["hold"] == HoldKind.ANALYSIS and not decision.served and _fetched(session, decision)
+    ):
+        session.run(BEGIN, params | {"served": before["number"]})
+
+
+def _fetched(session: Session, decision: Decision) -> bool:
+    return traffic.count(session, decision.ref) > 0
 
 
 def worsened(session: Session, *, since: datetime, before: int, limit: int) -> tuple[Worsened, ...]:

@@ -12,8 +12,9 @@ from proxy.store.bounds import row_limit
 from proxy.store.checks import check_origin_move
 from proxy.store.codec import micros, moment
 from proxy.store.details import origin_detail
-from proxy.store.origins_port import Origin, OriginMove
+from proxy.store.origins_port import AnnouncingMove, Origin, OriginMove
 from proxy.store.sql import audit, changes
+from proxy.store.sql import telling as outbox
 from proxy.store.sql.connection import Row, Session
 
 BIND = (
@@ -54,7 +55,13 @@ def page(session: Session, *, index: str, after: str, limit: int) -> tuple[Origi
 
 
 def move(
-    session: Session, project: NormalizedName, to: IndexName, *, actor: str, justification: str
+    session: Session,
+    project: NormalizedName,
+    to: IndexName,
+    *,
+    actor: str,
+    justification: str,
+    telling: AnnouncingMove,
 ) -> OriginMove:
     """Give a name to another upstream. Raises StoreConflict, StoreError."""
     before = find(session, project)
@@ -80,6 +87,7 @@ def move(
     for index in (before.index, to):
         changes.touch(session, index, project)
     (made,) = moves(session, after=newest(session) - 1, limit=1)
+    outbox.tell_all(session, telling(made))
     return made
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from models.decision import Decision
+from proxy.admin.events import Event
 from proxy.store.bounds import row_limit
 from proxy.store.codec import micros, moment, moment_or_none
 from proxy.store.exceptions_port import OverrideUses, Use
+from proxy.store.sql import telling as outbox
 from proxy.store.sql.connection import Row, Session
 
 NOTE = """
@@ -77,7 +80,17 @@ def told(session: Session, override_id: str, threshold_h: int) -> bool:
     return session.row(TOLD, params) is not None
 
 
-def tell(session: Session, override_id: str, threshold_h: int, *, at: datetime) -> bool:
-    """Note that it was told; False where it was before."""
+def tell(
+    session: Session,
+    override_id: str,
+    threshold_h: int,
+    *,
+    at: datetime,
+    telling: Sequence[Event] = (),
+) -> bool:
+    """Note that it was told, and tell; False where it was before."""
     params = {"override_id": override_id, "threshold_h": threshold_h, "told_at": micros(at)}
-    return session.run(TELL, params).rowcount == 1
+    if session.run(TELL, params).rowcount != 1:
+        return False
+    outbox.tell_all(session, telling)
+    return True

@@ -54,22 +54,22 @@ FROM (
 ) w ORDER BY w.recorded_at, w.number
 """
 AT = """
-SELECT d.number, d.recorded_at, d.schema_version, d.value, c.number IS NOT NULL AS current
+SELECT d.number, d.id, d.recorded_at, d.schema_version, d.value, c.number IS NOT NULL AS current
 FROM decisions d LEFT JOIN current_decisions c USING (number) WHERE d.number = :number
 """
 FILES_OF = """
-SELECT d.number, d.recorded_at, d.schema_version, d.value, 1 AS current
+SELECT d.number, d.id, d.recorded_at, d.schema_version, d.value, 1 AS current
 FROM current_decisions c JOIN decisions d USING (number)
 WHERE c.project = :project AND c.number < :before ORDER BY c.number DESC LIMIT :limit
 """
 CURRENT = """
-SELECT d.number, d.recorded_at, d.schema_version, d.value, 1 AS current
+SELECT d.number, d.id, d.recorded_at, d.schema_version, d.value, 1 AS current
 FROM current_decisions c JOIN decisions d USING (number)
 WHERE c.number < :before AND (:action = '' OR c.action = :action)
 ORDER BY c.number DESC LIMIT :limit
 """
 CURRENT_OF = """
-SELECT d.number, d.recorded_at, d.schema_version, d.value, 1 AS current
+SELECT d.number, d.id, d.recorded_at, d.schema_version, d.value, 1 AS current
 FROM current_decisions c JOIN decisions d USING (number)
 WHERE c.project = :project AND c.number < :before AND (:action = '' OR c.action = :action)
 ORDER BY c.number DESC LIMIT :limit
@@ -79,7 +79,7 @@ SELECT number, filename FROM current_decisions
 WHERE project = :project ORDER BY number DESC LIMIT :limit
 """
 HISTORY = """
-SELECT d.number, d.recorded_at, d.schema_version, d.value, c.number IS NOT NULL AS current
+SELECT d.number, d.id, d.recorded_at, d.schema_version, d.value, c.number IS NOT NULL AS current
 FROM decisions d LEFT JOIN current_decisions c USING (number)
 WHERE d.sha256 = :sha256 AND d.number < :before
   AND json_extract(d.value, '$.ref.index') = :index_name
@@ -250,6 +250,7 @@ def _page(before: int, limit: int) -> dict[str, Any]:
 def _recorded(row: Row) -> Recorded:
     return Recorded(
         number=row["number"],
+        id=row["id"],
         decision=value_of(Decision, row),
         recorded_at=moment(row["recorded_at"]),
         current=bool(row["current"]),

@@ -9,8 +9,9 @@ from proxy.store.bounds import row_limit
 from proxy.store.checks import check_policy_document
 from proxy.store.codec import micros, moment
 from proxy.store.details import policy_detail
-from proxy.store.policy_port import PolicyDocument
+from proxy.store.policy_port import Announcing, PolicyDocument
 from proxy.store.sql import audit
+from proxy.store.sql import telling as outbox
 from proxy.store.sql.connection import Row, Session
 
 KNOWN = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'policy_documents'"
@@ -26,9 +27,16 @@ VALUES (:digest, :text, :actor, :comment, :at)
 
 
 def put(
-    session: Session, digest: Digest, text: str, *, actor: str, comment: str, expected: int
+    session: Session,
+    digest: Digest,
+    text: str,
+    *,
+    actor: str,
+    comment: str,
+    expected: int,
+    telling: Announcing,
 ) -> PolicyDocument:
-    """Put a policy in force. Raises StoreConflict, StoreError."""
+    """Put a policy in force, and tell. Raises StoreConflict, StoreError."""
     newest = find(session)
     check_policy_document(text, comment, newest.number if newest else 0, expected)
     at = session.clock()
@@ -43,6 +51,7 @@ def put(
         subject=str(made.number),
         detail=policy_detail(digest, comment),
     )
+    outbox.tell_all(session, telling(made))
     return made
 
 

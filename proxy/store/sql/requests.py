@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from models.artifact import IndexName
 from models.decision import Override
 from models.errors import StoreConflict
+from proxy.admin.events import Event
 from proxy.store.bounds import row_limit
 from proxy.store.codec import micros, micros_or_none, moment, moment_or_none
 from proxy.store.exceptions_port import Answer, OverrideRequest, RequestState, Scope
@@ -26,6 +28,7 @@ from proxy.store.requests import (
     same_request,
 )
 from proxy.store.sql import audit, overrides
+from proxy.store.sql import telling as outbox
 from proxy.store.sql.connection import Row, Session
 from proxy.store.sql.rows import ref_columns, ref_of, value_of
 
@@ -41,11 +44,11 @@ WHERE requester = :requester AND state = 'open' AND expires_at > :now
 INSERT = """
 INSERT INTO override_requests (
   id, decision_id, index_name, project, sha256, filename, scope, specifier, days, justification,
-  requester, created_at, expires_at, state, decided_by, decided_at, answer, override_id
+  requester, person, created_at, expires_at, state, decided_by, decided_at, answer, override_id
 ) VALUES (
   :id, :decision_id, :index_name, :project, :sha256, :filename, :scope, :specifier, :days,
-  :justification, :requester, :created_at, :expires_at, :state, :decided_by, :decided_at, :answer,
-  :override_id
+  :justification, :requester, :person, :created_at, :expires_at, :state, :decided_by, :decided_at,
+  :answer, :override_id
 )
 """
 END = """
@@ -76,8 +79,8 @@ NEWEST = 2**63 - 1
 """Above every number."""
 
 
-def add(session: Session, request: OverrideRequest) -> None:
-    """Keep a new request and audit it."""
+def add(session: Session, request: OverrideRequest, *, telling: Sequence[Event] = ()) -> None:
+    """Keep a new request, audit it and tell."""
     kept = checked(request)
     if session.row(BY_ID, {"id": kept.id}):
         raise StoreConflict(f"There is another request {kept.id} already.")
@@ -96,6 +99,7 @@ def add(session: Session, request: OverrideRequest) -> None:
         subject=kept.id,
         detail=request_detail(kept),
     )
+    outbox.tell_all(session, telling)
 
 
 def by_id(session: Session, request_id: str) -> tuple[int, OverrideRequest] | None:
@@ -134,17 +138,24 @@ def approve(
     request_id: str,
     override: Override,
     answer: Answer,
+    *,
     seen: frozenset[IndexName],
+    telling: Sequence[Event] = (),
 ) -> OverrideRequest:
-    """Make the override, and end the request with it."""
+    """Make the override, end the request with it, and tell."""
     done = _ended(session, request_id, answer)
     overrides.add(session, override, seen)
+    outbox.tell_all(session, telling)
     return _end(session, replace(done, override_id=override.id))
 
 
-def end(session: Session, request_id: str, answer: Answer) -> OverrideRequest:
-    """Refuse or withdraw a request."""
-    return _end(session, _ended(session, request_id, answer))
+def end(
+    session: Session, request_id: str, answer: Answer, *, telling: Sequence[Event] = ()
+) -> OverrideRequest:
+    """Refuse or withdraw a request, and tell."""
+    done = _end(session, _ended(session, request_id, answer))
+    outbox.tell_all(session, telling)
+    return done
 
 
 def extend(
@@ -203,6 +214,7 @@ def _columns(request: OverrideRequest) -> dict[str, Any]:
         "days": request.days,
         "justification": request.justification,
         "requester": request.requester,
+        "person": request.person,
         "created_at": micros(request.created_at),
         "expires_at": micros(request.expires_at),
         "state": request.state.value,
@@ -223,6 +235,7 @@ def _request_of(row: Row) -> OverrideRequest:
         days=row["days"],
         justification=row["justification"],
         requester=row["requester"],
+        person=row.get("person", ""),
         created_at=moment(row["created_at"]),
         expires_at=moment(row["expires_at"]),
         state=RequestState(row["state"]),

@@ -93,6 +93,7 @@ def token_columns(token: Token) -> dict[str, Any]:
         "revoked_at": micros_or_none(token.revoked_at),
         "role": token.role.value,
         "groups": " ".join(token.groups),
+        "person": token.person,
     }
 
 
@@ -108,6 +109,7 @@ def token_of(row: Row) -> Token:
         revoked_at=moment_or_none(row["revoked_at"]),
         role=Role(row.get("role", Role.INSTALLER)),
         groups=tuple(row.get("groups", "").split()),
+        person=row.get("person", ""),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from models.errors import StoreError
@@ -10,7 +11,25 @@ from models.work import JobState
 from proxy.admin.events import Event, EventKind
 from proxy.store.bounds import ERROR_CHARS_MAX, row_limit
 from proxy.store.checks import clean
-from proxy.store.codec import EVENT_SCHEMA_VERSION, encode, micros, moment, moment_or_none
+from proxy.store.codec import (
+    EVENT_SCHEMA_VERSION,
+    GATHERED_SCHEMA_VERSION,
+    decode,
+    encode,
+    micros,
+    moment,
+    moment_or_none,
+)
+from proxy.store.gathering import (
+    Gathered,
+    Gathering,
+    added,
+    gathers,
+    is_installed,
+    present,
+    summary_id,
+    summary_of,
+)
 from proxy.store.outbox import (
     check_webhook,
     clean_event,
@@ -51,6 +70,19 @@ INSERT OR IGNORE INTO deliveries (
 ) VALUES (
   :webhook, :event_id, :schema_version, :value, :now, 0, :next_at, :dead_at, :error
 )
+"""
+KNOWN = "SELECT 1 FROM deliveries WHERE webhook = :webhook AND event_id = :event_id"
+GATHERING = """
+SELECT * FROM gatherings WHERE webhook = :webhook AND kind = :kind AND installed = :installed
+"""
+KEEP_GATHERING = """
+INSERT OR REPLACE INTO gatherings (
+  webhook, kind, installed, began_at, told, delivery, schema_version, value
+) VALUES (:webhook, :kind, :installed, :began_at, :told, :delivery, :schema_version, :value)
+"""
+RENEW = """
+UPDATE deliveries SET value = :value, schema_version = :schema_version
+WHERE number = :number AND attempts = 0
 """
 DUE = """
 SELECT DISTINCT webhook FROM deliveries WHERE dead_at IS NULL AND next_at <= :now ORDER BY webhook
@@ -153,27 +185,91 @@ def tell(session: Session, event: Event) -> int:
     takers = [one for one in webhooks(session) if one.takes(event.kind)]
     if not takers:
         return 0
-    event, now = clean_event(event), micros(session.clock())
-    value, buried = encode(event), False
+    event, now = clean_event(event), session.clock()
+    value = encode(event)
+    key = event_id(value)
     for webhook in takers:
-        full = _count(session, WAITING_OF, webhook=webhook.id) >= WAITING_MAX
-        buried = buried or full
-        session.run(
-            TELL,
-            {
-                "webhook": webhook.id,
-                "event_id": event_id(value),
-                "schema_version": EVENT_SCHEMA_VERSION,
-                "value": value,
-                "now": now,
-                "next_at": None if full else now,
-                "dead_at": now if full else None,
-                "error": OUTBOX_FULL if full else "",
-            },
-        )
-    if buried:
-        session.run(FORGET_DEAD, {"kept": DEAD_MAX})
+        if session.row(KNOWN, {"webhook": webhook.id, "event_id": key}) is not None:
+            continue
+        if gathers(event.kind):
+            _tell_or_gather(session, webhook.id, event, key, now)
+        else:
+            _put(session, webhook.id, key, value, now=now, at=now)
     return len(takers)
+
+
+def tell_all(session: Session, events: Sequence[Event]) -> None:
+    """Write several events into the outbox, in their order."""
+    for event in events:
+        tell(session, event)
+
+
+def _tell_or_gather(session: Session, webhook: str, event: Event, key: str, now: datetime) -> None:
+    """One by one up to the bound; what comes beyond it in the same minute is gathered."""
+    where = {
+        "webhook": webhook,
+        "kind": event.kind.value,
+        "installed": int(is_installed(event)),
+    }
+    row = session.row(GATHERING, where)
+    known = present(_gathering_of(row) if row else None, event, now)
+    if known.full:
+        known = _gather(session, webhook, known, event, now)
+    else:
+        _put(session, webhook, key, encode(event), now=now, at=now)
+        known = replace(known, told=known.told + 1)
+    session.run(
+        KEEP_GATHERING,
+        where
+        | {
+            "began_at": micros(known.began_at),
+            "told": known.told,
+            "delivery": known.delivery,
+            "schema_version": GATHERED_SCHEMA_VERSION,
+            "value": encode(known.gathered),
+        },
+    )
+
+
+def _gather(
+    session: Session, webhook: str, known: Gathering, event: Event, now: datetime
+) -> Gathering:
+    """The summary says one more; one that went out already, by a clock that was set, is followed by another."""
+    gathered = added(known.gathered, event)
+    if known.delivery is not None:
+        value = encode(summary_of(gathered, at=now))
+        params = {"number": known.delivery, "value": value, "schema_version": EVENT_SCHEMA_VERSION}
+        if session.run(RENEW, params).rowcount:
+            return replace(known, gathered=gathered)
+        empty = Gathered(kind=gathered.kind, installed=gathered.installed, since=now)
+        gathered = added(empty, event)
+    value = encode(summary_of(gathered, at=now))
+    key = summary_id(webhook, gathered)
+    number = _put(session, webhook, key, value, now=now, at=known.ends_at)
+    return replace(known, gathered=gathered, delivery=number)
+
+
+def _put(
+    session: Session, webhook: str, key: str, value: str, *, now: datetime, at: datetime
+) -> int | None:
+    """A delivery that is due at `at`; where too many wait it is a dead letter."""
+    full = _count(session, WAITING_OF, webhook=webhook) >= WAITING_MAX
+    number = session.run(
+        TELL,
+        {
+            "webhook": webhook,
+            "event_id": key,
+            "schema_version": EVENT_SCHEMA_VERSION,
+            "value": value,
+            "now": micros(now),
+            "next_at": None if full else micros(at),
+            "dead_at": micros(now) if full else None,
+            "error": OUTBOX_FULL if full else "",
+        },
+    ).lastrowid
+    if full:
+        session.run(FORGET_DEAD, {"kept": DEAD_MAX})
+    return number
 
 
 def due(session: Session, now: datetime) -> tuple[str, ...]:
@@ -270,6 +366,15 @@ def _webhook_of(row: Row) -> Webhook:
         allow_private=bool(row["allow_private"]),
         created_at=moment(row["created_at"]),
         created_by=row["created_by"],
+    )
+
+
+def _gathering_of(row: Row) -> Gathering:
+    return Gathering(
+        began_at=moment(row["began_at"]),
+        told=row["told"],
+        delivery=row["delivery"],
+        gathered=decode(Gathered, row["value"], row["schema_version"]),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from models.errors import StoreError
-from proxy.store.checks import check_token, pick_token
+from proxy.store.checks import check_last_admin, check_token, pick_token
 from proxy.store.codec import micros
 from proxy.store.details import token_detail
 from proxy.store.port import Token, TokenKind
@@ -18,8 +18,11 @@ ALL = "SELECT * FROM tokens WHERE :kind = '' OR kind = :kind ORDER BY number"
 NAMED = "SELECT * FROM tokens WHERE id = :name OR name = :name ORDER BY number"
 ALIKE = "SELECT * FROM tokens WHERE id = :id OR name = :name OR hash = :hash"
 INSERT = """
-INSERT INTO tokens (id, kind, name, hash, created_at, expires_at, revoked_at, role, groups)
-VALUES (:id, :kind, :name, :hash, :created_at, :expires_at, :revoked_at, :role, :groups)
+INSERT INTO tokens (
+  id, kind, name, hash, created_at, expires_at, revoked_at, role, groups, person
+) VALUES (
+  :id, :kind, :name, :hash, :created_at, :expires_at, :revoked_at, :role, :groups, :person
+)
 """
 REVOKE = "UPDATE tokens SET revoked_at = :revoked_at WHERE id = :id"
 
@@ -36,8 +39,10 @@ def add(session: Session, token: Token, *, actor: str) -> None:
     )
 
 
-def revoke(session: Session, id_or_name: str, *, actor: str, at: datetime) -> Token:
-    """End a token. Raises StoreError where there is none."""
+def revoke(
+    session: Session, id_or_name: str, *, actor: str, at: datetime, keep_admin: bool = False
+) -> Token:
+    """End a token. Raises StoreError where there is none, StoreConflict for the last admin's."""
     found = [token_of(row) for row in session.rows(NAMED, {"name": id_or_name})]
     token = pick_token(found, id_or_name, at=at)
     if token is None:
@@ -46,6 +51,8 @@ def revoke(session: Session, id_or_name: str, *, actor: str, at: datetime) -> To
         )
     if token.revoked_at is not None:
         return token
+    if keep_admin:
+        check_last_admin(token, find(session, TokenKind.CLIENT), max(at, session.clock()))
     session.run(REVOKE, {"id": token.id, "revoked_at": micros(at)})
     ended = replace(token, revoked_at=at)
     audit.append(

@@ -19,7 +19,7 @@ from proxy.web.door import Door
 from proxy.web.people import People
 from proxy.web.problems import Surface, problem_of, retry_after
 from proxy.web.served import FACTS, Handler
-from proxy.web.session import Form, Visitors
+from proxy.web.session import FORM_BYTES_MAX, Form, Visitors
 
 T = TypeVar("T")
 LOG = structlog.get_logger()
@@ -69,7 +69,6 @@ class Frame:
             policy=door.gate.policy,
             clock=door.clock,
             existing=self.existing,
-            teller=door.teller,
             origin=door.settings.public_url,
         )
 
@@ -112,9 +111,11 @@ class Frame:
         """A part of a page, for one that grows."""
         return self._people.part(template, now=self.door.clock(), **values)
 
-    async def post(self, request: web.Request, role: Role) -> tuple[Principal, Form]:
+    async def post(
+        self, request: web.Request, role: Role, *, bytes_max: int = FORM_BYTES_MAX
+    ) -> tuple[Principal, Form]:
         """Who sends a form of ours, and what is in it."""
-        return await self.visitors.form(request, role)
+        return await self.visitors.form(request, role, bytes_max=bytes_max)
 
     def guarded(
         self,
@@ -132,25 +133,30 @@ class Frame:
                 return await handler(request)
             except NotAuthorised:
                 raise  # the challenge is for clients, which read no page
+            except web.HTTPRequestEntityTooLarge:
+                large = ValueInvalid("That is too large.", next_step="Send less at once.")
+                return await self._failed(request, large, 413)
             except PratiqueError as error:
                 if not programs_too and not reads_html(request):
                     raise
-                status = status_of(error, request.method)
-                request[FACTS]["error"] = type(error).__name__
-                request[FACTS]["detail"] = error.message
-                who = None
-                try:
-                    who = await self.visitors.principal_of(request)
-                except PratiqueError:
-                    # Whoever cannot be named sees the error without navigation.
-                    LOG.debug("visitor_unknown")
-                shown = self.show(
-                    request, who, "admin/error.html", here="", status=status, error=error
-                )
-                shown.headers.update(retry_after(error))
-                return shown
+                return await self._failed(request, error, status_of(error, request.method))
 
         return serve
+
+    async def _failed(
+        self, request: web.Request, error: PratiqueError, status: int
+    ) -> web.Response:
+        request[FACTS]["error"] = type(error).__name__
+        request[FACTS]["detail"] = error.message
+        who = None
+        try:
+            who = await self.visitors.principal_of(request)
+        except PratiqueError:
+            # Whoever cannot be named sees the error without navigation.
+            LOG.debug("visitor_unknown")
+        shown = self.show(request, who, "admin/error.html", here="", status=status, error=error)
+        shown.headers.update(retry_after(error))
+        return shown
 
 
 def reads_html(request: web.Request) -> bool:

@@ -65,15 +65,17 @@ class Overview:
         door = self._frame.door
         now = door.clock()
         try:
-            hours, held, queue, feeds, workers, decisions = await asyncio.gather(
+            hours, held, queue, feeds = await asyncio.gather(
                 door.store.flow(since=_first_hour(now)),
                 door.store.held_counts(),
                 door.store.queue_state(),
                 door.store.feeds(),
+            )
+            workers, decisions, asked = await asyncio.gather(
                 door.store.workers_seen(),
                 door.store.decisions(limit=DECISIONS_SHOWN),
+                door.store.requests(state=RequestState.OPEN, limit=REQUESTS_COUNTED_MAX),
             )
-            asked = await door.store.requests(state=RequestState.OPEN, limit=REQUESTS_COUNTED_MAX)
             answers = True
         except StoreError:
             hours, held, queue, feeds, workers, decisions = (), (), QueueState(), (), (), ()

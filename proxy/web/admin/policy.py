@@ -15,19 +15,32 @@ from models.errors import (
     ValueInvalid,
 )
 from models.trust.shelf import SHIPPED
-from policies.document import parse_policy
+from policies.document import POLICY_CHARS_MAX
 from policies.policy import Policy
 from proxy.admin.access import Principal, Role
-from proxy.admin.policy import roll_back, set_policy
+from proxy.admin.policy import read_policy, roll_back, set_policy
 from proxy.store.policy_port import COMMENT_CHARS_MAX
-from proxy.web.admin.frame import Frame, before_of, field, listed, number_of, see
+from proxy.web.admin.frame import (
+    Frame,
+    before_of,
+    field,
+    listed,
+    number_of,
+    see,
+    status_of,
+)
+from proxy.web.session import Form
 
+DAYS = 14
+"""Days that the form of a trial suggests."""
 LINES_SHOWN = 5_000
 """Lines of a document on one page."""
 DOCUMENTS_SHOWN = 20
 """Earlier documents on one page."""
 DOCUMENTS_SEARCHED = 200
 """Documents, newest first, among which one that no decision rests on yet is looked for."""
+DRAFT_BYTES_MAX = 4 * POLICY_CHARS_MAX
+"""Bytes of a form with a draft: of one in English a fifth of the characters take three bytes each."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
@@ -40,7 +53,7 @@ class PolicyPages:
     async def page(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /policy?before=."""
         who = await self._frame.visitors.require(request, Role.VIEWER)
-        return await self._page(request, who)
+        return await self.shown(request, who)
 
     async def past(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /policy/{digest}: the text of any policy that a decision rests on."""
@@ -75,29 +88,33 @@ class PolicyPages:
 
     async def check(self, request: web.Request) -> web.StreamResponse:
         """POST /policy/check: all mistakes of a document, or that it has none. Changes nothing."""
-        who, form = await self._frame.post(request, Role.REVIEWER)
-        draft = _document(str(form.get("document", "")))
+        who, form = await self._frame.post(request, Role.REVIEWER, bytes_max=DRAFT_BYTES_MAX)
+        draft = draft_of(form)
+        # What was in force when the draft was begun goes with it: else checking it would hide that
+        # another admin put something in force meanwhile.
+        begun = number_of(field(form, "expected")) if field(form, "expected") else None
         try:
-            checked = parse_policy(draft, source="your draft")
+            checked = await read_policy(draft, source="your draft")
         except PolicyInvalid as error:
-            return await self._page(request, who, draft=draft, error=error)
-        return await self._page(request, who, draft=draft, checked=checked)
+            return await self.shown(request, who, draft=draft, form=form, begun=begun, error=error)
+        return await self.shown(request, who, draft=draft, form=form, begun=begun, checked=checked)
 
     async def put(self, request: web.Request) -> web.StreamResponse:
         """POST /policy: put a document in force; with mistakes, or where another was faster, nothing."""
-        who, form = await self._frame.post(request, Role.ADMIN)
-        draft = _document(str(form.get("document", "")))
+        who, form = await self._frame.post(request, Role.ADMIN, bytes_max=DRAFT_BYTES_MAX)
+        draft, begun = draft_of(form), number_of(field(form, "expected"))
         try:
             await set_policy(
                 self._frame.door.store,
                 who,
                 draft,
                 comment=_comment(field(form, "comment")),
-                expected=number_of(field(form, "expected")),
-                teller=self._frame.door.teller,
+                expected=begun,
             )
-        except (PolicyInvalid, StoreConflict, ValueInvalid) as error:
-            return await self._page(request, who, draft=draft, error=error)
+        except StoreConflict as error:
+            return await self.shown(request, who, draft=draft, form=form, error=error)
+        except (PolicyInvalid, ValueInvalid) as error:
+            return await self.shown(request, who, draft=draft, form=form, begun=begun, error=error)
         return see("/policy")
 
     async def restore(self, request: web.Request) -> web.StreamResponse:
@@ -108,30 +125,31 @@ class PolicyPages:
             who,
             number_of(request.match_info["number"]),
             comment=field(form, "comment", chars_max=COMMENT_CHARS_MAX),
-            teller=self._frame.door.teller,
         )
         return see("/policy")
 
-    async def _page(
+    async def shown(
         self,
         request: web.Request,
         who: Principal,
         *,
         draft: str | None = None,
+        form: Form | None = None,
+        begun: int | None = None,
         checked: Policy | None = None,
         error: PratiqueError | None = None,
     ) -> web.Response:
+        """The page, with what somebody sent still in its form, and what is to be said of it."""
         policy, store = self._frame.policy, self._frame.door.store
         before = before_of(request)
         newest = await store.policy_document()
         rows = await store.policy_documents(before=before or None, limit=DOCUMENTS_SHOWN + 1)
-        conflict = isinstance(error, StoreConflict)
         return self._frame.show(
             request,
             who,
             "admin/policy.html",
             here="policy",
-            status=409 if conflict else 422 if error else 200,
+            status=200 if error is None else status_of(error, request.method),
             policy=policy,
             digest=policy.digest,
             lines=policy.text.splitlines()[:LINES_SHOWN],
@@ -140,14 +158,17 @@ class PolicyPages:
             checked=checked,
             error=error,
             newest=newest,
+            expected=(newest.number if newest else 0) if begun is None else begun,
+            comment="" if form is None else str(form.get("comment", "")),
+            days=DAYS if form is None else str(form.get("days", DAYS)),
             files=listed(rows, lambda row: row.number, before=before, limit=DOCUMENTS_SHOWN),
             comment_max=COMMENT_CHARS_MAX,
         )
 
 
-def _document(text: str) -> str:
-    """A document as a browser sends it, with line ends as they were."""
-    return text.replace("\r\n", "\n")
+def draft_of(form: Form) -> str:
+    """The document in a form, with line ends as they were before a browser sent it."""
+    return str(form.get("document", "")).replace("\r\n", "\n")
 
 
 def _comment(text: str) -> str:

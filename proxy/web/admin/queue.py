@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from operator import attrgetter
 
 from aiohttp import web
+from packaging.utils import NormalizedName
 
 from models.artifact import parse_project
-from models.decision import Decision, HoldKind, Override, OverrideAction
+from models.decision import HoldKind, Override, OverrideAction
 from models.reason import sentence
 from policies.overrides import speaking
 from proxy.admin.access import Role
@@ -34,7 +36,8 @@ class Row:
     """A held file as the queue shows it."""
 
     waiting: Waiting
-    decision: Decision
+    id: str
+    """Of the decision that holds it."""
     sentences: tuple[str, ...]
     spoken: Override | None
     """An override that speaks about it already: it is on its way out of the queue."""
@@ -101,19 +104,23 @@ class Queue:
         door, policy = self._frame.door, self._frame.policy
         now = door.clock()
         found = await door.store.recorded([one.number for one in shown])
-        decisions = {one.number: one.decision for one in found}
-        active = await door.store.overrides(active_at=now) if shown else ()
+        held = {one.number: one for one in found}
+        active: dict[NormalizedName | None, list[Override]] = defaultdict(list)
+        for override in await door.store.overrides(active_at=now) if shown else ():
+            active[override.project].append(override)
         rows = []
         for one in shown:
-            if (decision := decisions.get(one.number)) is None:
+            if (recorded := held.get(one.number)) is None:
                 continue
-            spoken = [speaking(active, action, one.ref, policy, now) for action in STRONGER_FIRST]
+            # Those that name no project are about bytes, and may be about any.
+            about = (*active[None], *active[one.ref.project])
+            spoken = [speaking(about, action, one.ref, policy, now) for action in STRONGER_FIRST]
             rows.append(
                 Row(
                     waiting=one,
-                    decision=decision,
+                    id=recorded.id,
                     sentences=tuple(
-                        sentence(reason) for reason in decision.reasons[:SENTENCES_SHOWN]
+                        sentence(reason) for reason in recorded.decision.reasons[:SENTENCES_SHOWN]
                     ),
                     spoken=next((override for override in spoken if override), None),
                 )

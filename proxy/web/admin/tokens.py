@@ -63,6 +63,7 @@ class Tokens:
             if kind is TokenKind.CLIENT
             else Role.INSTALLER,
             groups=field(form, "groups").replace(",", " ").split(),
+            person=field(form, "person"),
             expires_at=door.clock() + timedelta(days=days) if days else None,
             clock=door.clock,
         )

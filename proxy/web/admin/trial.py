@@ -13,18 +13,18 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import hdrs, web
 
-from models.errors import Overloaded, PratiqueError, ValueInvalid
-from policies.document import parse_policy
+from models.errors import Overloaded, PolicyInvalid, PratiqueError, ValueInvalid
 from proxy.admin.access import Principal, Role
+from proxy.admin.policy import read_policy
 from proxy.admin.simulation import ToldSimulation, simulate_policy, told
 from proxy.simulating import DAYS_MAX
+from proxy.store.policy_port import COMMENT_CHARS_MAX
 from proxy.web.admin.frame import Frame, field, number_of
+from proxy.web.admin.policy import DAYS, DRAFT_BYTES_MAX, PolicyPages, draft_of
 from proxy.web.served import FACTS
 
 LOG = structlog.get_logger()
 
-DAYS = 14
-"""Days that the form suggests."""
 TOLD_S = 0.5
 """Seconds between two words on how far it is."""
 LISTED = 100
@@ -51,8 +51,8 @@ class Trials:
     async def run(
         self, who: Principal, text: str, days: int, progress: Progress | None = None
     ) -> ToldSimulation:
-        """What `text` would have changed. Raises as `check`, and StoreError."""
-        self.check(who, text, days)
+        """What `text` would have changed. Raises as `check`, PolicyInvalid, StoreError."""
+        self.check(who, days)
         door, at = self._frame.door, progress or Progress()
 
         def note(done: int, total: int) -> None:
@@ -75,10 +75,9 @@ class Trials:
         finally:
             self._by = ""
 
-    def check(self, who: Principal, text: str, days: int) -> None:
+    def check(self, who: Principal, days: int) -> None:
         """Raise now what `run` would raise at once: a page that has begun has no other status."""
         who.require(Role.ADMIN)
-        parse_policy(text, source="your draft")
         if not 1 <= days <= DAYS_MAX:
             raise ValueInvalid(f"1 to {DAYS_MAX} days can be replayed, not {days}.")
         if self._by:
@@ -90,18 +89,34 @@ class Trials:
 class TrialPage:
     """Handler of `/policy/trial`."""
 
-    def __init__(self, frame: Frame, trials: Trials) -> None:
+    def __init__(self, frame: Frame, trials: Trials, policy: PolicyPages) -> None:
         self._frame = frame
+        self._policy = policy
         self._trials = trials
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """POST /policy/trial: `document`, `days`."""
-        who, form = await self._frame.post(request, Role.ADMIN)
-        text = str(form.get("document", "")).replace("\r\n", "\n")
-        days = number_of(field(form, "days") or str(DAYS))
-        self._trials.check(who, text, days)
+        who, form = await self._frame.post(request, Role.ADMIN, bytes_max=DRAFT_BYTES_MAX)
+        text, begun = draft_of(form), number_of(field(form, "expected") or "0")
+        try:
+            days = number_of(field(form, "days") or str(DAYS))
+            await read_policy(text, source="your draft")
+            self._trials.check(who, days)
+        except (PolicyInvalid, ValueInvalid, Overloaded) as error:
+            return await self._policy.shown(
+                request, who, draft=text, form=form, begun=begun, error=error
+            )
         whole = self._frame.show(
-            request, who, "admin/trial.html", here="policy", days=days, draft=text, here_mark=HERE
+            request,
+            who,
+            "admin/trial.html",
+            here="policy",
+            days=days,
+            draft=text,
+            expected=begun,
+            comment=field(form, "comment", chars_max=COMMENT_CHARS_MAX),
+            comment_max=COMMENT_CHARS_MAX,
+            here_mark=HERE,
         )
         head, _, tail = whole.text.partition(HERE) if whole.text else ("", "", "")
         response = web.StreamResponse(headers=whole.headers)

@@ -11,6 +11,7 @@ from aiohttp import web
 from models.errors import ValueInvalid
 from models.work import Job, JobState
 from proxy.admin.access import Role
+from proxy.admin.workers import distrust
 from proxy.store.port import TokenKind
 from proxy.tokens import EMBEDDED
 from proxy.web.admin.frame import Frame, field, see
@@ -64,11 +65,7 @@ class Workers:
                 "The name that you typed is not the worker's.",
                 next_step="Type its name to say that you mean it; this cannot be undone.",
             )
-        store = self._frame.door.store
-        affected = await store.decisions_by_worker(name)
-        await store.distrust_worker(name, actor=who.name)
-        for index, project in sorted({(one.ref.index, one.ref.project) for one in affected}):
-            await store.touch_project(index, project)
+        await distrust(self._frame.door.store, who, name)
         self._frame.door.nudge()
         return see("/workers")
 

@@ -1,12 +1,9 @@
-"""Tokens and webhooks: what has a secret."""
+"""Tokens: who may do what."""
 
 from __future__ import annotations
 
-import secrets
-
 from proxy.admin.access import Role
 from proxy.admin.tokens import create_token, list_tokens, revoke_token
-from proxy.admin.webhooks import ShownWebhook, Webhooks
 from proxy.web.api import shapes
 from proxy.web.api.operation import Call, Operation, acts, ends, reads
 
@@ -25,6 +22,7 @@ async def add_token(call: Call) -> shapes.TokenMade:
         kind=body.kind,
         role=body.role,
         groups=body.groups,
+        person=body.person,
         expires_at=body.expires_at,
         clock=door.clock,
     )
@@ -33,34 +31,14 @@ async def add_token(call: Call) -> shapes.TokenMade:
 
 async def end_token(call: Call) -> shapes.TokenShown:
     door = call.frame.door
-    ended = await revoke_token(door.store, call.who, call.path["token_id"], clock=door.clock)
-    return shapes.TokenShown.of(ended.token)
-
-
-async def webhooks(call: Call) -> tuple[ShownWebhook, ...]:
-    return await _webhooks(call).shown(call.who)
-
-
-async def add_webhook(call: Call) -> shapes.WebhookMade:
-    body = call.body
-    made = await _webhooks(call).add(
+    ended = await revoke_token(
+        door.store,
         call.who,
-        name=body.name,
-        url=body.url,
-        kinds=body.kinds,
-        template=body.template,
-        allow_private=body.allow_private,
+        call.path["token_id"],
+        clock=door.clock,
+        last_admin=call.query.last_admin,
     )
-    return shapes.WebhookMade(id=made.id, name=made.name, secret=made.secret)
-
-
-async def remove_webhook(call: Call) -> ShownWebhook:
-    return await _webhooks(call).remove(call.who, call.path["name"])
-
-
-def _webhooks(call: Call) -> Webhooks:
-    door = call.frame.door
-    return Webhooks(door.store, clock=door.clock, random_bytes=secrets.token_bytes)
+    return shapes.TokenShown.of(ended.token)
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -74,18 +52,14 @@ OPERATIONS: tuple[Operation, ...] = (
         body=shapes.TokenBody,
         status=201,
     ),
-    ends("/tokens/{token_id}", "endToken", "Revoke a token", shapes.TokenShown, end_token),
-    reads("/webhooks", "webhooks", "Webhooks", tuple[ShownWebhook, ...], webhooks),
-    acts(
-        "/webhooks",
-        "addWebhook",
-        "Add a webhook; its secret is shown once",
-        shapes.WebhookMade,
-        add_webhook,
-        body=shapes.WebhookBody,
-        status=201,
+    ends(
+        "/tokens/{token_id}",
+        "endToken",
+        "Revoke a token",
+        shapes.TokenShown,
+        end_token,
+        query=shapes.EndTokenQuery,
     ),
-    ends("/webhooks/{name}", "removeWebhook", "Remove a webhook", ShownWebhook, remove_webhook),
 )
 
 __all__ = ["OPERATIONS"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 from models.artifact import parse_project
 from models.decision import Decision, Override
 from models.errors import UpstreamNotFound
@@ -18,6 +21,15 @@ async def me(call: Call) -> shapes.Me:
     return shapes.Me(name=call.who.name, role=call.who.role, groups=call.who.groups)
 
 
+async def overview(call: Call) -> shapes.Flowing:
+    door = call.frame.door
+    since = door.clock() - timedelta(hours=call.query.hours)
+    hours, held_now, queue = await asyncio.gather(
+        door.store.flow(since=since), door.store.held_counts(), door.store.queue_state()
+    )
+    return shapes.Flowing(hours=hours, held=held_now, queue=queue)
+
+
 async def decisions(call: Call) -> Page[shapes.Told]:
     query = call.query
     rows = await call.frame.door.store.current(
@@ -26,7 +38,7 @@ async def decisions(call: Call) -> Page[shapes.Told]:
         before=query.before,
         limit=query.limit + 1,
     )
-    return page_of(tuple((row.number, _told(row.decision)) for row in rows), query.limit)
+    return page_of(tuple((row.number, _told(row)) for row in rows), query.limit)
 
 
 async def decision(call: Call) -> shapes.Whole:
@@ -93,12 +105,20 @@ def _sentences(found: Decision) -> tuple[str, ...]:
     return tuple(sentence(reason) for reason in found.reasons)
 
 
-def _told(found: Decision) -> shapes.Told:
-    return shapes.Told.of(found, _sentences(found))
+def _told(row: Recorded) -> shapes.Told:
+    return shapes.Told.of(row, _sentences(row.decision))
 
 
 OPERATIONS: tuple[Operation, ...] = (
     reads("/me", "me", "Who asks", shapes.Me, me, role=Role.INSTALLER),
+    reads(
+        "/overview",
+        "overview",
+        "What was sent, held and denied in each of the last hours; what is held and queued now",
+        shapes.Flowing,
+        overview,
+        query=shapes.FlowQuery,
+    ),
     reads(
         "/decisions",
         "decisions",

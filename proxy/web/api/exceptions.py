@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from models.artifact import parse_project, parse_sha256
 from models.decision import Override
 from models.errors import ValueInvalid
 from proxy.admin.access import Role
-from proxy.admin.exceptions import Ask, Terms
+from proxy.admin.exceptions import Ask, Expiring, Terms
+from proxy.admin.grandfather import grandfather as allow_locked
 from proxy.admin.review import add_exception, end_exception
+from proxy.lockfiles import read_lock
 from proxy.store.exceptions_port import OverrideRequest, OverrideUses
 from proxy.web.api import shapes
 from proxy.web.api.operation import Call, Operation, Page, acts, ends, page_of, reads
@@ -49,6 +53,41 @@ async def add_override(call: Call) -> Override:
 async def end_override(call: Call) -> Override:
     door = call.frame.door
     return await end_exception(door.store, call.who, call.path["override_id"], clock=door.clock)
+
+
+async def extend_override(call: Call) -> Override:
+    body = call.body
+    return await call.frame.exceptions.extend(
+        call.who,
+        call.path["override_id"],
+        expires_at=call.frame.door.clock() + timedelta(days=body.days),
+        justification=body.justification,
+    )
+
+
+async def expiring(call: Call) -> tuple[Expiring, ...]:
+    return await call.frame.exceptions.expiring(call.who, timedelta(days=call.query.days))
+
+
+async def grandfather(call: Call) -> shapes.Grandfathered:
+    door, body = call.frame.door, call.body
+    made = await allow_locked(
+        door.store,
+        call.who,
+        tuple(read_lock(one.name, one.text.encode()) for one in body.locks),
+        policy=call.frame.policy,
+        until=door.clock() + timedelta(days=body.days),
+        clock=door.clock,
+        justification=body.justification,
+        dry_run=body.dry_run,
+    )
+    return shapes.Grandfathered(
+        files=made.files,
+        overrides=tuple(one.id for one in made.made),
+        covered=made.covered,
+        malicious=made.malicious,
+        unpinned=made.unpinned,
+    )
 
 
 async def override_uses(call: Call) -> OverrideUses:
@@ -125,6 +164,32 @@ OPERATIONS: tuple[Operation, ...] = (
         Override,
         end_override,
         role=Role.REVIEWER,
+    ),
+    acts(
+        "/overrides/{override_id}/extend",
+        "extendOverride",
+        "Have another of the same scope and files take its place, which ends in so many days",
+        Override,
+        extend_override,
+        role=Role.REVIEWER,
+        body=shapes.ExtendBody,
+        status=201,
+    ),
+    reads(
+        "/expiring",
+        "expiring",
+        "Exceptions that end soon, the next one first",
+        tuple[Expiring, ...],
+        expiring,
+        query=shapes.ExpiringQuery,
+    ),
+    acts(
+        "/grandfather",
+        "grandfather",
+        "Allow the files that lock files pin, by their bytes; larger ones by the command line",
+        shapes.Grandfathered,
+        grandfather,
+        body=shapes.LocksBody,
     ),
     reads(
         "/overrides/{override_id}/uses",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from proxy.web.api import credentials, decisions, exceptions, policies, records
+from proxy.web.api import (
+    credentials,
+    decisions,
+    exceptions,
+    policies,
+    records,
+    supply,
+    telling,
+)
 from proxy.web.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -10,6 +18,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *exceptions.OPERATIONS,
     *policies.OPERATIONS,
     *records.OPERATIONS,
+    *supply.OPERATIONS,
     *credentials.OPERATIONS,
+    *telling.OPERATIONS,
 )
 """Every operation, in the order of its documentation."""

@@ -1,15 +1,19 @@
-"""What happened: audit, installs, workers, feeds, the watch list."""
+"""What happened: the audit log, who installed what, what turned, and the watch list."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from proxy.admin.access import Role
 from proxy.admin.audit import list_audit, verify_store
-from proxy.admin.installed import Installed, parse_target, who_installed
-from proxy.admin.watch import look_now
-from proxy.store.pages_port import WorkerSeen
-from proxy.store.port import AuditRow, Feed
+from proxy.admin.installed import Flip, Installed, flips, parse_target, who_installed
+from proxy.admin.watch import ShownWatch, look_now, shown
+from proxy.store.port import AuditRow
 from proxy.web.api import shapes
 from proxy.web.api.operation import Call, Operation, Page, acts, page_of, reads
+
+HOLDERS_OF_A_FLIP = 20
+"""Clients named for each file that turned; `/installed/SHA256` names all."""
 
 
 async def audit(call: Call) -> Page[AuditRow]:
@@ -33,12 +37,29 @@ async def installed(call: Call) -> Installed:
     return await who_installed(call.frame.door.store, call.who, target)
 
 
-async def workers(call: Call) -> tuple[WorkerSeen, ...]:
-    return await call.frame.door.store.workers_seen()
+async def turned(call: Call) -> Page[Flip]:
+    query = call.query
+    door = call.frame.door
+    rows = await flips(
+        door.store,
+        call.who,
+        since=door.clock() - timedelta(days=query.days),
+        before=query.before,
+        limit=query.limit + 1,
+        holders=HOLDERS_OF_A_FLIP,
+    )
+    return page_of(tuple((row.worsened.number, row) for row in rows), query.limit)
 
 
-async def feeds(call: Call) -> tuple[Feed, ...]:
-    return await call.frame.door.store.feeds()
+async def watched(call: Call) -> tuple[ShownWatch, ...]:
+    door, query = call.frame.door, call.query
+    return await shown(
+        door.store,
+        call.who,
+        watch_hours=door.settings.watch_hours,
+        project=query.project,
+        limit=query.limit,
+    )
 
 
 async def watch_now(call: Call) -> shapes.Counted:
@@ -64,8 +85,23 @@ OPERATIONS: tuple[Operation, ...] = (
         installed,
         role=Role.REVIEWER,
     ),
-    reads("/workers", "workers", "Workers by name", tuple[WorkerSeen, ...], workers),
-    reads("/feeds", "feeds", "Feeds of advisories", tuple[Feed, ...], feeds),
+    reads(
+        "/turned",
+        "turned",
+        "Files that were served and are not any more, who has them, and what to replace",
+        Page[Flip],
+        turned,
+        role=Role.REVIEWER,
+        query=shapes.TurnedQuery,
+    ),
+    reads(
+        "/watch",
+        "watched",
+        "Files on the watch list, the one whose turn comes next first",
+        tuple[ShownWatch, ...],
+        watched,
+        query=shapes.WatchQuery,
+    ),
     acts(
         "/watch/{project}",
         "watchNow",

@@ -10,16 +10,18 @@ from msgspec import Meta
 
 from models.artifact import PROJECT_CHARS_MAX, PROJECT_PATTERN
 from models.decision import Action, Decision, HoldKind, Override, OverrideAction, TrustTier
+from policies.outcome import Outcome
+from policies.trial import Tried
 from proxy.admin.access import Role
 from proxy.admin.events import EventKind
-from proxy.admin.watch import ShownWatch
+from proxy.lockfiles import Locked
 from proxy.simulating import DAYS_MAX
 from proxy.store.audit_port import AuditLog
 from proxy.store.exceptions_port import RequestState, Scope
-from proxy.store.pages_port import Recorded, Waiting
+from proxy.store.pages_port import HeldCount, Hour, QueueState, Recorded, Waiting
 from proxy.store.policy_port import PolicyDocument
 from proxy.store.port import Token, TokenKind
-from proxy.store.telling_port import Template
+from proxy.store.telling_port import Delivery, Template
 from proxy.web.api.operation import ROWS, ROWS_MAX
 
 Before = Annotated[int, Meta(ge=0, le=2**53)]
@@ -36,6 +38,8 @@ Digest = Annotated[str, Meta(max_length=64, pattern=r"^([0-9a-fA-F]{64})?$")]
 Name = Annotated[
     str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 ]
+HOURS_MAX = 24 * 31
+"""Hours that one overview goes back."""
 Group = Annotated[str, Meta(max_length=40, pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 
 
@@ -74,9 +78,33 @@ class AuditQuery(Rows, frozen=True, kw_only=True):
     log: AuditLog = AuditLog.ALL
 
 
-class WatchQuery(Taken, frozen=True, kw_only=True):
-    project: Project = ""
+class Some(Taken, frozen=True, kw_only=True):
     limit: Limit = ROWS
+
+
+class Later(Some, frozen=True, kw_only=True):
+    after: Before = 0
+
+
+class WatchQuery(Some, frozen=True, kw_only=True):
+    project: Project = ""
+
+
+class TurnedQuery(Rows, frozen=True, kw_only=True):
+    days: Days = 30
+
+
+class ExpiringQuery(Taken, frozen=True, kw_only=True):
+    days: Days = 7
+
+
+class FlowQuery(Taken, frozen=True, kw_only=True):
+    hours: Annotated[int, Meta(ge=1, le=HOURS_MAX)] = 24
+
+
+class EndTokenQuery(Taken, frozen=True, kw_only=True):
+    last_admin: bool = False
+    """The last admin's token may end too; then only `pratique token add` makes another."""
 
 
 # -- bodies -------------------------------------------------------------------------------------
@@ -95,6 +123,25 @@ class OverrideBody(Taken, frozen=True, kw_only=True):
     specifier: Short = ""
     sha256: Digest = ""
     future: bool = False
+
+
+class ExtendBody(Taken, frozen=True, kw_only=True):
+    justification: Words
+    days: Days
+
+
+class LockText(Taken, frozen=True, kw_only=True):
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[ -~]+$")]
+    """Of the file; it stands in the justification where none is given."""
+    text: Annotated[str, Meta(max_length=1_000_000)]
+
+
+class LocksBody(Taken, frozen=True, kw_only=True):
+    locks: Annotated[tuple[LockText, ...], Meta(min_length=1, max_length=16)]
+    days: Days
+    justification: Text = ""
+    dry_run: bool = False
+    """Only say what would be allowed."""
 
 
 class RequestBody(Taken, frozen=True, kw_only=True):
@@ -125,6 +172,11 @@ class PolicyText(Taken, frozen=True, kw_only=True):
     text: Annotated[str, Meta(max_length=1_000_000)]
 
 
+class CasesBody(PolicyText, frozen=True, kw_only=True):
+    cases: Annotated[str, Meta(max_length=1_000_000)]
+    """The table, as `pratique policy test` takes it."""
+
+
 class TrialBody(PolicyText, frozen=True, kw_only=True):
     days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 14
 
@@ -134,6 +186,8 @@ class TokenBody(Taken, frozen=True, kw_only=True):
     kind: TokenKind = TokenKind.CLIENT
     role: Role = Role.INSTALLER
     groups: Annotated[tuple[Group, ...], Meta(max_length=16)] = ()
+    person: Annotated[str, Meta(max_length=64, pattern=r"^[ -~]{0,64}$")] = ""
+    """Whose it is; empty: the name stands for the person."""
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
@@ -143,6 +197,18 @@ class WebhookBody(Taken, frozen=True, kw_only=True):
     kinds: tuple[EventKind, ...] = ()
     template: Template = Template.JSON
     allow_private: bool = False
+
+
+class RetryBody(Taken, frozen=True, kw_only=True):
+    numbers: (
+        Annotated[tuple[Annotated[int, Meta(ge=1, le=2**53)], ...], Meta(max_length=1_000)] | None
+    ) = None
+    """Null: all."""
+
+
+class MoveBody(Taken, frozen=True, kw_only=True):
+    to: Annotated[str, Meta(max_length=32, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    justification: Words
 
 
 # -- what comes back ----------------------------------------------------------------------------
@@ -166,10 +232,11 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     policy_digest: str
 
     @classmethod
-    def of(cls, decision: Decision, sentences: tuple[str, ...]) -> Told:
+    def of(cls, row: Recorded, sentences: tuple[str, ...]) -> Told:
         """`sentences`: its causes, in words."""
+        decision = row.decision
         return cls(
-            id=decision.id,
+            id=row.id,
             project=decision.ref.project,
             version=decision.ref.version,
             filename=decision.ref.filename,
@@ -204,6 +271,7 @@ class TokenShown(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     groups: tuple[str, ...]
+    person: str
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -217,6 +285,7 @@ class TokenShown(msgspec.Struct, frozen=True, kw_only=True):
             name=token.name,
             role=token.role,
             groups=token.groups,
+            person=token.owner,
             created_at=token.created_at,
             expires_at=token.expires_at,
             revoked_at=token.revoked_at,
@@ -257,6 +326,62 @@ class PolicyInForce(msgspec.Struct, frozen=True, kw_only=True):
     """Of the store's document; 0: it comes from a file, or is the one that ships."""
 
 
+class CaseTried(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a case."""
+
+    name: str
+    expected: Outcome
+    found: Outcome
+    tier: TrustTier | None
+    rule: str
+    """The operator's rule that decided; empty: none did."""
+    passed: bool
+
+    @classmethod
+    def of(cls, tried: Tried) -> CaseTried:
+        """The case's name, what it expects and what came of it."""
+        return cls(
+            name=tried.trial.name,
+            expected=tried.trial.expected,
+            found=tried.found,
+            tier=tried.decision.tier,
+            rule=tried.rule,
+            passed=tried.passed,
+        )
+
+
+class Grandfathered(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of some lock files."""
+
+    files: int
+    """Files that are allowed now and were not."""
+    overrides: tuple[str, ...]
+    """One for each release."""
+    covered: int
+    """Releases that an override allows already, for about as long."""
+    malicious: tuple[Locked, ...]
+    """Releases with files that are known to be malicious: those files were left out."""
+    unpinned: tuple[str, ...]
+    """Names that a lock mentions without a sha256: those were left out."""
+
+
+class Flowing(msgspec.Struct, frozen=True, kw_only=True):
+    """What flows, and what waits."""
+
+    hours: tuple[Hour, ...]
+    """Hours in which something happened, by their beginning."""
+    held: tuple[HeldCount, ...]
+    queue: QueueState
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that is not tried again by itself."""
+
+    webhook: str
+    """Its name; empty: it is gone."""
+    delivery: Delivery
+
+
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
     """How many."""
 
@@ -275,6 +400,5 @@ __all__ = [
     "Override",
     "PolicyDocument",
     "Recorded",
-    "ShownWatch",
     "Waiting",
 ]

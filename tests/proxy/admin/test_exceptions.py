@@ -12,7 +12,7 @@ import pytest_asyncio
 from packaging.utils import NormalizedName
 
 from models.artifact import Sha256
-from models.decision import Action, Decision, HoldKind, Override, ReasonCode, reason
+from models.decision import Action, Decision, HoldKind, Override, OverrideAction, ReasonCode, reason
 from models.errors import (
     NotAllowed,
     OverrideInvalid,
@@ -26,7 +26,7 @@ from proxy.admin.events import EventKind
 from proxy.admin.exceptions import Ask, Exceptions, Terms
 from proxy.store.exceptions_port import RequestState, Scope
 from proxy.store.memory import MemoryStore
-from tests.proxy.admin.people import ADA, CI, DEV, RITA, ROB, VIEW, Listener, policy_of
+from tests.proxy.admin.people import ADA, CI, DEV, EARS, RITA, ROB, VIEW, heard, policy_of
 from tests.proxy.store.values import (
     START,
     FakeClock,
@@ -34,6 +34,7 @@ from tests.proxy.store.values import (
     make_fetch,
     make_override,
     make_ref,
+    make_token,
     sha,
     waiting,
 )
@@ -53,23 +54,18 @@ def clock() -> FakeClock:
 async def store(clock: FakeClock) -> MemoryStore:
     store = MemoryStore(clock=clock)
     await store.put_decision(HELD)
+    await store.add_webhook(EARS, actor="test")
     return store
 
 
 @pytest.fixture
-def listener() -> Listener:
-    return Listener()
-
-
-@pytest.fixture
-def make(store: MemoryStore, clock: FakeClock, listener: Listener) -> Make:
+def make(store: MemoryStore, clock: FakeClock) -> Make:
     def made(*, four_eyes: bool = False, **options: object) -> Exceptions:
         policy = replace(policy_of(), four_eyes=four_eyes)
         return Exceptions(
             store,
             policy=lambda: policy,
             clock=clock,
-            teller=listener,
             origin="https://p.test",
             **options,  # type: ignore[arg-type]
         )
@@ -88,13 +84,13 @@ def ask(decision: Decision = HELD, **changes: object) -> Ask:
 
 # -- asking ----------------------------------------------------------------------------------
 async def test_request__waits_for_a_reviewer_who_is_told(
-    exceptions: Exceptions, listener: Listener
+    exceptions: Exceptions, store: MemoryStore
 ) -> None:
     made = await exceptions.request(DEV, ask())
     assert (made.state, made.requester, made.ref) == (RequestState.OPEN, "dev", HELD.ref)
     assert await exceptions.get(VIEW, made.id) == made
     assert [one for _, one in await exceptions.requests(VIEW)] == [made]
-    (event,) = listener.heard
+    (event,) = await heard(store)
     assert event.kind is EventKind.OVERRIDE_REQUESTED
     assert event.url == f"https://p.test/requests/{made.id}"
     assert WHY in event.sentence
@@ -151,7 +147,7 @@ async def test_request__goes_by_the_decision_in_force(
 
 # -- answering -------------------------------------------------------------------------------
 async def test_approve__of_a_file_binds_these_bytes_alone(
-    exceptions: Exceptions, store: MemoryStore, listener: Listener
+    exceptions: Exceptions, store: MemoryStore
 ) -> None:
     made = await exceptions.request(DEV, ask(days=10))
     done, override = await exceptions.approve(RITA, made.id, Terms(answer="looked at it"))
@@ -164,7 +160,9 @@ async def test_approve__of_a_file_binds_these_bytes_alone(
     )
     assert in_scope(override, HELD.ref)
     assert not in_scope(override, make_ref(version="2.0"))
-    assert listener.heard[-1].kind is EventKind.OVERRIDE_APPROVED
+    told = (await heard(store))[-1]
+    assert (told.kind, dict(told.facts)["override"]) == (EventKind.OVERRIDE_APPROVED, override.id)
+    assert dict(told.facts)["decided_by"] == "rita"
 
 
 @pytest.mark.parametrize(
@@ -261,21 +259,26 @@ async def test_approve__reaches_above_a_proof_only_by_an_admins_word(
     assert override.above_proof
 
 
-async def test_refuse__says_why_to_who_asked(exceptions: Exceptions, listener: Listener) -> None:
+async def test_refuse__says_why_to_who_asked(exceptions: Exceptions, store: MemoryStore) -> None:
     made = await exceptions.request(DEV, ask())
     with pytest.raises(ValueInvalid):
         await exceptions.refuse(RITA, made.id, " ")
     done = await exceptions.refuse(RITA, made.id, "use 1.1")
     assert (done.state, done.answer) == (RequestState.REFUSED, "use 1.1")
-    assert listener.heard[-1].kind is EventKind.OVERRIDE_REFUSED
+    told = (await heard(store))[-1]
+    assert told.kind is EventKind.OVERRIDE_REFUSED
+    assert "use 1.1" in told.sentence
 
 
-async def test_withdraw__is_for_who_asked(exceptions: Exceptions) -> None:
+async def test_withdraw__is_for_who_asked_and_reviewers_are_told(
+    exceptions: Exceptions, store: MemoryStore
+) -> None:
     made = await exceptions.request(DEV, ask())
     for other in (RITA, ADA):
         with pytest.raises(NotAllowed):
             await exceptions.withdraw(other, made.id)
     assert (await exceptions.withdraw(DEV, made.id)).state is RequestState.WITHDRAWN
+    assert (await heard(store))[-1].kind is EventKind.OVERRIDE_WITHDRAWN
 
 
 async def test_request__nobody_answers_is_over_by_itself(
@@ -330,6 +333,46 @@ async def test_extend__wants_what_a_new_one_wants(make: Make) -> None:
     with pytest.raises(UpstreamNotFound):
         await strict.extend(ROB, "none", expires_at=START + DAY, justification=WHY)
     await extend(ROB, 90)
+
+
+async def test_four_eyes__two_tokens_of_one_person_are_one_person(
+    make: Make, store: MemoryStore
+) -> None:
+    laptop = replace(RITA, name="rita-laptop", person="rita@example.test")
+    desk = replace(RITA, name="rita-desk", person="Rita@example.test")
+    strict = make(four_eyes=True)
+    made = await strict.request(laptop, ask())
+    assert made.owner == "rita@example.test"
+    for same in (laptop, desk):
+        with pytest.raises(NotAllowed, match="two people"):
+            await strict.approve(same, made.id)
+    _, override = await strict.approve(ROB, made.id)
+    for same in (laptop, desk):
+        with pytest.raises(NotAllowed, match="two people"):
+            await strict.extend(same, override.id, expires_at=START + 90 * DAY, justification=WHY)
+    assert len(await heard(store)) == 2
+
+
+async def test_four_eyes__a_name_stands_for_its_person_where_none_is_said(make: Make) -> None:
+    strict = make(four_eyes=True)
+    made = await strict.request(replace(RITA, name="rita"), ask())
+    with pytest.raises(NotAllowed, match="two people"):
+        await strict.approve(replace(RITA, name="desk", person="rita"), made.id)
+
+
+async def test_four_eyes__whoever_had_the_name_that_made_an_override_is_its_person(
+    make: Make, store: MemoryStore
+) -> None:
+    token = replace(make_token("t1", called="rob-phone"), person="rob@example.test")
+    await store.add_token(token, actor="test")
+    await store.add_override(
+        replace(make_override("o1"), action=OverrideAction.ALLOW, actor="rob-phone")
+    )
+    desk = replace(ROB, name="rob-desk", person="rob@example.test")
+    with pytest.raises(NotAllowed, match="two people"):
+        await make(four_eyes=True).extend(
+            desk, "o1", expires_at=START + 60 * DAY, justification=WHY
+        )
 
 
 async def test_extend__of_what_reaches_above_a_proof_is_an_admins(

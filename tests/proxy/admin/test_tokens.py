@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from models.errors import NotAllowed, StoreConflict, ValueInvalid
@@ -9,7 +12,8 @@ from proxy.admin.access import Principal, Role, at_the_machine
 from proxy.admin.tokens import create_token, list_tokens, revoke_token
 from proxy.store.memory import MemoryStore
 from proxy.store.port import TokenKind
-from proxy.tokens import GROUPS_MAX, hash_secret
+from proxy.store.sqlite import SqliteStore
+from proxy.tokens import GROUPS_MAX, hash_secret, principal_of
 from tests.proxy.store.values import FakeClock
 
 ADMIN = at_the_machine("alice")
@@ -83,3 +87,40 @@ async def test_revoke_token__the_last_admin_stays_unless_it_is_meant(
         await revoke_token(store, ADMIN, "alice", clock=clock)
     await revoke_token(store, ADMIN, "alice", clock=clock, last_admin=True)
     assert not any(token.active(clock()) for token in await store.tokens())
+
+
+async def test_revoke_token__of_two_admins_who_end_each_other_at_once_one_stays(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    store = SqliteStore.open(tmp_path / "pratique.sqlite3", clock=clock)
+    try:
+        for name in ("alice", "bob"):
+            await create_token(store, ADMIN, name=name, role=Role.ADMIN, clock=clock)
+        alice, bob = (Principal(name=name, role=Role.ADMIN) for name in ("alice", "bob"))
+        outcomes = await asyncio.gather(
+            revoke_token(store, alice, "bob", clock=clock),
+            revoke_token(store, bob, "alice", clock=clock),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(one, StoreConflict) for one in outcomes) == 1
+        assert sum(token.active(clock()) for token in await store.tokens()) == 1
+    finally:
+        await store.close()
+
+
+async def test_create_token__says_whose_it_is(store: MemoryStore, clock: FakeClock) -> None:
+    _, token = await create_token(
+        store, ADMIN, name="rita-desk", role=Role.REVIEWER, person="  Rita  Roe ", clock=clock
+    )
+    assert (token.person, token.owner) == ("Rita Roe", "Rita Roe")
+    assert principal_of(token).owner == "Rita Roe"
+    _, other = await create_token(store, ADMIN, name="rita", clock=clock)
+    assert (other.person, other.owner) == ("", "rita")
+
+
+@pytest.mark.parametrize("person", ["x" * 65, "r\u00efta", "a\x07b"])
+async def test_create_token__a_person_is_named_plainly(
+    store: MemoryStore, clock: FakeClock, person: str
+) -> None:
+    with pytest.raises(ValueInvalid):
+        await create_token(store, ADMIN, name="x", person=person, clock=clock)

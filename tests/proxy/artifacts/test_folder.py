@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from pathlib import Path
@@ -164,3 +165,29 @@ def test_remove_older__takes_the_old_where_there_is_too_much_and_counts_on(tmp_p
     assert artifacts.remove_older(moment - 50, bytes_max=59) == 1
     assert (old.exists(), new.exists()) == (False, True)
     assert artifacts.used_bytes() == 30
+
+
+async def test_alone__keeps_another_process_out_until_it_is_done(tmp_path: Path) -> None:
+    ours, theirs = FolderArtifacts(tmp_path), FolderArtifacts(tmp_path)
+    order: list[str] = []
+
+    async def second() -> None:
+        async with theirs.alone(SHA):
+            order.append("second")
+
+    async with ours.alone(SHA):
+        waiting = asyncio.create_task(second())
+        async with theirs.alone(Sha256(hashlib.sha256(b"other").hexdigest())):
+            order.append("another file")
+        order.append("first")
+    await waiting
+    assert order == ["another file", "first", "second"]
+    assert everything(tmp_path) == []
+
+
+async def test_alone__a_lock_whose_process_died_keeps_nobody_out(tmp_path: Path) -> None:
+    artifacts = FolderArtifacts(tmp_path)
+    (tmp_path / "tmp" / f"{SHA}.lock").touch()
+    async with artifacts.alone(SHA):
+        pass
+    assert everything(tmp_path) == []

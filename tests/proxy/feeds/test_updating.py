@@ -14,13 +14,14 @@ import pytest
 from aiohttp import web
 
 from models.errors import FeedError, FeedInvalid
-from proxy.admin.events import Event, EventKind
+from proxy.admin.events import EventKind
 from proxy.feeds import fetching
 from proxy.feeds.source import FeedSource, parse_source
 from proxy.feeds.updating import NAME, SHRINK_FROM, FeedUpdater
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Feed, FeedImport
 from tests.analyzer.advisories.records import document, record
+from tests.proxy.admin.people import EARS, heard
 from tests.proxy.feeds.archives import FORMS, members, to_jsonl, to_zip
 from tests.proxy.store.values import START, FakeClock, name
 
@@ -266,30 +267,19 @@ def test_document__is_what_the_server_gives(tmp_path: Path) -> None:
     assert zipped(tmp_path, ONE).startswith(b"PK")
 
 
-class Told:
-    """A teller that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    async def tell(self, event: Event) -> None:
-        self.events.append(event)
-
-
 async def test_update__a_failure_is_told_once_until_it_works_again(desk: Desk) -> None:
-    told = Told()
-    updater = FeedUpdater(desk.store, desk.folder / "data", clock=desk.clock, teller=told)
+    await desk.store.add_webhook(EARS, actor="test")
     path = desk.folder / "x.jsonl"
     source = parse_source(f"mine={path}")
     for _ in range(3):
         with pytest.raises(FeedError):
-            await updater.update(source)
-    (event,) = told.events
+            await desk.updater.update(source)
+    (event,) = await heard(desk.store)
     assert (event.kind, event.subject) == (EventKind.FEED_FAILED, "mine")
     assert dict(event.facts)["last read"] == "never"
     to_jsonl(path, members(ONE))
-    await updater.update(source)
+    await desk.updater.update(source)
     path.unlink()
     with pytest.raises(FeedError):
-        await updater.update(source)
-    assert len(told.events) == 2
+        await desk.updater.update(source)
+    assert len(await heard(desk.store)) == 1

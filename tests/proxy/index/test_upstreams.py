@@ -19,13 +19,14 @@ from models.errors import (
 )
 from policies.owned import OwnedNames
 from proxy.admin.access import Principal, Role
-from proxy.admin.events import Event, EventKind
+from proxy.admin.events import EventKind
 from proxy.admin.origins import move_name
 from proxy.index.declared import Upstream
 from proxy.index.ownership import Ownership
 from proxy.index.upstreams import Upstreams
 from proxy.simple.page import ProjectPage
 from proxy.store.memory import MemoryStore
+from tests.proxy.admin.people import EARS, heard
 
 ACME, OTHER, PYPI = IndexName("acme"), IndexName("other"), IndexName("pypi")
 DEMO = canonicalize_name("demo")
@@ -63,14 +64,6 @@ class Member:
         return project
 
 
-class Told:
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    async def tell(self, event: Event) -> None:
-        self.events.append(event)
-
-
 class House:
     """Two general upstreams, and one that owns `acme-*`."""
 
@@ -78,7 +71,6 @@ class House:
         self.acme = Member(ACME, "acme-core")
         self.other = Member(OTHER, "demo")
         self.pypi = Member(PYPI, "demo", "acme-core", "requests")
-        self.told = Told()
         self.store = store or MemoryStore(clock=lambda: NOW)
         members = {one.name: one for one in (self.acme, self.other, self.pypi)}
         declared = (
@@ -87,7 +79,7 @@ class House:
             Upstream(name=PYPI, url="https://pypi.invalid/"),
         )
         ownership = Ownership(declared, lambda: owned or OwnedNames())
-        self.index = Upstreams(members, ownership, self.store, teller=self.told)
+        self.index = Upstreams(members, ownership, self.store)
 
     def asked(self) -> list[IndexName]:
         return [one.name for one in (self.acme, self.other, self.pypi) if one.asked]
@@ -152,15 +144,16 @@ async def test_home__that_is_no_upstream_any_more_leaves_the_name_without() -> N
 
 async def test_owner__that_is_declared_later_takes_the_name_over_audited_and_told() -> None:
     house = House()
+    await house.store.add_webhook(EARS, actor="test")
     await house.store.bind_origin(OURS, PYPI)
     assert (await house.index.project(OURS)).index == ACME
     origin = await house.store.origin(OURS)
     assert origin is not None
     assert origin.index == ACME
-    (event,) = house.told.events
+    (event,) = await heard(house.store)
     assert (event.kind, event.subject) == (EventKind.NAME_MOVED, "acme-core")
     await house.index.project(OURS)
-    assert len(house.told.events) == 1
+    assert await heard(house.store) == []
 
 
 async def test_move__by_an_admin_counts_after_the_next_look() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proxy.artifacts.folder import FolderArtifacts
-from proxy.fetchlog import Spool
+from proxy.fetchjournal import lines_of
 from proxy.keeping.archive import archive_audit
 from proxy.keeping.backup import Made, make_backup
 from proxy.keeping.manifest import DATABASE_PART, SPOOL_PART
@@ -28,7 +28,7 @@ def make_data(data_dir: Path, clock: FakeClock) -> None:
         with folder.begin(len(data)) as partial:
             partial.write(data)
             partial.keep(hashlib.sha256(data).hexdigest())  # type: ignore[arg-type]
-    Spool(data_dir / SPOOL_PART, bytes_max=10_000).append([make_fetch()])
+    (data_dir / SPOOL_PART).write_bytes(lines_of([make_fetch()]))
 
     async def fill() -> None:
         store = SqliteStore.open(data_dir / DATABASE_PART, clock=clock)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from models.errors import StoreConflict, StoreError
+from models.errors import NotAllowed, StoreConflict, StoreError
 from proxy.keeping import archive
-from proxy.keeping.archive import archive_audit, read_archive, verify_archives
+from proxy.keeping.archive import (
+    Whole,
+    archive_audit,
+    read_archive,
+    verify_archives,
+    verify_whole,
+)
 from proxy.store.memory import MemoryStore
+from tests.proxy.admin.people import CI, VIEW
 from tests.proxy.store.values import FakeClock
 
 
@@ -103,7 +111,7 @@ TAMPERING: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a word": (lambda data: data.replace(b"acted", b"slept", 1), "was changed"),
     "a row less": (lambda data: data.split(b"\n", 1)[1], "was changed"),
     "nothing left": (lambda _: b"", "was changed"),
-    "no rows": (lambda _: b"{}\n", "is no archive"),
+    "no rows": (lambda _: b"{}\n", "was changed, or cut"),
 }
 
 
@@ -130,5 +138,25 @@ async def test_verify_archives__tells_one_that_is_gone(
     await put_away(store, tmp_path, clock)
     anchors = await store.audit_anchors()
     (tmp_path / anchors[0].file).unlink()
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="is missing"):
         verify_archives(tmp_path, anchors)
+
+
+async def test_verify_whole__counts_store_and_archives_and_finds_either_broken(
+    store: MemoryStore, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "ARCHIVE_ROWS_MAX", 4)
+    await put_away(store, tmp_path, clock)
+    anchors = await store.audit_anchors()
+    whole = await verify_whole(store, VIEW, tmp_path)
+    newest = (await store.audit())[0].number
+    assert whole == Whole(rows=newest, archived=anchors[-1].number, archives=len(anchors))
+    with pytest.raises(NotAllowed):
+        await verify_whole(store, CI, tmp_path)
+    path = tmp_path / anchors[0].file
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    with pytest.raises(StoreError, match=re.escape(anchors[0].file)):
+        await verify_whole(store, VIEW, tmp_path)
+    path.write_bytes(data)
+    await verify_whole(store, VIEW, tmp_path)

@@ -13,7 +13,7 @@ from models.errors import StoreError
 from proxy.cli.store import DATABASE
 from proxy.keeping import backup
 from proxy.keeping.backup import check_copy
-from proxy.keeping.manifest import DATABASE_PART, MANIFEST, SPOOL_PART, decode_manifest
+from proxy.keeping.manifest import DATABASE_PART, JOURNALS, MANIFEST, SPOOL_PART, decode_manifest
 from proxy.store.sql.migrate import packaged
 from tests.proxy.keeping.dataset import ARTIFACTS, back_up, make_data, tree
 from tests.proxy.store.older import write_older
@@ -48,6 +48,17 @@ def test_backup__holds_every_part_by_its_digest(
     assert (manifest.schema, manifest.artifacts) == (len(packaged()), 2)
     assert manifest.audit_rows == 6
     assert asyncio.run(check_copy(tmp_path / "b")) == 6
+
+
+def test_backup__holds_what_is_still_in_journals(
+    data_dir: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    journalled = b'{"a":"record"}\n'
+    (data_dir / JOURNALS).mkdir()
+    (data_dir / JOURNALS / "a.journal").write_bytes(journalled)
+    left = (data_dir / SPOOL_PART).read_bytes()
+    back_up(data_dir, tmp_path / "b", clock, with_files=False)
+    assert (tmp_path / "b" / SPOOL_PART).read_bytes() == left + journalled
 
 
 def test_backup__is_readable_to_its_owner_alone(

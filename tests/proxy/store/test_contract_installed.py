@@ -144,3 +144,19 @@ async def test_audit_rows__two_logs_in_pages_from_either_end(
     assert await store.audit_before(limit=100) == every[::-1]
     assert await store.audit_before(AuditLog.ADMIN, before=6, limit=1) == (admin[1],)
     assert await store.audit_rows(since=START + HOUR, until=START + 2 * HOUR, limit=9) == every[2:4]
+
+
+async def test_worsened__what_went_out_unjudged_and_was_refused_then(store: Store) -> None:
+    """Where nothing is enforced; of what nobody fetched there is nothing to tell."""
+    for version in ("1.0", "2.0", "3.0"):
+        ref = make_ref("demo", version)
+        await store.put_decision(waiting(ref))
+        if version != "3.0":
+            await store.record_fetches([make_fetch(ref)])
+        served = version == "2.0"
+        after = make_decision(ref) if served else make_decision(ref, action=Action.DENY, score=10)
+        await store.put_decision(after)
+        await store.put_decision(replace(after, as_of=START + timedelta(hours=1)))
+    (turned,) = await store.worsened(since=START)
+    assert turned.decision.ref.version == "1.0"
+    assert turned.served == waiting(make_ref("demo", "1.0"))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from models.canonical import Digest
 from models.errors import Overloaded, StoreConflict, StoreError
 from models.work import JobState, Priority
 from proxy.admin.events import Event, EventKind
-from proxy.store.port import Store
+from proxy.store.exceptions_port import RequestState
+from proxy.store.gathering import INSTALLED_MAX, TOLD_MAX, WORST_MAX
+from proxy.store.policy_port import PolicyDocument
+from proxy.store.port import Feed, Store
 from proxy.store.telling_port import (
     FACT_CHARS_MAX,
     FACTS_MAX,
@@ -24,6 +29,7 @@ from proxy.store.telling_port import (
     Webhook,
 )
 from tests.proxy.store.conftest import Opener
+from tests.proxy.store.test_contract_exceptions import answer, make_request
 from tests.proxy.store.values import (
     START,
     FakeClock,
@@ -264,6 +270,211 @@ async def test_put_decision__tells_in_the_same_transaction_where_it_is_new(
     assert (await claim(store, clock)).event == event
     await store.put_decision(make_decision(), telling=[make_event(sentence="Another.")])
     assert (await store.figures(clock())).outbox.waiting == 1
+
+
+async def _wait(store: Store, clock: FakeClock) -> int:
+    return (await store.figures(clock())).outbox.waiting
+
+
+async def test_requests__are_told_in_the_transaction_that_changes_them(
+    opener: Opener, clock: FakeClock
+) -> None:
+    """What fails tells nobody, and what is done is told, whoever is killed right after it."""
+    store = opener()
+    await store.add_webhook(make_webhook(), actor="alice")
+    asked = [make_event(EventKind.OVERRIDE_REQUESTED)]
+    await store.add_request(make_request(), telling=asked)
+    with pytest.raises(StoreConflict):
+        await store.add_request(make_request(), telling=[make_event(sentence="Again.")])
+    assert await _wait(opener(), clock) == 1
+    answered = answer(RequestState.REFUSED)
+    told = [make_event(EventKind.OVERRIDE_REFUSED)]
+    await store.end_request("q1", answered, telling=told)
+    with pytest.raises(StoreConflict):
+        await store.end_request("q1", answered, telling=[make_event(sentence="Again.")])
+    assert await _wait(opener(), clock) == 2
+    await store.add_request(make_request("q2"))
+    approved = [make_event(EventKind.OVERRIDE_APPROVED)]
+    await store.approve_request("q2", make_override("o1"), answer(), telling=approved)
+    more = [make_event(sentence="Once more.")]
+    with pytest.raises(StoreConflict):
+        await store.approve_request("q2", make_override("o2"), answer(), telling=more)
+    kinds = [(await claim(opener(), clock)).event.kind for _ in range(3)]
+    assert kinds == [
+        EventKind.OVERRIDE_REQUESTED,
+        EventKind.OVERRIDE_REFUSED,
+        EventKind.OVERRIDE_APPROVED,
+    ]
+
+
+async def test_reminder__is_told_with_the_note_that_it_was(
+    opener: Opener, clock: FakeClock
+) -> None:
+    await opener().add_webhook(make_webhook(), actor="alice")
+    await opener().add_override(make_override("o1"))
+    event = make_event(EventKind.OVERRIDE_EXPIRING)
+    assert await opener().tell_reminder("o1", 24, at=START, telling=[event])
+    assert (await claim(opener(), clock)).event == event
+    again = [make_event(sentence="Again.")]
+    assert not await opener().tell_reminder("o1", 24, at=START, telling=again)
+    assert await _wait(opener(), clock) == 1
+
+
+async def test_policy__is_told_with_its_number_in_one_transaction(
+    opener: Opener, clock: FakeClock
+) -> None:
+    def told(made: PolicyDocument) -> list[Event]:
+        return [make_event(EventKind.POLICY_CHANGED, sentence=f"Policy {made.number}.")]
+
+    store = opener()
+    await store.add_webhook(make_webhook(), actor="alice")
+    put = partial(store.put_policy_document, Digest("sha256:" + "0" * 64), "x", actor="a")
+    await put(comment="", expected=0, telling=told)
+    with pytest.raises(StoreConflict):
+        await put(comment="", expected=0, telling=told)
+    assert (await claim(opener(), clock)).event.sentence == "Policy 1."
+    assert await _wait(opener(), clock) == 1
+
+
+async def test_put_feed__tells_in_the_same_transaction(opener: Opener, clock: FakeClock) -> None:
+    await opener().add_webhook(make_webhook(), actor="alice")
+    feed = Feed(name="ossf", source="here", error="broken")
+    await opener().put_feed(feed, telling=[make_event()])
+    assert await opener().feeds() == (feed,)
+    assert (await claim(opener(), clock)).event == make_event()
+
+
+# -- bursts --------------------------------------------------------------------------------------
+def flip(number: int, *, fetches: int = 0, action: str = "HOLD", score: int = 50) -> Event:
+    installed = (("installed", "https://p.test/installed/x"),) if fetches else ()
+    return Event(
+        kind=EventKind.DECISION_WORSENED,
+        at=START,
+        subject=f"demo {number}",
+        sentence=f"Held by pratique: demo {number}.",
+        facts=(
+            ("action", action),
+            ("score", str(score)),
+            ("fetches", str(fetches)),
+            ("changed", "policy 3f9a"),
+            *installed,
+        ),
+        many_url="https://p.test/audit",
+    )
+
+
+async def arrive(store: Store, clock: FakeClock) -> list[Event]:
+    """Whatever is due now, delivered."""
+    events = []
+    while one := await store.claim_delivery("id-ops", now=clock(), until=clock() + MINUTE):
+        events.append(one.event)
+        await store.delivered(one.number)
+    return events
+
+
+async def test_burst__many_of_one_kind_in_a_minute_become_one_summary(
+    store: Store, clock: FakeClock
+) -> None:
+    await store.add_webhook(make_webhook(), actor="alice")
+    for number in range(412):
+        worst = number == 300
+        await store.tell(flip(number, action="DENY" if worst else "HOLD", score=number % 100))
+    await store.tell(make_event())
+    one_by_one = await arrive(store, clock)
+    assert [event.subject for event in one_by_one] == [
+        *(f"demo {number}" for number in range(TOLD_MAX)),
+        "ossf",
+    ]
+    assert await store.webhooks_due(clock()) == ()
+    clock.advance(60)
+    (summary,) = await arrive(store, clock)
+    facts = dict(summary.facts)
+    gathered = 412 - TOLD_MAX
+    assert summary.kind is EventKind.DECISION_WORSENED
+    assert facts["count"] == facts["by policy 3f9a"] == str(gathered)
+    assert [name for name in facts if name.startswith("worst_")] == [
+        f"worst_{place}" for place in range(1, WORST_MAX + 1)
+    ]
+    assert "demo 300" in facts["worst_1"]
+    assert summary.sentence.startswith(
+        f"{gathered} more decisions changed for the worse within a minute, "
+        f"{gathered} of them by policy 3f9a: demo 300, "
+    )
+    assert summary.url == "https://p.test/audit"
+    assert (await store.figures(clock())).outbox == OutboxExtent(waiting=0, dead=0, oldest_at=None)
+
+
+async def test_burst__what_somebody_has_installed_is_told_one_by_one_for_longer(
+    store: Store, clock: FakeClock
+) -> None:
+    await store.add_webhook(make_webhook(), actor="alice")
+    for number in range(INSTALLED_MAX + 5):
+        await store.tell(flip(number))
+        await store.tell(flip(1000 + number, fetches=3))
+    told = await arrive(store, clock)
+    assert sum("installed" in dict(event.facts) for event in told) == INSTALLED_MAX
+    assert len(told) == INSTALLED_MAX + TOLD_MAX
+    clock.advance(60)
+    sentences = sorted(event.sentence for event in await arrive(store, clock))
+    assert len(sentences) == 2
+    assert sentences[1].startswith("5 more decisions changed for the worse of files that were")
+
+
+async def test_burst__is_over_after_a_minute_and_survives_a_restart(
+    opener: Opener, clock: FakeClock
+) -> None:
+    await opener().add_webhook(make_webhook(), actor="alice")
+    for number in range(TOLD_MAX + 2):
+        await opener().tell(flip(number))
+    await arrive(opener(), clock)
+    clock.advance(60)
+    await opener().tell(flip(100))
+    told = await arrive(opener(), clock)
+    assert sorted(dict(event.facts).get("count", "1") for event in told) == ["1", "2"]
+
+
+async def test_burst__the_same_again_is_not_counted_while_it_waits(
+    store: Store, clock: FakeClock
+) -> None:
+    await store.add_webhook(make_webhook(), actor="alice")
+    for number in range(TOLD_MAX):
+        await store.tell(flip(number))
+    for _ in range(5):
+        await store.tell(flip(0))
+    assert (await store.figures(clock())).outbox.waiting == TOLD_MAX
+
+
+async def test_burst__where_a_clock_was_set_a_sent_summary_is_followed_by_another(
+    store: Store, clock: FakeClock
+) -> None:
+    await store.add_webhook(make_webhook(), actor="alice")
+    for number in range(TOLD_MAX + 1):
+        await store.tell(flip(number))
+    late = clock() + MINUTE
+    while one := await store.claim_delivery("id-ops", now=late, until=late + MINUTE):
+        await store.delivered(one.number)
+    clock.advance(1)
+    await store.tell(flip(500))
+    clock.advance(59)
+    (summary,) = await arrive(store, clock)
+    assert dict(summary.facts)["count"] == "1"
+    assert "demo 500" in summary.sentence
+
+
+async def test_burst__goes_with_its_webhook(store: Store, clock: FakeClock) -> None:
+    for _ in range(2):
+        await store.add_webhook(make_webhook(), actor="alice")
+        for number in range(TOLD_MAX + 1):
+            await store.tell(flip(number))
+        assert len(await arrive(store, clock)) == TOLD_MAX
+        await store.remove_webhook("ops", actor="alice")
+
+
+async def test_burst__tries_of_a_webhook_are_all_seen(store: Store, clock: FakeClock) -> None:
+    await store.add_webhook(make_webhook(), actor="alice")
+    for number in range(TOLD_MAX + 5):
+        await store.tell(make_event(EventKind.TEST, sentence=f"Try {number}."))
+    assert len(await arrive(store, clock)) == TOLD_MAX + 5
 
 
 async def test_figures__count_jobs_by_state_and_the_oldest(store: Store, clock: FakeClock) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from models.canonical import digest_of
 from models.decision import Action, Decision, HoldKind
 from proxy.admin.events import Event, EventKind
 from proxy.store.memory import MemoryStore
@@ -102,3 +103,29 @@ async def test_events__of_what_nobody_fetched_have_nobody_exposed() -> None:
     store = MemoryStore(clock=FakeClock())
     (event,) = await events_of(store, BLOCKED, APPROVED, origin=ORIGIN, at=START)
     assert "exposed" not in dict(event.facts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"policy_digest": digest_of({"p": 2})}, "policy "),
+        ({"override_id": "o1"}, "override o1"),
+        ({"evidence_digest": digest_of({"e": 2})}, "another analysis"),
+        ({"facts_digest": digest_of({"f": 2})}, "advisories or facts"),
+        ({}, "time"),
+    ],
+)
+def test_told__says_what_changed_for_a_summary_of_many(
+    changes: dict[str, object], cause: str
+) -> None:
+    after = replace(BLOCKED, **changes)  # type: ignore[arg-type]
+    before = replace(APPROVED, score=None)
+    (event,) = [e for e in told(after, before) if e.kind is WORSE]
+    assert dict(event.facts)["changed"].startswith(cause)
+    assert event.many_url == f"{ORIGIN}/audit?log=decisions"
+    (event,) = [e for e in told(after, before, fetches=2) if e.kind is WORSE]
+    assert event.many_url == f"{ORIGIN}/installed"
+
+
+def test_told__what_went_out_unjudged_and_is_bad_turned_for_the_worse() -> None:
+    assert WORSE in {event.kind for event in told(BLOCKED, None, fetches=1)}

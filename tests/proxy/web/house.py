@@ -289,12 +289,19 @@ class House:
         async with self.session.request(
             method, self.url + path, headers=named, allow_redirects=False
         ) as response:
-            return Answer(
+            answer = Answer(
                 response.status,
                 response.reason or "",
                 CIMultiDict(response.headers),
                 await response.read(),
             )
+        await self.door.fetch_log.flush()  # so that a test sees at once what was recorded
+        return answer
+
+    async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
+        """What was recorded up to now."""
+        await self.door.fetch_log.flush()
+        return await self.store.fetches(sha256=sha256, limit=limit)
 
     async def raw(self, request: bytes, *, hang_up: bool = False) -> bytes:
         """The whole answer to bytes on a socket, which need not be HTTP as any library writes it.
@@ -396,7 +403,7 @@ async def open_house(
         store=store,
         gate=gate,
         holds=holds,
-        fetch_log=FetchLog(store=store, spool=root / "fetches.spool"),
+        fetch_log=FetchLog(store=store, folder=root / "fetches"),
         index=upstream,
         artifacts=folder,
         fetcher=upstream,
@@ -432,7 +439,13 @@ async def open_house(
         known=known,
     )
     house.app = make_app(door)
-    runner = web.AppRunner(house.app, access_log=None, max_headers=HEADERS_MAX)
+    runner = web.AppRunner(
+        house.app,
+        access_log=None,
+        max_headers=HEADERS_MAX,
+        # aiohttp reads on for 10 s after a refused body, even where its sender has left.
+        lingering_time=0.2,
+    )
     await runner.setup()
     listener = socket.create_server((house.host, 0))
     house.port = listener.getsockname()[1]

@@ -129,7 +129,7 @@ async def test_anonymous__serves_without_a_token_and_still_knows_names(tmp_path:
         assert (await asked(house, path_of(ref), None))[0] == 200
         assert (await asked(house, path_of(ref), f"Bearer {house.client_secret}"))[0] == 200
         assert (await asked(house, path_of(ref), "Bearer something-else"))[0] == 200
-        names = [row.requester for row in await house.store.fetches()]
+        names = [row.requester for row in await house.fetches()]
         assert names == ["anonymous", "ci", "anonymous"]
 
 

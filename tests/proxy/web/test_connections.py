@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from proxy.web.connections import CONNECTIONS_MIN, ConnectionBounds, connections_max, listen
+from proxy.web.connections import (
+    CONNECTIONS_MAX,
+    CONNECTIONS_MIN,
+    ConnectionBounds,
+    connections_max,
+    listen,
+)
 from proxy.web.parts import parts_of, send_parts
 from proxy.web.served import served
 
@@ -255,7 +261,8 @@ async def test_listen__at_the_bound_no_request_under_way_gives_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "expected"), [((64, 64), CONNECTIONS_MIN), ((2048, 2048), 1024), ((-1, -1), 4096)]
+    ("limits", "expected"),
+    [((64, 64), CONNECTIONS_MIN), ((2048, 2048), 1024), ((-1, -1), CONNECTIONS_MAX)],
 )
 def test_connections_max__leaves_descriptors_for_the_rest(
     limits: tuple[int, int], expected: int, monkeypatch: pytest.MonkeyPatch

@@ -115,7 +115,7 @@ async def test_get__fetch_is_recorded(house: House) -> None:
     await house.get(path_of(ref), User_Agent="pip/26.3 {}")
     await house.get(path_of(ref), Range="bytes=0-9")
     await house.get(path_of(ref), method="HEAD")
-    rows = await house.store.fetches(sha256=ref.sha256)
+    rows = await house.fetches(sha256=ref.sha256)
     assert [(row.status, row.requester, row.decision_id) for row in rows] == [
         (206, "ci", decision.id),
         (200, "ci", decision.id),
@@ -251,9 +251,12 @@ async def test_provenance__that_nobody_has_is_404(house: House) -> None:
     assert (await house.get(f"{path_of(ref)}.provenance.metadata")).status == 404
 
 
-async def test_get__denial_during_the_record_stops_the_byte(house: House) -> None:
+async def test_get__denial_during_the_record_stops_the_byte(house: House, tmp_path: Path) -> None:
     ref = house.upstream.publish(WHEEL, DATA)
     await house.decide(served(ref))
+    (
+        tmp_path / "fetches"
+    ).touch()  # no folder: the record goes straight to the store, which takes time
     house.store.record_began.clear()
     house.store.record_may_end.clear()
     task = asyncio.create_task(house.get(path_of(ref)))
@@ -263,6 +266,18 @@ async def test_get__denial_during_the_record_stops_the_byte(house: House) -> Non
     answer = await task
     assert answer.status == 403
     assert DATA[:50] not in answer.body
+
+
+async def test_get__a_held_store_delays_no_byte(house: House) -> None:
+    ref = house.upstream.publish(WHEEL, DATA)
+    await house.decide(served(ref))
+    house.store.record_may_end.clear()
+    async with house.session.get(house.url + path_of(ref)) as answer:
+        assert await answer.read() == DATA
+    assert await house.store.fetches() == ()
+    house.store.record_may_end.set()
+    await house.door.fetch_log.flush()
+    assert len(await house.fetches()) == 1
 
 
 async def test_get__store_down_serves_what_is_approved_and_keeps_the_record(house: House) -> None:
@@ -276,7 +291,7 @@ async def test_get__store_down_serves_what_is_approved_and_keeps_the_record(hous
     assert (await house.get(path_of(unseen))).status == 302
     house.store.down = False
     await until(lambda: not house.door.fetch_log.spooling)
-    assert len(await house.store.fetches()) == 2
+    assert len(await house.fetches()) == 2
 
 
 # -- refused ----------------------------------------------------------------------------------
@@ -317,7 +332,7 @@ async def test_file__refused_gives_neither_byte_nor_length(
     assert DATA[:40] not in answer.body
     assert "ETag" not in answer.headers
     assert str(len(DATA)) not in (answer.headers.get("Content-Length"), "")
-    assert await house.store.fetches() == ()
+    assert await house.fetches() == ()
 
 
 async def test_get__refusal_says_why_in_every_way_a_client_can_show(house: House) -> None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 import structlog
 
-from proxy.web.lines import RequestLines
+from proxy.web.lines import GATHERED_MAX, RequestLines
 from tests.proxy.web.decided import served
 from tests.proxy.web.house import House, path_of
 
@@ -35,17 +35,35 @@ def sink() -> Iterator[io.BytesIO]:
     structlog.configure(**before)
 
 
-def test_write__has_what_the_pipeline_gives_every_line(sink: io.BytesIO) -> None:
+async def test_write__has_what_the_pipeline_gives_every_line(sink: io.BytesIO) -> None:
     structlog.get_logger().info("request_served", status=200)
     RequestLines().write({"status": 200})
+    await asyncio.sleep(0)
     slow, quick = (orjson.loads(line) for line in sink.getvalue().splitlines())
     assert quick.keys() == slow.keys()
     assert quick["timestamp"].endswith("Z")
     assert {**quick, "timestamp": ""} == {**slow, "timestamp": ""}
 
 
-def test_write__hostile_text_stays_inside_its_line(sink: io.BytesIO) -> None:
+async def test_write__lines_of_one_round_go_out_together_and_whole(sink: io.BytesIO) -> None:
+    lines = RequestLines()
+    for number in range(3):
+        lines.write({"number": number})
+    assert sink.getvalue() == b""
+    await asyncio.sleep(0)
+    assert [orjson.loads(line)["number"] for line in sink.getvalue().splitlines()] == [0, 1, 2]
+
+
+async def test_write__what_gathers_is_bounded(sink: io.BytesIO) -> None:
+    lines = RequestLines()
+    for number in range(GATHERED_MAX):
+        lines.write({"number": number})
+    assert len(sink.getvalue().splitlines()) == GATHERED_MAX
+
+
+async def test_write__hostile_text_stays_inside_its_line(sink: io.BytesIO) -> None:
     RequestLines().write({"path": '/\r\n{"event":"forged"}\x1b[2J\x00'})
+    await asyncio.sleep(0)
     assert len(sink.getvalue().splitlines()) == 1
     assert b"\x1b" not in sink.getvalue()
 

@@ -100,7 +100,7 @@ async def test_reload__under_load_drops_and_mis_decides_nothing(
         assert load.answers["odd 403"] > 0
         assert load.answers["odd 200"] > 0
         assert load.answers["all"] >= RELOADS * len(files)
-        records = await house.store.fetches(limit=10_000)
+        records = await house.fetches(limit=10_000)
         # A fetch is on record before its first byte leaves, also where the policy turned meanwhile.
         turned = len(records) - load.answers["200"]
         assert 0 <= turned <= load.answers["odd 403"]

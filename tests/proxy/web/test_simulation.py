@@ -138,7 +138,7 @@ class Walk:
         if leaked:
             assert f"<{ref.filename}:".encode() in answer.body or answer.status == 206
             assert answer.body in body_of(ref.filename)
-            rows = await self.house.store.fetches(sha256=ref.sha256, limit=1)
+            rows = await self.house.fetches(sha256=ref.sha256, limit=1)
             assert rows or self.house.door.fetch_log.spooling
 
     # -- the oracle ---------------------------------------------------------------------------

@@ -125,7 +125,7 @@ async def test_target__of_a_refused_file_gives_no_byte(house: House, decide: obj
                 assert b"evil.example" not in answer, (method, target)
                 assert statuses(answer), (method, target)
                 assert all(status >= 300 for status in statuses(answer)), (method, target)
-    assert await house.store.fetches() == ()
+    assert await house.fetches() == ()
 
 
 async def test_target__of_a_served_file_is_the_file_or_nothing(house: House) -> None:
@@ -136,7 +136,7 @@ async def test_target__of_a_served_file_is_the_file_or_nothing(house: House) -> 
         answer = await house.raw(request_of(target_of(template, ref.sha256), house.client_secret))
         if MARK in answer:
             assert answer.partition(b"\r\n\r\n")[2] == DATA, template
-    assert {row.ref for row in await house.store.fetches()} == {ref}
+    assert {row.ref for row in await house.fetches()} == {ref}
 
 
 NAMES = [

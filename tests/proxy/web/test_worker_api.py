@@ -229,7 +229,7 @@ async def test_artifact__is_the_verified_bytes(house: House, worker: Worker) -> 
     await queued(house)
     lease = await worker.lease()
     assert await worker.get(f"/leases/{lease.lease_id}/artifact") == (200, DATA)
-    assert await house.store.fetches() == ()
+    assert await house.fetches() == ()
 
 
 # -- the resolved set -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import ClientSession, CookieJar
 
@@ -77,7 +79,9 @@ class Desk:
 
     async def forge(self, path: str, **fields: str) -> Shown:
         """POST a form just as it is given."""
-        async with self.session.post(self.house.url + path, data=fields) as answer:
+        body = io.BytesIO(urlencode(fields).encode())
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        async with self.session.post(self.house.url + path, data=body, headers=kind) as answer:
             return Shown(answer.status, dict(answer.headers), await answer.text(), answer.url.path)
 
 

@@ -124,9 +124,9 @@ def test_trees__what_every_import_writes_hides_nothing() -> None:
         for n in range(TOUCHED_MAX)
     ]
     hook = event(EventKind.OPEN, 1, path="/env/lib/evil.pth", flags=0o101, result=3)
-    elsewhere = event(EventKind.OPEN, 1, path="/opt/__pycache__/x", flags=0o101, result=3)
+    elsewhere = event(EventKind.OPEN, 1, path="/srv/other/__pycache__/x", flags=0o101, result=3)
     (one,) = processes(*bytecode, hook, elsewhere)
-    assert list(one.written) == ["/env/lib/evil.pth", "/opt/__pycache__/x"]
+    assert list(one.written) == ["/env/lib/evil.pth", "/srv/other/__pycache__/x"]
     assert one.usual == TOUCHED_MAX
 
 

@@ -15,6 +15,7 @@ from models.decision import Decision, HoldKind, OverrideAction
 from models.evidence import Shortfall
 from models.trust.shelf import SHIPPED
 from proxy.admin.access import Role
+from proxy.web.session import FORM_BYTES_MAX
 from tests.proxy.archive import put_evidence
 from tests.proxy.web.admin.desk import (
     HOSTILE,
@@ -28,7 +29,7 @@ from tests.proxy.web.admin.desk import (
     hold,
     open_desk_house,
 )
-from tests.proxy.web.decided import held, ref_of
+from tests.proxy.web.decided import held, proved, ref_of
 from tests.proxy.web.house import House
 
 Made = dict[str, Decision]
@@ -55,7 +56,7 @@ VIEWERS = (
     "/workers",
 )
 REQUESTERS = ("/v/{held}/request",)
-REVIEWERS = ("/installed/{bytes}",)
+REVIEWERS = ("/installed", "/installed/{bytes}")
 ADMINS = ("/tokens", "/tokens?all=1")
 PAGES = (*VIEWERS, *REQUESTERS, *REVIEWERS, *ADMINS)
 FORMS = (
@@ -511,6 +512,24 @@ async def test_installed__who_from_where_and_when(admin: Desk, made: Made) -> No
     assert "192.0.2.9" in page
 
 
+async def test_installed__lists_what_turned_and_who_has_it(
+    house: House, admin: Desk, made: Made
+) -> None:
+    assert "Nothing that was served turned" in (await admin.see("/installed")).text
+    ref = made["served"].ref
+    await house.decide(proved(ref, as_of=house.clock()))
+    page = (await admin.see("/installed")).text
+    assert ref.filename in page
+    assert f'href="/installed/{ref.sha256}"' in page
+
+
+async def test_tokens__one_may_say_whose_it_is(house: House, admin: Desk) -> None:
+    await admin.send("/tokens", name="g-desk", role="reviewer", person="Grace H", days="30")
+    assert "Grace H" in (await admin.see("/tokens")).text
+    token = next(one for one in await house.store.tokens() if one.name == "g-desk")
+    assert token.owner == "Grace H"
+
+
 async def test_workers__distrust_asks_for_the_name(house: House, admin: Desk, made: Made) -> None:
     refused = await admin.send("/workers/box-1/distrust", sure="box")
     assert refused.status == 422
@@ -575,6 +594,62 @@ async def test_policy__put_in_force_history_and_back(house: House, admin: Desk) 
         (2, second, "ada"),
         (1, first, "ada"),
     ]
+
+
+@pytest.mark.parametrize("first_step", ["/policy/check", "/policy/trial"])
+async def test_policy__looking_at_a_draft_does_not_hide_that_another_was_faster(
+    house: House, admin: Desk, first_step: str
+) -> None:
+    mine, theirs = 'mode = "observe"\n', 'mode = "warn"\n'
+    async with at_desk(house, Role.ADMIN, "grace") as other:
+        await other.send("/policy", document=theirs, comment="hers", expected="0")
+    looked = await admin.send(first_step, document=mine, comment="mine", days="9", expected="0")
+    begun = re.search(r'name="expected" value="([0-9]+)"', looked.text)
+    assert begun is not None
+    assert begun.group(1) == "0"
+    assert 'value="mine"' in looked.text
+    assert 'name="days" type="number" min="1" max="365" value="9"' in looked.text
+    late = await admin.send("/policy", document=mine, comment="mine", expected=begun.group(1))
+    assert late.status == 409
+    # Now she was told, and may do it all the same.
+    assert 'name="expected" value="1"' in late.text
+    assert [one.text for one in await house.store.policy_documents()] == [theirs]
+
+
+async def test_policy__a_long_document_is_checked_and_put_in_force(
+    house: House, admin: Desk
+) -> None:
+    names = ", ".join(f'"team-{number}-*"' for number in range(9_000))
+    text = f'mode = "enforce"\n# {names}\n'
+    assert len(text) > 2 * FORM_BYTES_MAX
+    assert "sound" in (await admin.send("/policy/check", document=text)).text
+    put = await admin.send("/policy", document=text, comment="long", expected="0")
+    assert put.status == 200
+    assert (await house.store.policy_documents())[0].text == text
+
+
+@pytest.mark.parametrize(
+    ("document", "status", "words"),
+    [
+        ("#" * 10_000_000, 413, "too large"),
+        ("#" * 1_000_001, 422, "is longer than 1000000 characters"),
+        ('mode = "enforce"\nx = ' + "[" * 5_000, 422, "nested too deeply"),
+        ('mode = "enforce"\n' + ".".join("a" * 100_000) + " = 1", 422, "more than 16 parts"),
+        ("x = " + "9" * 5_000, 422, "is not TOML"),
+        ('mode = "enforce"\n"</textarea>' + HOSTILE.replace("\n", "") + '" = 1', 422, "mistake"),
+    ],
+    ids=["10 MB", "1 MB", "deep", "long key", "large number", "markup"],
+)
+@pytest.mark.parametrize("path", ["/policy/check", "/policy/trial", "/policy"])
+async def test_policy__what_cannot_be_read_is_a_page_that_says_so(
+    admin: Desk, path: str, document: str, status: int, words: str
+) -> None:
+    shown = await admin.send(path, document=document, comment="x", expected="0")
+    assert shown.status == status
+    assert words in shown.text
+    assert shown.text.rstrip().endswith("</html>")
+    assert "<script>window" not in shown.text
+    assert "<img src=x" not in shown.text
 
 
 @pytest.mark.parametrize("name", ["review.js", "pratique.000000000000.css", "..%2fbase.html", "x"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,13 @@ async def test_trial__a_policy_that_stops_nobody_says_so(admin: Desk) -> None:
         ({"document": OBSERVED, "days": "soon"}, "not a number"),
     ],
 )
-async def test_trial__mistakes_are_told_before_anything_begins(
+async def test_trial__mistakes_are_told_before_anything_begins_beside_the_draft(
     admin: Desk, fields: dict[str, str], words: str
 ) -> None:
     shown = await admin.send("/policy/trial", **fields)
     assert shown.status == 422
     assert words in shown.text
+    assert escape(fields["document"]).replace("&quot;", "&#34;") in shown.text
 
 
 async def test_trial__one_at_a_time_and_the_second_is_told_by_whom(
@@ -107,6 +109,7 @@ async def test_trial__one_at_a_time_and_the_second_is_told_by_whom(
         refused = await other.send("/policy/trial", document=STRICT)
     assert refused.status == 429
     assert "ada tries a policy already" in refused.text
+    assert escape(STRICT).replace("&quot;", "&#34;") in refused.text
     gate.go.set()
     assert "would have been stricter" in (await first).text
     assert (await admin.send("/policy/trial", document=STRICT)).status == 200

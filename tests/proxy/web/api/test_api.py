@@ -66,6 +66,8 @@ async def filled(house: House, path: str) -> str:
         "request_id": "none",
         "token_id": "none",
         "name": "none",
+        "worker": "none",
+        "feed": "none",
     }
     return re.sub(r"\{(\w+)\}", lambda match: parts[match[1]], path)
 
@@ -94,7 +96,7 @@ async def test_operation__gives_what_its_description_says(house: House, one: Ope
         assert (await call(house, "POST", "/policies", secret, made))[0] == 201
     status, told = await call(house, "GET", await filled(house, one.path), secret)
     if status == 404:
-        assert one.name in {"evidence", "request", "overrideUses"}
+        assert one.name in {"evidence", "request", "overrideUses", "origin"}
         return
     assert status == 200, told
     assert msgspec.convert(told, one.gives, strict=False) is not None
@@ -215,6 +217,77 @@ async def test_body__what_is_not_expected_is_refused_and_nothing_is_made(
     path = await filled(house, "/decisions/{decision_id}/review")
     assert (await call(house, "POST", path, ada, body))[0] == 422
     assert await house.store.overrides() == ()
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_body__of_ten_megabytes_is_refused_by_a_problem_document(
+    house: House, chunked: bool
+) -> None:
+    ada = await house.token("ada", Role.ADMIN)
+    data = b'{"text": "' + b"x" * 10_000_000 + b'"}'
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(data), 256 * 1024):
+            yield data[start : start + 256 * 1024]
+
+    async with (
+        ClientSession() as session,
+        session.post(
+            f"{house.url}{PREFIX}/policy/check",
+            data=parts() if chunked else io.BytesIO(data),
+            headers={"Authorization": f"Bearer {ada}", "Content-Type": "application/json"},
+        ) as response,
+    ):
+        assert response.status == 413
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert (await response.json(content_type=None))["status"] == 413
+
+
+@pytest.mark.parametrize(
+    ("justification", "days"),
+    [
+        (r'"a\u0000b"', "30"),
+        (r'"a\ud800b"', "30"),
+        (r'"a\u202eb"', "30"),
+        ('"a\u0000b"', "30"),
+        ("1" * 4_000, "30"),
+        ("1e400", "30"),
+        ("-1e999999999", "30"),
+        ("NaN", "30"),
+        ("null", "30"),
+        ("[[[]]]", "30"),
+        ('{"a": "b"}', "30"),
+        ("true", "30"),
+        ('"\xff"', "30"),
+        ('"why"', "30"),
+        ('"why"', "1e400"),
+        ('"why"', "9" * 400),
+        ('"why"', "30.5"),
+        ('"why"', '"30"'),
+        ('"why"', "-0"),
+        ('"why"', "null"),
+    ],
+)
+async def test_body__hostile_values_are_refused_or_kept_as_they_are(
+    house: House, justification: str, days: str
+) -> None:
+    ada = await house.token("ada", Role.REVIEWER)
+    path = await filled(house, "/decisions/{decision_id}/review")
+    data = f'{{"action": "allow", "justification": {justification}, "days": {days}}}'
+    async with (
+        ClientSession() as session,
+        session.post(
+            house.url + PREFIX + path,
+            data=data.encode("latin-1"),
+            headers={"Authorization": f"Bearer {ada}", "Content-Type": "application/json"},
+        ) as response,
+    ):
+        told = json.loads(await response.text())
+        assert response.status in (201, 422), told
+    kept = await house.store.overrides()
+    assert len(kept) == (response.status == 201)
+    for one in kept:
+        assert (json.loads(justification), int(days)) == (one.justification, 30)
 
 
 async def test_body__is_bounded_and_is_json(house: House) -> None:
