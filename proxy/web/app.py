@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 
-from proxy.web.admin.frame import Frame
+from models.errors import UpstreamNotFound
+from proxy.web.admin.frame import Frame, reads_html
 from proxy.web.admin.routes import add_admin
 from proxy.web.auth import Callers
 from proxy.web.delivery import Delivery
@@ -62,6 +63,8 @@ class Tasks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+FOR_PROGRAMS = ("/simple/", "/files/", "/api/", "/worker/", "/static/")
+"""Where installers and programs ask; pip takes text/html too, and no page is meant for it."""
 VISITORS: web.AppKey[Visitors] = web.AppKey("visitors", Visitors)
 TASKS: web.AppKey[Tasks] = web.AppKey("tasks", Tasks)
 """The composition root ends the process where one of them dies."""
@@ -116,10 +119,10 @@ def make_app(door: Door) -> web.Application:
     _get(app, "file", "/files/{index}/{project}/{sha256}/{filename}", files.file)
     frame = Frame(door, visitors, people)
     add_admin(app, frame, Home(door, clients, people, health), health)
-    _add_people(app, Verdicts(frame, clients), people)
+    _add_people(app, Verdicts(frame, clients), frame, people)
     _add_visitors(app, visitors)
     _add_worker_api(app, worker_api)
-    app.router.add_route("*", "/{rest:.*}", served("none", nothing_here))
+    _add_rest(app, frame)
 
     async def live(_: web.Application) -> AsyncIterator[None]:
         await _refresh(callers)
@@ -150,7 +153,14 @@ async def nothing_here(request: web.Request) -> web.StreamResponse:
     allowed.discard(hdrs.METH_ANY)  # it is ours
     if allowed:
         raise web.HTTPMethodNotAllowed(request.method, sorted(allowed))
+    if reads_html(request) and not request.path.startswith(FOR_PROGRAMS):
+        raise UpstreamNotFound("There is no page at this address.")
     raise web.HTTPNotFound
+
+
+def _add_rest(app: web.Application, frame: Frame) -> None:
+    lost = frame.guarded(nothing_here, programs_too=False)
+    app.router.add_route("*", "/{rest:.*}", served("none", lost))
 
 
 def _get(app: web.Application, name: str, path: str, handler: Handler) -> None:
@@ -158,9 +168,12 @@ def _get(app: web.Application, name: str, path: str, handler: Handler) -> None:
     app.router.add_get(path, served(name, handler))
 
 
-def _add_people(app: web.Application, verdicts: Verdicts, people: People) -> None:
-    _get(app, "verdict", "/v/{decision_id}", verdicts.page)
-    _get(app, "processes", "/v/{decision_id}/processes", verdicts.processes)
+def _add_people(app: web.Application, verdicts: Verdicts, frame: Frame, people: People) -> None:
+    for name, path, page in (
+        ("verdict", "/v/{decision_id}", verdicts.page),
+        ("processes", "/v/{decision_id}/processes", verdicts.processes),
+    ):
+        _get(app, name, path, frame.guarded(page, programs_too=False))
     _get(app, "graph", "/v/{decision_id}/graph.svg", verdicts.graph)
     _get(app, "static", "/static/{name}", people.static)
 

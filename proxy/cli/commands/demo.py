@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import os
 import shutil
 import signal
@@ -81,7 +82,8 @@ async def _run(settings: Settings) -> None:
         click.echo(line)
         click.echo(WALK.format(index=settings.index_url))
 
-    await Supervisor(settings, announce=announce).run(stop)
+    say = functools.partial(click.echo, err=True)
+    await Supervisor(settings, announce=announce, say=say).run(stop)
 
 
 def _start_upstream(settings: Settings) -> subprocess.Popen[bytes]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from models.errors import DocumentInvalid, NotAuthorised, PratiqueError, StoreConflict, ValueInvalid
 from policies.policy import Policy
@@ -117,8 +117,16 @@ class Frame:
         """Who sends a form of ours, and what is in it."""
         return await self.visitors.form(request, role, bytes_max=bytes_max)
 
-    def guarded(self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Handler:
-        """`handler`, whose errors become pages that say what to do next."""
+    def guarded(
+        self,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+        *,
+        programs_too: bool = True,
+    ) -> Handler:
+        """`handler`, whose errors become pages that say what to do next.
+
+        Without `programs_too` for who reads pages alone: others get a problem document.
+        """
 
         async def serve(request: web.Request) -> web.StreamResponse:
             try:
@@ -129,6 +137,8 @@ class Frame:
                 large = ValueInvalid("That is too large.", next_step="Send less at once.")
                 return await self._failed(request, large, 413)
             except PratiqueError as error:
+                if not programs_too and not reads_html(request):
+                    raise
                 return await self._failed(request, error, status_of(error, request.method))
 
         return serve
@@ -147,6 +157,11 @@ class Frame:
         shown = self.show(request, who, "admin/error.html", here="", status=status, error=error)
         shown.headers.update(retry_after(error))
         return shown
+
+
+def reads_html(request: web.Request) -> bool:
+    """Whether a browser asks."""
+    return "text/html" in request.headers.get(hdrs.ACCEPT, "")
 
 
 def status_of(error: PratiqueError, method: str) -> int:

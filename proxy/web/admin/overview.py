@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from models.decision import HoldKind
 from models.errors import NotAuthorised, StoreError
@@ -14,7 +14,7 @@ from models.trust.shelf import SHIPPED
 from proxy.admin.access import Principal, Role
 from proxy.store.exceptions_port import RequestState
 from proxy.store.pages_port import HeldCount, Hour, QueueState
-from proxy.web.admin.frame import Frame
+from proxy.web.admin.frame import Frame, reads_html
 from proxy.web.bands import band_of
 from proxy.web.health import Health
 from proxy.web.home import CHECK_WORDS, Home
@@ -118,7 +118,7 @@ class Overview:
             return known if known.role.covers(Role.VIEWER) else None
         if self._frame.door.settings.verdicts_public:
             return None
-        if self._frame.door.settings.token_required and not _reads_html(request):
+        if self._frame.door.settings.token_required and not reads_html(request):
             raise NotAuthorised("There is no token.")
         return await self._frame.visitors.require(request)
 
@@ -150,7 +150,3 @@ def spark(hours: tuple[Hour, ...], now: datetime, what: str, words: str) -> Spar
 def _first_hour(now: datetime) -> datetime:
     running = now.replace(minute=0, second=0, microsecond=0)
     return running - timedelta(hours=HOURS - 1)
-
-
-def _reads_html(request: web.Request) -> bool:
-    return "text/html" in request.headers.get(hdrs.ACCEPT, "")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from models.decision import Decision, OverrideAction
+from models.canonical import digest_of
+from models.decision import Decision, HoldKind, OverrideAction
+from models.evidence import Shortfall
+from models.trust.shelf import SHIPPED
 from proxy.admin.access import Role
 from proxy.web.session import FORM_BYTES_MAX
+from tests.proxy.archive import put_evidence
 from tests.proxy.web.admin.desk import (
     HOSTILE,
     LOCAL_URL,
@@ -19,11 +24,12 @@ from tests.proxy.web.admin.desk import (
     Desk,
     Shown,
     at_desk,
+    evidence_of,
     furnish,
     hold,
     open_desk_house,
 )
-from tests.proxy.web.decided import proved
+from tests.proxy.web.decided import held, proved, ref_of
 from tests.proxy.web.house import House
 
 Made = dict[str, Decision]
@@ -231,6 +237,20 @@ async def test_page__bad_input_is_a_page_that_says_what(admin: Desk, made: Made,
     assert "<script>" not in shown.text
 
 
+async def test_lost__a_browser_gets_a_page_and_a_program_a_problem(admin: Desk) -> None:
+    for path in ("/v/aaaaaaaaaa", "/v/aaaaaaaaaa/processes", "/nothing/here"):
+        shown = await admin.see(path)
+        assert shown.status == 404
+        assert "That did not work" in shown.text
+        told = await admin.see(path, Accept="application/json")
+        assert told.status == 404
+        assert told.headers["Content-Type"] == "application/problem+json"
+    for path in ("/simple/a/b/c", "/api/v1/nothing", "/static/nothing"):
+        told = await admin.see(path)
+        assert told.status == 404
+        assert told.headers["Content-Type"] == "application/problem+json"
+
+
 async def test_overview__shows_what_flows_and_what_is_held(admin: Desk, made: Made) -> None:
     page = (await admin.see("/")).text
     for piece in (
@@ -242,6 +262,8 @@ async def test_overview__shows_what_flows_and_what_is_held(admin: Desk, made: Ma
         "enforce",
         "box-1",
         f"{LOCAL_URL}/simple/",
+        '<a href="/requests">1 request for an exception</a>',
+        f"{SHIPPED.meant('default')}, made ",
     ):
         assert piece in page, piece
 
@@ -366,8 +388,11 @@ async def test_request__asked_for_by_one_and_granted_by_another(
         assert (await dora.send(f"/v/{held_id}/request", **again)).status == 409
         assert (await dora.send(shown.url, action="approve", answer="me")).status == 403
         assert "build is red" in (await reviewer.see("/requests")).text
+        told = await reviewer.see(shown.url)
+        assert "trust score of 58" in told.text  # why it is held stands beside the wish
         granted = await reviewer.send(shown.url, action="approve", answer="fine")
         assert "approved" in granted.text
+        assert "pip install parcels==2.1" in granted.text
         late = await reviewer.send(shown.url, action="refuse", answer="no")
         assert late.status == 409
         assert (await dora.send("/requests/q1", action="withdraw")).status == 200
@@ -405,6 +430,33 @@ async def test_overrides__add_and_end(house: House, reviewer: Desk, made: Made) 
         assert (await second.send(f"/overrides/{made_now.id}/end")).status == 409
 
 
+async def test_evidence__every_way_through_it_leads_somewhere(reviewer: Desk, made: Made) -> None:
+    for decision in made.values():
+        page = (await reviewer.see(f"/v/{decision.id}")).text
+        wanted = set(re.findall(r'href="#([a-z]+)"', page))
+        assert wanted >= {"main", "history", "rests"}
+        assert wanted <= set(re.findall(r'id="([a-z]+)"', page))
+
+
+async def test_evidence__what_was_not_run_is_not_called_unremarkable(
+    house: House, reviewer: Desk
+) -> None:
+    ref = ref_of("later-1.0-py3-none-any.whl")
+    seen = replace(
+        evidence_of(ref, "x", now=house.clock.now, trace=b""),
+        phases=(),
+        findings=(),
+        shortfalls=(Shortfall.INTERPRETER_MISSING,),
+    )
+    await put_evidence(house.store, ref, seen)
+    decision = await house.decide(
+        replace(held(ref, HoldKind.REVIEW), evidence_digest=digest_of(seen))
+    )
+    page = (await reviewer.see(f"/v/{decision.id}")).text
+    assert "Nothing was run: it needs another Python." in page
+    assert "Nothing remarkable" not in page
+
+
 async def test_evidence__who_may_decide_can_from_there(reviewer: Desk, made: Made) -> None:
     page = (await reviewer.see(f"/v/{made['held'].id}")).text
     assert f'action="/queue/{made["held"].id}"' in page
@@ -414,6 +466,8 @@ async def test_evidence__who_may_decide_can_from_there(reviewer: Desk, made: Mad
 
 async def test_processes__tree_with_what_each_touched(reviewer: Desk, made: Made) -> None:
     page = (await reviewer.see(f"/v/{made['evidence'].id}/processes")).text
+    assert 'id="P3"' in page
+    assert "1 planted secret in it" in page
     for piece in ('class="d0 ours"', 'class="d1"', 'class="d2"', "planted", "network", "ptrace"):
         assert piece in page, piece
     assert "No trace is kept" in (await reviewer.see(f"/v/{made['held'].id}/processes")).text
