@@ -61,7 +61,7 @@ def test_test__the_example_in_the_documentation_passes_and_says_where_it_would_n
     (folder / "policy.toml").write_text(policy)
     done = run(folder, "test", folder / "policy.toml", folder / "cases.toml")
     assert done.exit_code == 0, done.output
-    assert "3 of 3 as expected" in done.output
+    assert "4 of 4 as expected" in done.output
     failed = run(folder, "test", folder / "enforce.toml", folder / "cases.toml")
     assert failed.exit_code == 1
-    assert "2 of 3 as expected" in failed.output
+    assert "3 of 4 as expected" in failed.output
