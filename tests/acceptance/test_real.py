@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from models.clock import utc_now
 from proxy.cli.store import DATABASE
 from proxy.index.default import default_upstream
+from proxy.store.port import Fetch, Store
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import ClientEnvironment, Firewall, client_environment
 
 pytestmark = [pytest.mark.privileged, pytest.mark.upstream, pytest.mark.timeout(600)]
+
+LOOKS = 600
+"""Looks for a record, half a minute in all where there is none."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +54,10 @@ def test_docopt__which_is_an_sdist_only(
     assert [row["action"] for row in rows] == ["SERVE"]
 
 
+async def _fetches_of(store: Store, project: str) -> list[Fetch]:
+    return [row for row in await store.fetches(limit=1000) if row.ref.project == project]
+
+
 async def test_every_fetch__is_on_record_and_the_audit_chain_holds(
     firewall: Firewall, client: ClientEnvironment
 ) -> None:
@@ -56,7 +65,12 @@ async def test_every_fetch__is_on_record_and_the_audit_chain_holds(
     assert done.returncode == 0, done.stderr
     store = SqliteStore.open(firewall.data_dir / DATABASE, clock=utc_now)
     try:
-        (fetch,) = [row for row in await store.fetches(limit=1000) if row.ref.project == "six"]
+        # It is in the journal before the bytes go out, and in the store a moment later.
+        found: list[Fetch] = []
+        for _ in range(LOOKS):
+            found = found or await _fetches_of(store, "six")
+            await asyncio.sleep(0 if found else 0.05)
+        (fetch,) = found
         assert (fetch.requester, fetch.address, fetch.status) == ("anonymous", "127.0.0.1", 200)
         assert fetch.user_agent.startswith("pip/")
         decision = await store.decision_by_id(fetch.decision_id)
