@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
@@ -74,43 +74,48 @@ class Operation:
         return self.method != hdrs.METH_GET
 
 
-def reads(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
-    """A GET, for viewers where nothing else is said."""
-    return Operation(
-        method="GET",
-        path=path,
-        name=name,
-        summary=summary,
-        gives=gives,
-        handler=handler,
-        **{"role": Role.VIEWER, **more},
-    )
+class Declared(Protocol):
+    """How a line of the table is written."""
+
+    def __call__(
+        self,
+        path: str,
+        name: str,
+        summary: str,
+        gives: Any,
+        handler: Callable[[Call], Awaitable[Any]],
+        **more: Any,
+    ) -> Operation:
+        """One operation."""
 
 
-def acts(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
-    """A POST, for admins where nothing else is said."""
-    return Operation(
-        method="POST",
-        path=path,
-        name=name,
-        summary=summary,
-        gives=gives,
-        handler=handler,
-        **{"role": Role.ADMIN, **more},
-    )
+def _by(method: str, role: Role) -> Declared:
+    """Operations of one method, for a role where nothing else is said."""
+
+    def declare(
+        path: str,
+        name: str,
+        summary: str,
+        gives: Any,
+        handler: Callable[[Call], Awaitable[Any]],
+        **more: Any,
+    ) -> Operation:
+        return Operation(
+            method=method,
+            path=path,
+            name=name,
+            summary=summary,
+            gives=gives,
+            handler=handler,
+            **{"role": role, **more},
+        )
+
+    return declare
 
 
-def ends(path: str, name: str, summary: str, gives: Any, handler: Any, **more: Any) -> Operation:
-    """A DELETE, for admins where nothing else is said."""
-    return Operation(
-        method="DELETE",
-        path=path,
-        name=name,
-        summary=summary,
-        gives=gives,
-        handler=handler,
-        **{"role": Role.ADMIN, **more},
-    )
+reads = _by(hdrs.METH_GET, Role.VIEWER)
+acts = _by(hdrs.METH_POST, Role.ADMIN)
+ends = _by(hdrs.METH_DELETE, Role.ADMIN)
 
 
 def handler_of(operation: Operation, frame: Frame, trials: Trials) -> Callable[[web.Request], Any]:
