@@ -34,6 +34,7 @@ BAD = "web/test_bad_input.py::test_"
 SLOW = "web/test_connections.py::test_listen__"
 FETCHER = "artifacts/test_fetcher.py::test_"
 PROVENANCE = "artifacts/test_provenance.py::test_of__"
+AGED = "web/test_aged.py::test_"
 DEPARTURES = "test_departures.py::test_"
 
 SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
@@ -260,6 +261,21 @@ SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
             "ignored: a page changes with our verdicts, in less than a second",
             PAGES + "page__unchanged_is_304",
             RANGES + "matches",
+        ),
+        row(
+            "`Age` of what is answered from a cache (RFC 9111)",
+            "Seconds since upstream was heard about the page, on 200 and 304; the ETag stays",
+            AGED + "page__tells_its_age_and_keeps_its_tag",
+            AGED + "page__a_304_tells_its_age",
+            CACHED + "freshness__age_is_since_upstream_was_heard",
+        ),
+        row(
+            "A stale answer may be given while upstream fails (RFC 9111, 4.2.4), and told (RFC 9211)",
+            "Seven days at most, with `Cache-Status: pratique; hit; ttl=-N; detail=upstream-failed` "
+            "or `upstream-slow`",
+            CACHED + "project__a_stale_page_is_shown_while_upstream_fails",
+            CACHED + "freshness__while_upstream_fails_the_age_grows_and_afterwards_is_none",
+            AGED + "page__a_304_tells_its_age",
         ),
         row(
             "gzip and zstd where asked, by quality values, with `Vary`",

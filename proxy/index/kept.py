@@ -11,6 +11,7 @@ from models.artifact import IndexName
 from models.errors import StoreError, UpstreamNotFound
 from proxy.departures import Departures, with_departed
 from proxy.index.cached import CachedIndex
+from proxy.index.freshness import Freshness
 from proxy.simple.page import IndexFile, ProjectPage
 
 
@@ -42,6 +43,10 @@ class KeptIndex:
             return object()
         below = self._index.serial(project)
         return (below, tuple(file.sha256 for file in departed)) if departed else below
+
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        """As `CachedIndex.freshness`; None where nothing is left but what we kept."""
+        return self._index.freshness(project)
 
     async def projects(self) -> tuple[str, ...]:
         """As the index beneath."""

@@ -18,6 +18,7 @@ from packaging.utils import NormalizedName
 from models.artifact import IndexName
 from models.errors import PratiqueError, StoreError, UpstreamInvalid, UpstreamNotFound
 from proxy.admin.origins import BY_SETTINGS, move_name
+from proxy.index.freshness import Freshness
 from proxy.index.ownership import Ownership
 from proxy.simple.page import ProjectPage
 from proxy.store.origins_port import OriginsPort
@@ -48,6 +49,9 @@ class Member(Protocol):
 
     def serial(self, project: NormalizedName) -> Hashable:
         """Changes when the page does."""
+
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        """How old the page is."""
 
 
 class Upstreams:
@@ -107,6 +111,11 @@ class Upstreams:
         """Changes when the page, or the home, does."""
         home = self._homes.get(project)
         return object() if home is None else (home, self._members[home].serial(project))
+
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        """How old the page of a name's home is; None where memory has neither."""
+        home = self._homes.get(project)
+        return None if home is None else self._members[home].freshness(project)
 
     async def projects(self) -> tuple[str, ...]:
         """Every name once, of those that may answer for it. Raises UpstreamError: half a list is none."""

@@ -18,6 +18,7 @@ from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import Holds
+from proxy.index.freshness import Freshness
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.port import Store, Token
 from proxy.telling.metrics import Metrics
@@ -92,6 +93,9 @@ class IndexPort(Protocol):
 
     def serial(self, name: NormalizedName) -> Hashable:
         """Changes when the page changes."""
+
+    def freshness(self, name: NormalizedName) -> Freshness | None:
+        """How old the page in memory is, as upstream's word; None where nobody knows."""
 
 
 class ArtifactsPort(Protocol):

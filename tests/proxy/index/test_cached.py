@@ -19,6 +19,7 @@ from models.errors import (
     UpstreamUnavailable,
 )
 from proxy.index.cached import CacheBounds, CachedIndex
+from proxy.index.freshness import Freshness, Trouble
 from proxy.index.port import FetchedPage
 from proxy.simple.negotiate import Format
 from proxy.simple.page import ProjectPage
@@ -320,6 +321,70 @@ async def test_project__an_unchanged_page_is_written_again_once_in_a_while(house
     again = await house.store.page(MAIN, DEMO)
     assert again is not None
     assert again.fetched_at == house.clock.now
+
+
+async def test_freshness__age_is_since_upstream_was_heard(house: House) -> None:
+    assert house.index.freshness(DEMO) is None
+    house.source.etag = '"one"'
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=600, trouble=None)
+    house.clock.pass_s(599)
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=599, ttl_s=1, trouble=None)
+    house.clock.pass_s(1)
+    await house.versions()  # answered with 304, which counts as heard
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=600, trouble=None)
+
+
+async def test_freshness__of_a_page_that_is_never_fresh_is_no_trouble(house: House) -> None:
+    house.source.max_age_s = 0
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=0, trouble=None)
+
+
+async def test_freshness__while_upstream_fails_the_age_grows_and_afterwards_is_none(
+    house: House,
+) -> None:
+    await house.versions()
+    house.source.error = UpstreamUnavailable("down")
+    for age_s in (600, 605, 700):  # asked, left alone for a while, asked again
+        house.clock.now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=age_s)
+        await house.versions()
+        stale = Freshness(age_s=age_s, ttl_s=600 - age_s, trouble=Trouble.FAILED)
+        assert house.index.freshness(DEMO) == stale
+    house.restart()
+    await house.versions()
+    assert house.index.freshness(DEMO) == stale, "after a restart too"
+    house.source.error = None
+    house.clock.pass_s(10)
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=600, trouble=None)
+
+
+async def test_freshness__a_look_that_fails_does_not_make_a_fresh_page_stale(house: House) -> None:
+    await house.versions()
+    house.source.error = UpstreamUnavailable("down")
+    house.clock.pass_s(100)
+    await house.index.refresh(DEMO)
+    assert house.index.freshness(DEMO) == Freshness(age_s=100, ttl_s=500, trouble=None)
+
+
+async def test_freshness__a_slow_upstream_is_told_apart_from_a_failing_one(house: House) -> None:
+    await house.versions()
+    house.clock.pass_s(700)
+    house.source.gate.clear()
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=700, ttl_s=-100, trouble=Trouble.SLOW)
+    house.source.gate.set()
+    await house.index.refresh(DEMO)
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=600, trouble=None)
+
+
+async def test_freshness__of_what_is_absent_is_none(house: House) -> None:
+    house.source.page = None
+    with pytest.raises(UpstreamNotFound):
+        await house.versions()
+    assert house.index.freshness(DEMO) is None
 
 
 class BrokenShelf:

@@ -22,6 +22,7 @@ from proxy.admin.access import Principal, Role
 from proxy.admin.events import EventKind
 from proxy.admin.origins import move_name
 from proxy.index.declared import Upstream
+from proxy.index.freshness import Freshness
 from proxy.index.ownership import Ownership
 from proxy.index.upstreams import Upstreams
 from proxy.simple.page import ProjectPage
@@ -63,6 +64,10 @@ class Member:
     def serial(self, project: NormalizedName) -> Hashable:
         return project
 
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        fresh = Freshness(age_s=len(self.asked), ttl_s=600, trouble=None)
+        return fresh if project in self.names else None
+
 
 class House:
     """Two general upstreams, and one that owns `acme-*`."""
@@ -94,6 +99,15 @@ async def test_owned__is_asked_of_its_owner_alone() -> None:
     with pytest.raises(UpstreamNotFound, match="acme, which alone may have it"):
         await house.index.project(canonicalize_name("acme-new"))
     assert house.asked() == [ACME]
+
+
+async def test_freshness__is_that_of_the_home_and_of_no_other() -> None:
+    house = House()
+    assert house.index.freshness(OURS) is None, "nobody asked for it yet"
+    await house.index.project(OURS)
+    assert house.index.freshness(OURS) == Freshness(age_s=1, ttl_s=600, trouble=None)
+    await house.index.project(DEMO)
+    assert house.index.freshness(DEMO) == house.other.freshness(DEMO)
 
 
 async def test_owner__is_asked_for_nothing_else() -> None:

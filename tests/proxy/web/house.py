@@ -36,6 +36,7 @@ from proxy.artifacts.folder import FolderArtifacts
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import LocalHolds
+from proxy.index.freshness import Freshness
 from proxy.inquiry import Inquiry
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
@@ -65,6 +66,7 @@ class Upstream:
         self.metadata_of: dict[str, bytes] = {}
         self.provenance_of: dict[str, bytes] = {}
         self.fault: UpstreamError | None = None
+        self.fresh: dict[str, Freshness] = {}
         self.asked = 0
         self.fetched: list[str] = []
         self.may_fetch = asyncio.Event()
@@ -104,6 +106,9 @@ class Upstream:
 
     def serial(self, name: NormalizedName) -> Hashable:
         return id(self.pages.get(name))
+
+    def freshness(self, name: NormalizedName) -> Freshness | None:
+        return self.fresh.get(name)
 
     def home(self, name: NormalizedName) -> IndexName | None:
         return INDEX if name in self.pages else None
