@@ -23,9 +23,10 @@ from models.errors import (
     UpstreamNotFound,
     UpstreamUnavailable,
 )
+from proxy.index.client import CONNECTIONS_MAX
 from proxy.index.flight import SingleFlight
 from proxy.index.freshness import Freshness, Trouble
-from proxy.index.port import FetchedPage, PageSource
+from proxy.index.port import Ahead, FetchedPage, PageSource
 from proxy.index.upstream import read_page
 from proxy.simple.negotiate import Format
 from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
@@ -54,6 +55,8 @@ ENTRY_BYTES = 2_048
 """Bytes counted for a page beside its body; keeps the number of tiny and missing pages bounded."""
 REFRESHES_MAX = 512
 """Pages that are fetched at once."""
+REFRESHES_AHEAD_MAX = CONNECTIONS_MAX // 2
+"""Fetches under way from which none is begun that nobody waits for."""
 SERIAL_CHARS = 16
 
 
@@ -165,9 +168,7 @@ class CachedIndex:
 
         Raises UpstreamNotFound, another UpstreamError, or Overloaded.
         """
-        entry = self._memory.get(project)
-        if entry is None:
-            entry = await self._loads.run(project, lambda: self._load(project))
+        entry = await self._at_hand(project)
         fresh = entry is not None and entry.good(self._clock())
         self._looked_up(fresh)
         if entry is not None and fresh:
@@ -188,6 +189,19 @@ class CachedIndex:
         """
         entry = await self._refreshes.run(project, lambda: self._renew(project))
         return self._page_now(project, entry)
+
+    async def ahead(self, project: NormalizedName) -> Ahead:
+        """Have a fresh page at hand before anybody asks for it, unless upstream is busy.
+
+        Whoever asks meanwhile joins. Raises another UpstreamError than UpstreamNotFound.
+        """
+        entry = await self._at_hand(project)
+        if entry is not None and entry.good(self._clock()):
+            return Ahead.AT_HAND
+        if len(self._refreshes) >= REFRESHES_AHEAD_MAX:
+            return Ahead.BUSY
+        entry = await self._refreshes.run(project, lambda: self._renew(project))
+        return Ahead.ABSENT if entry.page is None else Ahead.FETCHED
 
     def serial(self, project: NormalizedName) -> Hashable:
         """Changes when the page does; asked right after `project`, it is that page's.
@@ -232,6 +246,13 @@ class CachedIndex:
         await self._loads.close()
         await self._refreshes.close()
         await self._lists.close()
+
+    async def _at_hand(self, project: NormalizedName) -> _Entry | None:
+        """What memory has, else the store."""
+        entry = self._memory.get(project)
+        if entry is None:
+            entry = await self._loads.run(project, lambda: self._load(project))
+        return entry
 
     def _page_now(self, project: NormalizedName, entry: _Entry) -> ProjectPage:
         """The page that memory holds at this very moment (`serial` speaks of it), else `entry`'s."""

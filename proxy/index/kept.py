@@ -12,6 +12,7 @@ from models.errors import StoreError, UpstreamNotFound
 from proxy.departures import Departures, with_departed
 from proxy.index.cached import CachedIndex
 from proxy.index.freshness import Freshness
+from proxy.index.port import Ahead
 from proxy.simple.page import IndexFile, ProjectPage
 
 
@@ -35,6 +36,10 @@ class KeptIndex:
     async def refresh(self, project: NormalizedName) -> ProjectPage:
         """The same, with the page as upstream has it now."""
         return await self._joined(project, self._index.refresh)
+
+    async def ahead(self, project: NormalizedName) -> Ahead:
+        """As `CachedIndex.ahead`."""
+        return await self._index.ahead(project)
 
     def serial(self, project: NormalizedName) -> Hashable:
         """As `CachedIndex.serial`; another one where other files are gone."""

@@ -17,6 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from models.decision import Decision
 from models.trust.drift import DriftReport, gauges
 from proxy.index.freshness import Freshness
+from proxy.index.port import Ahead
 from proxy.store.port import Feed
 from proxy.store.telling_port import Figures
 from proxy.telling.requestfigures import RequestFigures
@@ -67,6 +68,10 @@ class Metrics:
     def served_stale(self, freshness: Freshness) -> None:
         """A page was served that is not fresh, because of its upstream."""
         self._stale.labels(str(freshness.trouble)).observe(freshness.age_s)
+
+    def looked_ahead(self, what: str, outcome: Ahead) -> None:
+        """A `page` or a `file` was to be had before, or a `look` was to tell which."""
+        self._ahead.labels(what, outcome.value).inc()
 
     def attempted(self, outcome: str) -> None:
         """A webhook was tried: `delivered`, `failed` or `dead`."""
@@ -138,6 +143,9 @@ class Metrics:
         self._served = self.requests.served
         self._lookups = self._counter(
             "pratique_cache_lookups", "Times a cache was asked.", "cache", "outcome"
+        )
+        self._ahead = self._counter(
+            "pratique_prefetches", "Times something was to be had before.", "what", "outcome"
         )
         self._stale = Histogram(
             "pratique_stale_page_age_seconds",

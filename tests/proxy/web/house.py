@@ -37,6 +37,7 @@ from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import LocalHolds
 from proxy.index.freshness import Freshness
+from proxy.index.port import Ahead
 from proxy.inquiry import Inquiry
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
@@ -69,6 +70,8 @@ class Upstream:
         self.fresh: dict[str, Freshness] = {}
         self.asked = 0
         self.fetched: list[str] = []
+        self.asked_ahead: list[str] = []
+        self.ahead_fault: UpstreamError | None = None
         self.may_fetch = asyncio.Event()
         self.may_fetch.set()
 
@@ -104,6 +107,15 @@ class Upstream:
         self._answer()
         return tuple(self.pages)
 
+    async def ahead(self, name: NormalizedName, *, told_by: IndexName) -> Ahead:
+        assert told_by == INDEX
+        self.asked_ahead.append(name)
+        await self.may_fetch.wait()
+        if self.ahead_fault is not None:
+            raise self.ahead_fault
+        await self.project(name)
+        return Ahead.FETCHED
+
     def serial(self, name: NormalizedName) -> Hashable:
         return id(self.pages.get(name))
 
@@ -115,6 +127,10 @@ class Upstream:
 
     async def serves(self, index: IndexName, name: NormalizedName) -> bool:  # noqa: ARG002 - the port's
         return index == INDEX
+
+    async def ensure_ahead(self, ref: ArtifactRef) -> Ahead:
+        await self.ensure(ref)
+        return Ahead.FETCHED
 
     async def ensure(self, ref: ArtifactRef) -> Path:
         return await self.ensure_url(ref.sha256, ref.filename, None)
