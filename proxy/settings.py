@@ -404,7 +404,7 @@ TABLE: tuple[Setting, ...] = (
         default="true",
         metavar="true|false",
         help="Bring the pages of what an approved file depends on up to date, and its bytes back to the "
-        "disk, when its metadata is asked for; nothing is analysed for it (docs/continuity.md).",
+        "disk, when its metadata is asked for; nothing is analysed for it (docs/upstreams.md).",
     ),
     Setting(
         name="feeds",

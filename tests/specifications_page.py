@@ -200,6 +200,14 @@ SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
             PASSING + "passed_meta__tracks_is_never_passed_on",
             PAGES + "page__alternate_locations_are_passed_and_tracks_is_not",
         ),
+        row(
+            "Whoever reads several indexes may join pages that name each other",
+            "Not done: a name has one home, and what a page says of other places is followed nowhere "
+            "(decisions 26 and 29)",
+            "test_behind.py::test_locations__that_pages_state_are_followed_nowhere",
+            "index/test_upstreams.py::"
+            "test_absence__falls_through_in_order_and_the_first_that_has_it_stays",
+        ),
     ),
     "PEP 740: attestations": (
         row(
@@ -357,6 +365,15 @@ SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
             "`Cache-Control: max-age`",
             "Heeded, an hour at most",
             CACHED + "project__upstreams_max_age_is_heeded_within_bounds",
+        ),
+        row(
+            "(ours) what comes next is asked for before the client does",
+            "Pages of what an approved file requires, its bytes where they had gone; no name is told to "
+            "an upstream that it could not know (decision 31)",
+            "web/test_lookahead.py::test_metadata__brings_the_pages_of_what_it_requires_once",
+            "web/test_lookahead.py::test_metadata__of_a_file_that_is_not_approved_brings_nothing",
+            "index/test_upstreams.py::"
+            "test_ahead__what_an_own_file_requires_is_not_told_to_the_public_index",
         ),
         row(
             "A broken download goes on where it stopped",

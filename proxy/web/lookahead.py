@@ -16,7 +16,6 @@ from packaging.utils import NormalizedName
 
 from models.artifact import ArtifactRef, IndexName, Sha256
 from models.errors import PratiqueError, UpstreamNotFound
-from proxy.index.cached import FRESH_S
 from proxy.index.port import Ahead
 from proxy.nextneeds import next_needs
 from proxy.simple.page import IndexFile
@@ -25,10 +24,10 @@ from proxy.web.metadata import MetadataSource
 
 LOG = structlog.get_logger()
 
-AGAIN_S = float(FRESH_S)
-"""Seconds after which a file is looked at again: its dependencies' pages are no longer fresh then."""
-LOOKED_MAX = 16_384
-"""Files remembered as looked at; at the bound all are forgotten. Some 3 MB."""
+AGAIN_S = 60.0
+"""Seconds after which a file is looked at again: the pages that it needs may have grown stale since."""
+LOOKED_MAX = 8_192
+"""Files remembered as looked at; at the bound all are forgotten. Some 5 MB with what they require."""
 LOOKS_MAX = 32
 """Files whose metadata is being read for what follows."""
 PAGES_AT_ONCE = 8
@@ -51,6 +50,8 @@ class LookAhead:
         self._metadata = metadata
         self._enabled = door.settings.prefetch
         self._next_look: dict[Sha256, float] = {}
+        self._needs: dict[Sha256, tuple[NormalizedName, ...]] = {}
+        """What was read already; reading takes milliseconds, and no file changes."""
         self._waiting: dict[NormalizedName, IndexName] = {}
         """Name → who told it, the oldest first."""
         self._looks: set[asyncio.Task[None]] = set()
@@ -89,14 +90,17 @@ class LookAhead:
             return False
         if len(self._next_look) >= LOOKED_MAX:
             self._next_look.clear()
+            self._needs.clear()
         self._next_look[ref.sha256] = now + AGAIN_S
         return True
 
     async def _look(self, ref: ArtifactRef, data: bytes | None) -> None:
         try:
-            known = await self._metadata.read_of(ref) if data is None else data
-            # Many markers take milliseconds, and the loop has requests.
-            names = await asyncio.to_thread(next_needs, known, of=ref.project)
+            names = self._needs.get(ref.sha256)
+            if names is None:
+                known = await self._metadata.read_of(ref) if data is None else data
+                names = await asyncio.to_thread(next_needs, known, of=ref.project)
+                self._needs[ref.sha256] = names
         except PratiqueError:
             return  # nothing is known of what it requires
         except Exception:  # task edge: nobody waits for it

@@ -34,7 +34,8 @@ def metadata(*lines: str) -> bytes:
         ("demo[all]", None),
         ("../etc/passwd", None),
         ("no requirement at all", None),
-        ("deep; " + "(" * 3_000 + 'os_name == "nt"' + ")" * 3_000, None),
+        ("deep; " + "(" * 200 + 'os_name == "nt"' + ")" * 200, "deep"),
+        ("endless; " + "(" * 3_000 + 'os_name == "nt"' + ")" * 3_000, None),
     ],
 )
 def test_next_needs__of_one_line(line: str, name: str | None) -> None:
