@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.proofs.proof import stale_records
 
+WEB = Path(__file__).parent / "proxy" / "web"
 REQUIRE_PRIVILEGED = os.environ.get("REQUIRE_PRIVILEGED") == "1"
 
 ALLOWED_SKIPS: dict[str, str] = {}
 """Test id → why it may be skipped even where REQUIRE_PRIVILEGED=1. Empty is best."""
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """What listens is tried on the loop that the proxy runs on."""
+    if WEB in item.path.parents:
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.hookimpl(wrapper=True)

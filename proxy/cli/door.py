@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+import uvloop
 from aiohttp import web
 
 from models.artifact import ArtifactRef, Sha256
@@ -117,7 +118,8 @@ def main() -> None:
         format_=settings.log_format, file=settings.log_file, process=proxy_name(config.number)
     )
     try:
-        asyncio.run(serve(config))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(config))
     except PratiqueError as error:
         sys.stderr.write(f"Error: {error.message}\nNext: {error.next_step}\n")
         sys.exit(os.EX_CONFIG)
@@ -174,7 +176,7 @@ async def listening(config: ChildConfig, rooms: Rooms) -> AsyncIterator[None]:
     )
     await runner.setup()
     try:
-        server = await listen(runner, socket.socket(fileno=config.listen_fd))
+        server = listen(runner, socket.socket(fileno=config.listen_fd))
         if config.number == 0:
             # Only the proxy's own group may connect: the embedded worker is in it.
             config.worker_api_socket.unlink(missing_ok=True)

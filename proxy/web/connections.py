@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import resource
 import socket
 import struct
@@ -17,10 +18,12 @@ import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from aiohttp import StreamReader, web
 
+from proxy.web.accepting import Listener
 from proxy.web.quick import Quick
 
 LOG = structlog.get_logger()
@@ -228,11 +231,10 @@ class Connection(asyncio.Protocol):
         return taking or sending
 
     def cut(self) -> None:
-        """End it under whoever is writing to it: a `sendfile` hears of this, and not of `abort`."""
+        """End it under whoever is writing to it: whoever sends a file hears of this, and not of `abort`."""
         if self._transport is None:
             return
-        sock = self._transport.get_extra_info("socket")
-        with suppress(OSError):
+        with suppress(OSError), socket.socket(fileno=os.dup(_descriptor(self._transport))) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             sock.shutdown(socket.SHUT_RDWR)
 
@@ -244,14 +246,13 @@ class Connection(asyncio.Protocol):
     # -- asyncio.Protocol ---------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accepted by the kernel; whether by us depends on the bound."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream server makes
-        self._transport = transport
+        stream = self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by type
         self._deadline = self._loop.time() + self._all.bounds.head_s
         self._admitted = self._all.admit(self)
         if self._admitted:
-            self._inner.connection_made(transport)
+            self._inner.connection_made(stream)
         else:
-            transport.abort()
+            stream.abort()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request."""
@@ -317,22 +318,18 @@ def connection_of(request: web.Request) -> Connection | None:
     return protocol if isinstance(protocol, Connection) else None
 
 
-async def listen(
+def listen(
     runner: web.AppRunner, listener: socket.socket, *, bounds: ConnectionBounds | None = None
-) -> asyncio.Server:
-    """Serve `runner`'s application on `listener` within bounds; close the server before cleanup."""
+) -> Listener:
+    """Serve `runner`'s application on `listener` within bounds; close it before cleanup."""
     make = runner.server
     if make is None:
         raise RuntimeError("Call runner.setup() first.")
     make.request_handler = Quick(runner.app, make.request_handler)
     granted = bounds or ConnectionBounds(in_all_max=connections_max())
     connections = Connections(make, granted)
-    # One accepted in each round of the loop, so that a process that is busy leaves the next to others.
-    server = await asyncio.get_running_loop().create_server(
-        connections.begin, sock=listener, backlog=1
-    )
     listener.listen(BACKLOG)
-    return server
+    return Listener(listener, connections.begin)
 
 
 def connections_max() -> int:

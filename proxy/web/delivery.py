@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -22,6 +22,7 @@ from proxy.web.door import DoorSettings
 from proxy.web.problems import problem
 from proxy.web.ranges import RangeNotSatisfiable, Span, matches, span_of
 from proxy.web.ready import Ready, head_of
+from proxy.web.sendfile import send_file
 from proxy.web.served import FACTS
 from proxy.web.slots import Slots
 
@@ -71,7 +72,8 @@ class _Source:
     data: bytes = b""
     file: io.FileIO | None = None
     head: bytes = b""
-    """Of an answer with all of `data`."""
+    """Of an answer with all of `data`, and what it says."""
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
 
     def close(self) -> None:
         if self.file is not None:
@@ -104,13 +106,15 @@ class Delivery:
         check: Check,
     ) -> web.StreamResponse:
         """Answer GET, HEAD, Range and If-None-Match for the bytes of `sha256`."""
-        etag = f'"{sha256}"'
-        headers = _headers(etag)
         self._slots.enter(client)
         try:
+            hot = self._hot.get(sha256)
+            if hot is not None and _plain(request):
+                return await self._whole(request, hot, check)
+            etag = f'"{sha256}"'
+            headers = _headers(etag)
             if matches(request.headers.get(hdrs.IF_NONE_MATCH), etag):
                 return await check(304) or web.Response(status=304, headers=headers)
-            hot = self._hot.get(sha256)
             if hot is not None:
                 return await self._answer(request, hot, etag, headers, check)
             source = await self._open(sha256, find)
@@ -120,6 +124,16 @@ class Delivery:
                 source.close()
         finally:
             self._slots.leave(client)
+
+    async def _whole(
+        self, request: web.Request, source: _Source, check: Check
+    ) -> web.StreamResponse:
+        """What nearly all ask for: a small file that was asked for before."""
+        refused = await check(200)
+        if refused is not None:
+            return refused
+        request[FACTS]["bytes"] = 0 if request.method == hdrs.METH_HEAD else source.size
+        return Ready(status=200, head=source.head, body=source.data, headers=source.headers)
 
     async def _answer(
         self,
@@ -178,8 +192,8 @@ class Delivery:
             if transport is None:
                 raise ConnectionResetError("the client is gone")
             async with asyncio.timeout(self._settings.transfer_s):
-                loop = asyncio.get_running_loop()
-                sent = await loop.sendfile(transport, file, span.start, span.count)
+                drain = request.writer.drain
+                sent = await send_file(transport, drain, file, span.start, span.count)
                 if sent != span.count:  # the rest would be taken for the next answer's head
                     raise OSError("the file ended before its announced size")
                 await response.write_eof()
@@ -225,9 +239,9 @@ class Delivery:
                 self._verified[sha256] = stamp
                 if hot:
                     file.close()
-                    return _Source(
-                        len(data), data, head=head_of(200, _headers(f'"{sha256}"'), data)
-                    )
+                    headers = _headers(f'"{sha256}"')
+                    head = head_of(200, headers, data)
+                    return _Source(len(data), data, head=head, headers=headers)
         except BaseException:
             file.close()
             raise
@@ -238,6 +252,12 @@ class Delivery:
         with suppress(OSError):
             if _stamp(path.stat()) == stamp:
                 self._drop(sha256)
+
+
+def _plain(request: web.Request) -> bool:
+    """Whether the whole file is asked for, whatever the client has of it."""
+    headers = request.headers
+    return hdrs.RANGE not in headers and hdrs.IF_NONE_MATCH not in headers
 
 
 def _stamp(stat: os.stat_result) -> _Stamp:

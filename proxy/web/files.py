@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import hdrs, web
 from cachetools import LRUCache
@@ -51,9 +52,8 @@ USER_AGENT_CHARS_MAX = 200
 """Characters of a User-Agent that are recorded; pip's is about 600, its version stands in front."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who asks: `client` is what bounds are counted by."""
+class Caller(NamedTuple):
+    """Who asks: `client` is what bounds are counted by. Made for each request, so it is a tuple."""
 
     requester: str
     address: str

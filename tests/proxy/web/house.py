@@ -470,7 +470,7 @@ async def open_house(
     await runner.setup()
     listener = socket.create_server((house.host, 0))
     house.port = listener.getsockname()[1]
-    server = await listen(runner, listener, bounds=bounds)
+    server = listen(runner, listener, bounds=bounds)
     house.session = ClientSession(
         headers={"Authorization": encode_basic_auth("token", client_secret)},
         auto_decompress=False,

@@ -21,6 +21,7 @@ from proxy.web.connections import (
     listen,
 )
 from proxy.web.parts import parts_of, send_parts
+from proxy.web.sendfile import send_file
 from proxy.web.served import served
 
 GET = b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -62,10 +63,10 @@ async def serving(bounds: ConnectionBounds) -> AsyncIterator[Served]:
             response = web.StreamResponse()
             response.content_length = MUCH
             await response.prepare(request)
-            with tempfile.TemporaryFile() as file:
+            with tempfile.TemporaryFile(buffering=0) as file:
                 file.truncate(MUCH)
                 assert request.transport is not None
-                await asyncio.get_running_loop().sendfile(request.transport, file)
+                await send_file(request.transport, request.writer.drain, file, 0, MUCH)
             return response
         finally:
             house.ended.set()
@@ -89,7 +90,7 @@ async def serving(bounds: ConnectionBounds) -> AsyncIterator[Served]:
     app.router.add_post("/body", served("body", body))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    server = await listen(runner, listener, bounds=bounds)
+    server = listen(runner, listener, bounds=bounds)
     try:
         yield house
     finally:
