@@ -172,8 +172,9 @@ def _help(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
     )
     yield f"\n## {' '.join(path)}\n\n```\n{command.get_help(context)}\n```"
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _help(command.commands[name], (*path, name))
+        for name in command.list_commands(context):
+            if (found := command.get_command(context, name)) is not None:
+                yield from _help(found, (*path, name))
 
 
 def bench_page(record: dict[str, Any]) -> Iterator[str]:

@@ -3,53 +3,63 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
 from models.errors import PratiqueError, SettingsInvalid
-from proxy.cli.commands.advisories import advisories
-from proxy.cli.commands.audit import audit
-from proxy.cli.commands.backup import backup, restore_
-from proxy.cli.commands.config import config
-from proxy.cli.commands.decisions import decisions
-from proxy.cli.commands.demo import demo
-from proxy.cli.commands.doctor import doctor
-from proxy.cli.commands.drift import drift_
-from proxy.cli.commands.explain import explain_
-from proxy.cli.commands.feeds import feeds
-from proxy.cli.commands.graph import graph
-from proxy.cli.commands.installed import installed
-from proxy.cli.commands.keep import keep
-from proxy.cli.commands.mirror import mirror
-from proxy.cli.commands.override import override
-from proxy.cli.commands.override_requests import (
-    approve,
-    expiring_,
-    extend,
-    refuse,
-    request,
-    requests,
-    uses,
-    withdraw,
-)
-from proxy.cli.commands.policy import policy
-from proxy.cli.commands.replay import replay_
-from proxy.cli.commands.rescore import rescore_
-from proxy.cli.commands.research import research
-from proxy.cli.commands.scan import scan
-from proxy.cli.commands.serve import serve
-from proxy.cli.commands.token import token
-from proxy.cli.commands.trace import trace
-from proxy.cli.commands.upstream import upstream
-from proxy.cli.commands.verdict import verdict
-from proxy.cli.commands.watch import watch
-from proxy.cli.commands.webhook import webhook
-from proxy.cli.commands.worker import worker
 from proxy.log import keep_standard_output
+
+_PLACE = "proxy.cli.commands"
+COMMANDS = {
+    "advisories": "advisories:advisories",
+    "audit": "audit:audit",
+    "backup": "backup:backup",
+    "config": "config:config",
+    "decisions": "decisions:decisions",
+    "demo": "demo:demo",
+    "doctor": "doctor:doctor",
+    "drift": "drift:drift_",
+    "explain": "explain:explain_",
+    "feeds": "feeds:feeds",
+    "graph": "graph:graph",
+    "installed": "installed:installed",
+    "keep": "keep:keep",
+    "mirror": "mirror:mirror",
+    "override": "override_requests:override",
+    "policy": "policy:policy",
+    "replay": "replay:replay_",
+    "rescore": "rescore:rescore_",
+    "research": "research:research",
+    "restore": "backup:restore_",
+    "scan": "scan:scan",
+    "serve": "serve:serve",
+    "token": "token:token",
+    "trace": "trace:trace",
+    "upstream": "upstream:upstream",
+    "verdict": "verdict:verdict",
+    "watch": "watch:watch",
+    "webhook": "webhook:webhook",
+    "worker": "worker:worker",
+}
+"""Command → module of `proxy.cli.commands` and what it is called there. A command is imported when it is
+asked for: all of them together take longer than most of them run."""
 
 
 class Pratique(click.Group):
     """Turns our errors into one plain paragraph and an exit code; a traceback would help nobody."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names, as `--help` lists them."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(import_module(f"{_PLACE}.{module}"), attribute)
+        return found
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; PratiqueError ends in exit code 1 (78, EX_CONFIG, for settings)."""
@@ -78,31 +88,6 @@ def main() -> None:
     See it refuse one:  pratique demo
     Is all in place?    pratique doctor
     """
-
-
-for command in (
-    *(serve, worker, scan, graph, decisions, trace, feeds, advisories),
-    *(explain_, rescore_, replay_, drift_, verdict),
-    *(backup, restore_, keep),
-    *(
-        override,
-        audit,
-        installed,
-        token,
-        webhook,
-        watch,
-        policy,
-        upstream,
-        mirror,
-        doctor,
-        config,
-        demo,
-        research,
-    ),
-):
-    main.add_command(command)
-for command in (request, requests, approve, refuse, withdraw, extend, uses, expiring_):
-    override.add_command(command)
 
 
 def run() -> None:

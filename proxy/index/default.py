@@ -8,8 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
 CONFIG_BYTES_MAX = 1024 * 1024
 """Bytes of a pip configuration file that is read."""
 
@@ -33,6 +31,8 @@ def default_upstream(environ: Mapping[str, str] | None = None, *, prefix: str = 
     for section in reversed(_SECTIONS):
         if section in found:
             return found[section]
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415 - half a second for one constant
+
     return PYPI_SIMPLE_ENDPOINT
 
 

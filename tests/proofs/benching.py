@@ -15,6 +15,7 @@ from tests.firewall import fetch
 from tests.proofs.bench_cold import cold_files, cold_pages
 from tests.proofs.bench_growth import DIMENSIONS, growing
 from tests.proofs.bench_installs import SETS, TOOLS, installing
+from tests.proofs.bench_processes import several
 from tests.proofs.bench_stage import NO_BOXES, Opened, opened
 from tests.proofs.proof import ROOT, Outcome
 
@@ -128,6 +129,7 @@ _ITEMS: dict[str, Callable[[str], Outcome]] = {
     f"held {HELD}": held,
     f"idle {IDLE}": idle,
     "p99 beside analyses": beside,
+    "two processes": several,
     **{f"growth of {name}": growing for name in DIMENSIONS},
     "cold pages": cold_pages,
     "cold files": cold_files,

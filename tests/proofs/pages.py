@@ -11,6 +11,7 @@ from models.phase import Phase
 from tests.corpus.lab import Seen
 from tests.corpus.not_seen import NOT_SEEN
 from tests.proofs.admin_page import admin_page
+from tests.proofs.bench_page import bench_page
 from tests.proofs.confusion import measure_prefix
 from tests.proofs.graph_page import injected_page
 from tests.proofs.speed import CASES, RUNS_PER_ARM, TRACING_TARGET_PERCENT
@@ -247,6 +248,7 @@ def fuzz_page(record: dict[str, Any]) -> Iterator[str]:
 
 OWN_PAGES: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "admin": admin_page,
+    "bench": bench_page,
     "benign-sdists": benign_page,
     "benign-wheels": benign_page,
     "confusion": confusion_page,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.corpus.lab import Seen
+from tests.proofs.bench_page import bench_page
 from tests.proofs.pages import benign_page, confusion_page, fuzz_page, reenactments_page, speed_page
 from tests.proofs.reenactments import TWIN
 
@@ -84,3 +85,25 @@ def test_fuzz_page__counts_slices_and_crashes_by_target() -> None:
     quantiles = {f"names_{word}": told for word in ("executions", "seconds", "branches", "crashes")}
     made = "\n".join(fuzz_page(record(quantiles=quantiles, grave=["names 2", "archive 1"])))
     assert "| names | 3 | 1,000 | 1000 | 7 | 1 |" in made
+
+
+def test_bench_page__one_table_for_each_kind_of_item() -> None:
+    facts = {
+        "growth of decisions": {
+            "1000 page": "40 µs (1.00)",
+            "1000 wheel": "60 µs (1.00)",
+            "1000000 page": "41 µs (1.02)",
+            "1000000 wheel": "61 µs (1.03)",
+        },
+        "cold pages": {"pages": "20 pages | 50.0 | 60.0 | +10.0 | 1.20 | 0.9"},
+        "install uv x": {"set": "3 packages, 1.0 MB", "direct": "2.00 | 1.00 |  | 0.50 | 0.00"},
+    }
+    details = {"held 1000": "200 MiB", "cold pages": "+10 ms", "growth of decisions": "long"}
+    failures = [{"item": "install uv x"}]
+    text = "\n".join(bench_page(record(facts=facts, details=details, failures=failures)))
+    assert "| held 1000 | 200 MiB | yes |" in text
+    assert "| 1,000,000 | 41 µs (1.02) | 61 µs (1.03) |" in text
+    assert "| 20 pages | 50.0 | 60.0 | +10.0 | 1.20 | 0.9 |" in text
+    assert "### uv x: 3 packages, 1.0 MB (missed)" in text
+    assert "| direct | 2.00 | 1.00 |  | 0.50 | 0.00 |" in text
+    assert "long" not in text

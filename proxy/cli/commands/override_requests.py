@@ -19,7 +19,7 @@ from models.clock import utc_now
 from models.decision import Override
 from proxy.admin.access import Principal, Role, at_the_machine
 from proxy.admin.exceptions import DAYS, Ask, Exceptions, Expiring, Terms, asked_words
-from proxy.cli.commands.override import describe, existing
+from proxy.cli.commands.override import describe, existing, override
 from proxy.cli.options import settings_options
 from proxy.cli.store import with_store, with_store_to_read
 from proxy.cli.times import parse_expiry
@@ -264,3 +264,7 @@ async def _exceptions(store: Store, settings: Settings) -> Exceptions:
 
 def _day(made: OverrideRequest) -> str:
     return f"{made.expires_at:%Y-%m-%d}"
+
+
+for _command in (request, requests, approve, refuse, withdraw, extend, uses, expiring_):
+    override.add_command(_command)
