@@ -125,11 +125,21 @@ else
   case $(readlink .venv) in /opt/pratique/*) rm .venv ;; esac
 fi
 
+# Else every start of every process compiles all of our modules anew, where whoever runs it may not write
+# here, or Python is told not to (PYTHONDONTWRITEBYTECODE).
+compile_tree() {
+  folders="proxy analyzer policies models"
+  [ "$flavour" = run ] || folders="$folders tests bench"
+  # shellcheck disable=SC2086  # a list of words is meant
+  (cd "$tree" && quietly "$env/bin/python" -m compileall -q $folders)
+}
+
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 stamp=$env/.pratique-$flavour
 want=$( { cat "$lock" install.sh pyproject.toml; echo "$version $tree"; } | digest)
 if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
   echo "The environment $env is up to date."
+  compile_tree
   exit 0
 fi
 if [ ! -d "$env/lib/python$version" ] || ! "$env/bin/python" -m pip --version >/dev/null 2>&1; then
@@ -140,5 +150,6 @@ fi
 echo "Installing the $(grep -c '^[a-z].*==' "$lock") pinned packages of $lock; a minute or two the first time"
 quietly "$env/bin/python" -m pip install --require-hashes --requirement "$lock"
 quietly "$env/bin/python" -m pip install --no-deps --no-build-isolation --no-index --editable "$tree"
+compile_tree
 echo "$want" >"$stamp"
 echo "Ready: $env/bin/pratique"
