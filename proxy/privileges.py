@@ -53,17 +53,20 @@ def is_root() -> bool:
 
 
 def child_setup(
-    uid: int | None, *, groups: tuple[int, ...] = (), network: bool = True
+    uid: int | None, *, groups: tuple[int, ...] = (), network: bool = True, nice: int = 0
 ) -> Callable[[], None]:
     """What a child does between fork and exec: drop to `uid`, and die with its parent.
 
     `uid` None keeps the uid. Without `network` it gets an empty network namespace, where this
-    process may make one. The parent-death signal is set after the drop, which would clear it.
+    process may make one. `nice` is how far it stands back (nice(2)). The parent-death signal is set
+    after the drop, which would clear it.
     """
 
     def setup() -> None:
         if not network and uid is not None and _LIBC.unshare(_CLONE_NEWNET) != 0:
             os._exit(os.EX_OSERR)
+        if nice:
+            os.nice(nice)
         if uid is not None:
             drop_to(uid, groups=groups)
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -40,6 +40,8 @@ START_S = 60.0
 """Seconds a child may take until it says `ready`; loading BPF takes 1 s here, est. 5 s on a Pi 4."""
 STOP_S = 10.0
 """Seconds a child may take to end after SIGTERM before it is killed."""
+BEHIND_NICE = 5
+"""Judge and worker stand back by so much: who waits for an approved file goes first."""
 FAILED_STARTS_MAX = 5
 """Starts in a row that may fail before the supervisor gives up at its own start."""
 
@@ -88,6 +90,8 @@ class Child:
     network: bool = True
     reaches_upstream: bool = False
     """Whether it gets the certificates and the egress proxy of this machine's environment."""
+    nice: int = 0
+    """How far it stands back where there is not processor time for all."""
     inherits: tuple[int, ...] = ()
     """Descriptors it keeps."""
     standard_input: bytes = b""
@@ -204,7 +208,9 @@ class Supervisor:
             cwd=child.cwd,
             pass_fds=child.inherits,
             env=environment_of(child),
-            preexec_fn=child_setup(child.uid, groups=child.groups, network=child.network),
+            preexec_fn=child_setup(
+                child.uid, groups=child.groups, network=child.network, nice=child.nice
+            ),
         )
         LOG.info("process_started", child=child.name, pid=child.process.pid, uid=child.uid)
         assert child.process.stdin is not None and child.process.stdout is not None  # noqa: S101, PT018
@@ -287,6 +293,7 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
             uid=roles.judge if root else None,
             groups=(roles.proxy,),
             network=False,
+            nice=BEHIND_NICE,
         ),
         *(
             Child(
@@ -305,6 +312,7 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
             uid=roles.worker if root else None,
             groups=(roles.proxy,),
             network=False,
+            nice=BEHIND_NICE,
             standard_input=_encoded(config),
         ),
     ]

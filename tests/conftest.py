@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 import pytest
 import uvloop
 
+from analyzer.trace.probes import TRACEFS_PLACES
 from tests.proofs.proof import stale_records
 
 WEB = Path(__file__).parent / "proxy" / "web"
@@ -47,6 +49,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"stale: docs/proofs/{name}.json; renew it with `make prove NAME={name}`"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tracefs() -> None:
+    """Mounted as systemd does it, where nothing did: the daemon mounts its own, a tracer in a test none."""
+    if os.geteuid() == 0 and not any((place / "events").is_dir() for place in TRACEFS_PLACES):
+        argv = ["/bin/mount", "-t", "tracefs", "tracefs", str(TRACEFS_PLACES[0])]
+        subprocess.run(argv, check=REQUIRE_PRIVILEGED)
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,11 @@ LEAF = "daemon"
 """Where the processes of our own group go: a group that hands controllers down may hold none."""
 PERIOD_US = 100_000
 """Microseconds of a CPU bandwidth period: the kernel's default."""
+WEIGHT_PERCENT = 20
+"""Processor time that a box gets where there is not enough, of that of a process of ours: who waits for
+an approved file goes before what is analysed."""
+V2_WEIGHT, V1_SHARES = 100, 1_024
+"""What the kernel gives a group that says nothing (cgroup-v2.rst; sched-design-CFS.rst)."""
 REMOVE_TRIES = 400
 REMOVE_PAUSE_S = 0.005
 """A directory is removable once the kernel has buried the last process; 2 s in all."""
@@ -189,6 +194,7 @@ class Cgroup:
             _write_if_there(self._v2 / "memory.oom.group", "1")
             _write(self._v2 / "pids.max", str(limits.pids))
             _write_if_there(self._v2 / "cpu.max", f"{quota} {PERIOD_US}")
+            _write_if_there(self._v2 / "cpu.weight", str(V2_WEIGHT * WEIGHT_PERCENT // 100))
         if "memory" in self._v1:
             _write(self._v1["memory"] / "memory.limit_in_bytes", str(limits.memory_bytes))
             _write_if_there(
@@ -199,6 +205,7 @@ class Cgroup:
         if "cpu" in self._v1:
             _write_if_there(self._v1["cpu"] / "cpu.cfs_period_us", str(PERIOD_US))
             _write_if_there(self._v1["cpu"] / "cpu.cfs_quota_us", str(quota))
+            _write_if_there(self._v1["cpu"] / "cpu.shares", str(V1_SHARES * WEIGHT_PERCENT // 100))
 
     @property
     def id(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from models.errors import PratiqueError
 from proxy.demo.packages import build_wheel, demo_packages
 from proxy.demo.upstream import LocalUpstream
+from proxy.privileges import child_setup
 from proxy.settings import Settings, read_settings
 from proxy.supervisor import children_of, decode_config, environment_of, prepare_folders
 from tests.firewall import Firewall, fetch, file_url, scratch_folder, wait_until
@@ -62,6 +65,19 @@ def test_prepare__a_planted_link_is_no_log_file(settings: Settings, kind: str) -
         prepare_folders(settings)
     after = victim.stat()
     assert (after.st_uid, after.st_mode) == (before.st_uid, before.st_mode)
+
+
+def test_children__who_judges_stands_behind_who_serves(settings: Settings) -> None:
+    nice = {child.name: child.nice for child in children_of(settings, listen_fd=3)}
+    assert nice["proxy"] < min(nice["judge"], nice["worker"])
+
+
+def test_child_setup__stands_back_as_far_as_it_is_told() -> None:
+    argv = [sys.executable, "-c", "import os; print(os.nice(0))"]
+    done = subprocess.run(
+        argv, preexec_fn=child_setup(None, nice=3), capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) == os.nice(0) + 3
 
 
 def test_children__get_no_secret_by_argv_or_environment(settings: Settings) -> None:

@@ -86,7 +86,7 @@ def test_find_trees__says_what_can_be_limited(
 def test_v2__limits_are_written_and_counters_read(tmp_path: Path) -> None:
     group = Cgroup(Trees(v2=tmp_path, v1={}, v2_limits=True), "box", None)
     box = tmp_path / "box"
-    for name in ("memory.swap.max", "memory.oom.group", "cpu.max"):
+    for name in ("memory.swap.max", "memory.oom.group", "cpu.max", "cpu.weight"):
         (box / name).touch()
     group._limit(LIMITS)
     (box / "pids.events").write_text("max 3\n")
@@ -99,6 +99,7 @@ def test_v2__limits_are_written_and_counters_read(tmp_path: Path) -> None:
     assert (box / "memory.oom.group").read_text() == "1"
     assert (box / "pids.max").read_text() == "64"
     assert (box / "cpu.max").read_text() == "150000 100000"
+    assert (box / "cpu.weight").read_text() == "20"
     usage = group.usage()
     assert (usage.pids_max_hits, usage.oom_kills) == (3, 2)
     assert (usage.memory_peak_bytes, usage.cpu_us) == (4096, 77)
@@ -109,7 +110,11 @@ def test_v1__limits_are_written_and_counters_read(tmp_path: Path) -> None:
     v1(tmp_path, "memory", "pids", "cpu", "cpuacct")
     trees = cgroups.find_trees(tmp_path)
     group = Cgroup(trees, "box", None)
-    for name in ("memory/box/memory.memsw.limit_in_bytes", "cpu/box/cpu.cfs_quota_us"):
+    for name in (
+        "memory/box/memory.memsw.limit_in_bytes",
+        "cpu/box/cpu.cfs_quota_us",
+        "cpu/box/cpu.shares",
+    ):
         (tmp_path / name).touch()
     group._limit(LIMITS)
     (tmp_path / "pids/box/pids.events").write_text("max 3\n")
@@ -121,6 +126,7 @@ def test_v1__limits_are_written_and_counters_read(tmp_path: Path) -> None:
     assert (tmp_path / "memory/box/memory.memsw.limit_in_bytes").read_text() == str(1 << 28)
     assert (tmp_path / "pids/box/pids.max").read_text() == "64"
     assert (tmp_path / "cpu/box/cpu.cfs_quota_us").read_text() == "150000"
+    assert (tmp_path / "cpu/box/cpu.shares").read_text() == "204"
     usage = group.usage()
     assert (usage.pids_max_hits, usage.oom_kills) == (3, 2)
     assert (usage.memory_peak_bytes, usage.cpu_us) == (4096, 77)
