@@ -1,0 +1,181 @@
+"""What clients are run against: a firewall whose verdicts are known, one with tokens, a second index.
+
+The firewall has no box (`--boxes 0`), so that nothing is ever analysed: what an admin allowed is
+served, what one denied is refused, and the rest is held until its deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from proxy.demo.packages import BuiltFile, build_wheel
+from proxy.demo.upstream import LocalUpstream
+from tests.clients.tools import Tool
+from tests.firewall import Firewall, fetch, file_url, wait_until
+from tests.proofs.background import running_upstream
+
+HOLD_S = 12
+"""Seconds until a held client is refused: longer than one hop (10 s), so that it follows one."""
+NARROW_S = 30.0
+"""Seconds in which a change by an admin must act."""
+YOUNG = timedelta(days=1)
+"""Age of the newer release of `reenact-young`."""
+COOLDOWN_DAYS = 7
+WHY_YANKED = "its author uploaded the wrong files"
+USER = "alice"
+
+
+@dataclass
+class Stage:
+    """All that runs while cells are tried."""
+
+    upstream: LocalUpstream
+    firewall: Firewall
+    guarded: Firewall
+    secret: str
+    second: LocalUpstream
+
+    @property
+    def index(self) -> str:
+        """The firewall that asks for no token."""
+        return self.firewall.index_url
+
+    def with_token(self, secret: str = "") -> str:
+        """The URL of the firewall that asks for one, with it."""
+        return self.guarded.index_url.replace("http://", f"http://{USER}:{secret or self.secret}@")
+
+    def file(self, project: str, version: str = "1.0") -> BuiltFile:
+        """What upstream has."""
+        (found,) = (
+            file
+            for file in self.upstream.files
+            if file.project == project and f"-{version}-" in file.filename
+        )
+        return found
+
+    def allow(self, project: str) -> None:
+        """An admin lets it in."""
+        self._override("allow", project)
+
+    def deny(self, project: str) -> None:
+        """An admin refuses it, and every process knows."""
+        self._override("deny", project)
+        url = self.url_of(self.file(project))
+        wait_until(lambda: fetch(url).status == 403, seconds=NARROW_S)
+
+    def url_of(self, file: BuiltFile) -> str:
+        """Where the firewall has it."""
+        return file_url(self.index, file.project, file.filename)
+
+    def until_redirected(self, file: BuiltFile) -> None:
+        """Wait until a client that waits for `file` was sent round once."""
+        def redirected() -> bool:
+            return any(
+                line.get("filename") == file.filename and line.get("status") == 302
+                for line in self.firewall.log_lines()
+            )
+
+        wait_until(redirected, seconds=NARROW_S, every=0.2)
+
+    def _override(self, action: str, project: str) -> None:
+        self.firewall.cli(
+            "override", "add", action, "--project", project, "--actor", "ann",
+            "--justification", "a test of clients", "--expires", "1d",
+        )  # fmt: skip
+
+
+@contextmanager
+def stage(tools: Sequence[Tool]) -> Iterator[Stage]:
+    """Everything, with projects of its own for each of `tools` where a cell changes a verdict."""
+    allowed, rest = _packages(tools)
+    second = LocalUpstream([file for file in rest if file.project == "reenact-refused"])
+    with ExitStack() as stack:
+        upstream = stack.enter_context(running_upstream(LocalUpstream([*allowed, *rest])))
+        stack.enter_context(running_upstream(second))
+        with ThreadPoolExecutor(2) as pool:
+            opened = pool.submit(_open_firewall, upstream, allowed)
+            guarded = pool.submit(_guarded_firewall, upstream)
+        for future in (opened, guarded):
+            stack.callback(_stop, future.result())
+        secret = guarded.result().cli("token", "add", "client", USER, "--actor", "ada")
+        running = Stage(upstream, opened.result(), guarded.result(), secret.stdout.strip(), second)
+        running.guarded.stop()  # with a token in the store, the listener asks for one from the start
+        running.guarded.start()
+        yield running
+
+
+def _open_firewall(upstream: LocalUpstream, allowed: Sequence[BuiltFile]) -> Firewall:
+    firewall = _firewall(upstream, 64200)
+    _grandfather(firewall, allowed)
+    firewall.cli(
+        "override", "add", "deny", "--project", "reenact-refused", "--specifier", "==2.0",
+        "--actor", "ann", "--justification", "a test of clients", "--expires", "1d",
+    )  # fmt: skip
+    return firewall
+
+
+def _guarded_firewall(upstream: LocalUpstream) -> Firewall:
+    firewall = _firewall(upstream, 64300)
+    _grandfather(firewall, [file for file in upstream.files if file.project == "reenact-lib"])
+    return firewall
+
+
+def _firewall(upstream: LocalUpstream, uid_base: int) -> Firewall:
+    firewall = Firewall(
+        upstream=upstream.url,
+        harness=False,
+        uid_base=uid_base,
+        options=("--boxes", "0", "--hold-s", str(HOLD_S)),
+    )
+    firewall.start()
+    return firewall
+
+
+def _stop(firewall: Firewall) -> None:
+    firewall.__exit__(None, None, None)
+
+
+def _grandfather(firewall: Firewall, files: Sequence[BuiltFile]) -> None:
+    """Allow these bytes, as an admin does with the lock of a build."""
+    lines = (
+        f"{file.project}=={file.filename.split('-')[1]} --hash=sha256:{file.sha256}\n"
+        for file in files
+    )
+    lock = firewall.folder / "requirements.txt"
+    lock.write_text("".join(lines))
+    firewall.cli("policy", "grandfather", str(lock), "--until", "30d", "--actor", "ann")
+
+
+def _packages(tools: Sequence[Tool]) -> tuple[list[BuiltFile], list[BuiltFile]]:
+    """(what is allowed from the start, the rest)."""
+    now = datetime.now(UTC)
+    yanked = replace(wheel("reenact-yanked", "2.0"), yanked=WHY_YANKED)
+    allowed = [
+        wheel("reenact-app", "1.0", requires=("reenact-lib>=1",)),
+        wheel("reenact-lib", "1.0"),
+        wheel("reenact-yanked", "1.0"),
+        yanked,
+        wheel("reenact-refused", "1.0"),
+        wheel("reenact-young", "1.0"),
+        wheel("reenact-young", "2.0", uploaded=now - YOUNG),
+        *(wheel(f"reenact-turned-{tool.slug}", "1.0") for tool in tools),
+    ]
+    rest = [
+        wheel("reenact-refused", "2.0"),
+        wheel("reenact-held", "1.0"),
+        *(wheel(f"reenact-late-{tool.slug}", "1.0") for tool in tools),
+    ]
+    return allowed, rest
+
+
+def wheel(
+    project: str, version: str, *, requires: tuple[str, ...] = (), uploaded: datetime | None = None
+) -> BuiltFile:
+    """An inert release."""
+    module = project.replace("-", "_")
+    files = {f"{module}.py": f'VERSION = "{version}"\n'}
+    return build_wheel(project, version, files, requires=requires, uploaded=uploaded)
