@@ -215,9 +215,19 @@ class Poetry:
         return place.run(*argv, variables=variables)
 
 
+KEYRING = """\
+#!/bin/sh
+case "$*" in
+  *--output=json*) echo '{{"username": "{user}", "password": "{secret}"}}' ;;
+  *) echo '{secret}' ;;
+esac
+"""
+"""The program of that name, as pip and uv call it: newer pip asks for JSON."""
+
+
 def from_keyring(place: Place, ask: Ask, user: str, secret: str) -> Ask:
     """The user stands in the URL, and the secret in what the program `keyring` prints."""
-    place.write("bin/keyring", f"#!/bin/sh\necho '{secret}'\n", mode=0o755)
+    place.write("bin/keyring", KEYRING.format(user=user, secret=secret), mode=0o755)
     return replace(ask, index=ask.index.replace("http://", f"http://{user}@"))
 
 

@@ -6,11 +6,13 @@ served, what one denied is refused, and the rest is held until its deadline.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.request import Request, urlopen
 
 from proxy.demo.packages import BuiltFile, build_wheel
 from proxy.demo.upstream import LocalUpstream
@@ -18,7 +20,7 @@ from tests.clients.tools import Tool
 from tests.firewall import Firewall, fetch, file_url, wait_until
 from tests.proofs.background import running_upstream
 
-HOLD_S = 12
+HOLD_S = 14
 """Seconds until a held client is refused: longer than one hop (10 s), so that it follows one."""
 NARROW_S = 30.0
 """Seconds in which a change by an admin must act."""
@@ -36,6 +38,7 @@ class Stage:
     upstream: LocalUpstream
     firewall: Firewall
     guarded: Firewall
+    admin: Admin
     secret: str
     second: LocalUpstream
 
@@ -82,10 +85,7 @@ class Stage:
         wait_until(redirected, seconds=NARROW_S, every=0.2)
 
     def _override(self, action: str, project: str) -> None:
-        self.firewall.cli(
-            "override", "add", action, "--project", project, "--actor", "ann",
-            "--justification", "a test of clients", "--expires", "1d",
-        )  # fmt: skip
+        self.admin.post("overrides", {"action": action, "project": project})
 
 
 @contextmanager
@@ -97,34 +97,46 @@ def stage(tools: Sequence[Tool]) -> Iterator[Stage]:
         upstream = stack.enter_context(running_upstream(LocalUpstream([*allowed, *rest])))
         stack.enter_context(running_upstream(second))
         with ThreadPoolExecutor(2) as pool:
-            opened = pool.submit(_open_firewall, upstream, allowed)
-            guarded = pool.submit(_guarded_firewall, upstream)
-        for future in (opened, guarded):
-            stack.callback(_stop, future.result())
-        secret = guarded.result().cli("token", "add", "client", USER, "--actor", "ada")
-        running = Stage(upstream, opened.result(), guarded.result(), secret.stdout.strip(), second)
-        running.guarded.stop()  # with a token in the store, the listener asks for one from the start
-        running.guarded.start()
-        yield running
+            starts = [pool.submit(_started, upstream, uid_base) for uid_base in (64200, 64300)]
+        for start in starts:
+            stack.callback(_stop, start.result().firewall)
+        admin, other = (start.result() for start in starts)
+        admin.grandfather(allowed)
+        admin.post("overrides", {"action": "deny", "project": "reenact-refused", "specifier": "==2.0"})
+        other.grandfather([file for file in allowed if file.project == "reenact-lib"])
+        secret = _guard(other.firewall)
+        yield Stage(upstream, admin.firewall, other.firewall, admin, secret, second)
 
 
-def _open_firewall(upstream: LocalUpstream, allowed: Sequence[BuiltFile]) -> Firewall:
-    firewall = _firewall(upstream, 64200)
-    _grandfather(firewall, allowed)
-    firewall.cli(
-        "override", "add", "deny", "--project", "reenact-refused", "--specifier", "==2.0",
-        "--actor", "ann", "--justification", "a test of clients", "--expires", "1d",
-    )  # fmt: skip
-    return firewall
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Somebody with a token who changes verdicts over the API, which takes milliseconds."""
+
+    firewall: Firewall
+    secret: str
+
+    def grandfather(self, files: Sequence[BuiltFile]) -> None:
+        """Allow these bytes, as one does with the lock of a build."""
+        lines = (
+            f"{file.project}=={file.filename.split('-')[1]} --hash=sha256:{file.sha256}\n"
+            for file in files
+        )
+        self.post(
+            "grandfather", {"locks": [{"name": "requirements.txt", "text": "".join(lines)}]}
+        )
+
+    def post(self, place: str, body: dict[str, object]) -> None:
+        """Make an exception that ends tomorrow."""
+        request = Request(
+            f"{self.firewall.origin}/api/v1/{place}",
+            json.dumps(body | {"justification": "a test of clients", "days": 1}).encode(),
+            {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=NARROW_S) as answer:
+            assert answer.status in (200, 201), answer.status
 
 
-def _guarded_firewall(upstream: LocalUpstream) -> Firewall:
-    firewall = _firewall(upstream, 64300)
-    _grandfather(firewall, [file for file in upstream.files if file.project == "reenact-lib"])
-    return firewall
-
-
-def _firewall(upstream: LocalUpstream, uid_base: int) -> Firewall:
+def _started(upstream: LocalUpstream, uid_base: int) -> Admin:
     firewall = Firewall(
         upstream=upstream.url,
         harness=False,
@@ -132,22 +144,20 @@ def _firewall(upstream: LocalUpstream, uid_base: int) -> Firewall:
         options=("--boxes", "0", "--hold-s", str(HOLD_S)),
     )
     firewall.start()
-    return firewall
+    added = firewall.cli("token", "add", "client", "ann", "--role", "admin", "--actor", "ada")
+    return Admin(firewall, added.stdout.strip())
+
+
+def _guard(firewall: Firewall) -> str:
+    """From now on it asks for a token; this one."""
+    added = firewall.cli("token", "add", "client", USER, "--actor", "ada")
+    firewall.stop()  # with a client's token in the store, the listener asks for one from the start
+    firewall.start()
+    return added.stdout.strip()
 
 
 def _stop(firewall: Firewall) -> None:
     firewall.__exit__(None, None, None)
-
-
-def _grandfather(firewall: Firewall, files: Sequence[BuiltFile]) -> None:
-    """Allow these bytes, as an admin does with the lock of a build."""
-    lines = (
-        f"{file.project}=={file.filename.split('-')[1]} --hash=sha256:{file.sha256}\n"
-        for file in files
-    )
-    lock = firewall.folder / "requirements.txt"
-    lock.write_text("".join(lines))
-    firewall.cli("policy", "grandfather", str(lock), "--until", "30d", "--actor", "ann")
 
 
 def _packages(tools: Sequence[Tool]) -> tuple[list[BuiltFile], list[BuiltFile]]:

@@ -63,8 +63,7 @@ def cache_folder() -> Path:
 
 def pinned() -> tuple[Tool, ...]:
     """All of versions.txt, in its order; of each client the newest stands first."""
-    lines = VERSIONS.read_text().split()
-    return tuple(Tool(*line.split("==")) for line in lines)
+    return tuple(_tool(line) for line in VERSIONS.read_text().splitlines())
 
 
 def built(tool: Tool) -> Tool:
@@ -76,23 +75,30 @@ def built(tool: Tool) -> Tool:
             _run(sys.executable, "-m", "venv", str(tool.environment))
             _run(
                 str(tool.python), "-m", "pip", "install", "--quiet", "--require-hashes",
-                "--only-binary", ":all:", "--requirement", str(tool.lock),
+                "--no-deps", "--only-binary", ":all:", "--requirement", str(tool.lock),
             )  # fmt: skip
             done.touch()
     return tool
 
 
 def write_locks() -> None:
-    """Resolve versions.txt anew, one file for each client."""
-    shutil.rmtree(LOCKS, ignore_errors=True)
-    LOCKS.mkdir()
-    for tool in pinned():
+    """Resolve versions.txt anew, one file for each client.
+
+    What stands behind a client in its line holds back something it needs: PDM 2.29.4 does not work with
+    the newest hishel, which its own metadata allows.
+    """
+    for line in VERSIONS.read_text().splitlines():
         subprocess.run(
             [Path(sys.executable).parent / "uv", "pip", "compile", "--quiet", "--no-header",
              "--no-annotate", "--python-version", "3.11", "--universal", "--generate-hashes",
-             "-", "--output-file", tool.lock],
-            input=f"{tool.name}=={tool.version}\n", text=True, check=True,
+             "-", "--output-file", _tool(line).lock],
+            input="\n".join(line.split()), text=True, check=True,
         )  # fmt: skip
+
+
+def _tool(line: str) -> Tool:
+    name, _, version = line.split()[0].partition("==")
+    return Tool(name, version)
 
 
 @contextmanager
