@@ -80,7 +80,7 @@ async def rescore(
     progress(looked_at, total)
     outcome.flips = tuple(
         [
-            CountedFlip(flip=flip, fetches=await store.fetch_count(flip.before.ref))
+            CountedFlip(flip=flip, fetches=await store.fetch_count(flip.before.ref.sha256))
             for flip in outcome.comparison.listed
         ]
     )

@@ -94,6 +94,7 @@ class Settings:
     without_behaviour: bool
     hold_s: int
     upstream_timeout_s: int
+    prefetch: bool
     feeds: tuple[FeedSource, ...]
     feeds_every_h: int
     feeds_stale_h: int
@@ -396,6 +397,14 @@ TABLE: tuple[Setting, ...] = (
         default="30",
         metavar="SECONDS",
         help="How long the upstream may stay silent.",
+    ),
+    Setting(
+        name="prefetch",
+        parse=_bool,
+        default="true",
+        metavar="true|false",
+        help="Bring the pages of what an approved file depends on up to date, and its bytes back to the "
+        "disk, when its metadata is asked for; nothing is analysed for it (docs/upstreams.md).",
     ),
     Setting(
         name="feeds",

@@ -34,6 +34,7 @@ BAD = "web/test_bad_input.py::test_"
 SLOW = "web/test_connections.py::test_listen__"
 FETCHER = "artifacts/test_fetcher.py::test_"
 PROVENANCE = "artifacts/test_provenance.py::test_of__"
+AGED = "web/test_aged.py::test_"
 DEPARTURES = "test_departures.py::test_"
 
 SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
@@ -199,6 +200,14 @@ SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
             PASSING + "passed_meta__tracks_is_never_passed_on",
             PAGES + "page__alternate_locations_are_passed_and_tracks_is_not",
         ),
+        row(
+            "Whoever reads several indexes may join pages that name each other",
+            "Not done: a name has one home, and what a page says of other places is followed nowhere "
+            "(decisions 26 and 29)",
+            "test_behind.py::test_locations__that_pages_state_are_followed_nowhere",
+            "index/test_upstreams.py::"
+            "test_absence__falls_through_in_order_and_the_first_that_has_it_stays",
+        ),
     ),
     "PEP 740: attestations": (
         row(
@@ -260,6 +269,21 @@ SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
             "ignored: a page changes with our verdicts, in less than a second",
             PAGES + "page__unchanged_is_304",
             RANGES + "matches",
+        ),
+        row(
+            "`Age` of what is answered from a cache (RFC 9111)",
+            "Seconds since upstream was heard about the page, on 200 and 304; the ETag stays",
+            AGED + "page__tells_its_age_and_keeps_its_tag",
+            AGED + "page__a_304_tells_its_age",
+            CACHED + "freshness__age_is_since_upstream_was_heard",
+        ),
+        row(
+            "A stale answer may be given while upstream fails (RFC 9111, 4.2.4), and told (RFC 9211)",
+            "Seven days at most, with `Cache-Status: pratique; hit; ttl=-N; detail=upstream-failed` "
+            "or `upstream-slow`",
+            CACHED + "project__a_stale_page_is_shown_while_upstream_fails",
+            CACHED + "freshness__while_upstream_fails_the_age_grows_and_afterwards_is_none",
+            AGED + "page__a_304_tells_its_age",
         ),
         row(
             "gzip and zstd where asked, by quality values, with `Vary`",
@@ -341,6 +365,15 @@ SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
             "`Cache-Control: max-age`",
             "Heeded, an hour at most",
             CACHED + "project__upstreams_max_age_is_heeded_within_bounds",
+        ),
+        row(
+            "(ours) what comes next is asked for before the client does",
+            "Pages of what an approved file requires, its bytes where they had gone; no name is told to "
+            "an upstream that it could not know (decision 31)",
+            "web/test_lookahead.py::test_metadata__brings_the_pages_of_what_it_requires_once",
+            "web/test_lookahead.py::test_metadata__of_a_file_that_is_not_approved_brings_nothing",
+            "index/test_upstreams.py::"
+            "test_ahead__what_an_own_file_requires_is_not_told_to_the_public_index",
         ),
         row(
             "A broken download goes on where it stopped",

@@ -26,6 +26,7 @@ from models.errors import (
 from proxy.artifacts.folder import FolderArtifacts, Partial
 from proxy.index.client import CHUNK_BYTES, Answer, UpstreamClient, read_bounded
 from proxy.index.flight import SingleFlight
+from proxy.index.port import Ahead
 from proxy.simple.page import IndexFile, ProjectPage
 
 LOG = structlog.get_logger()
@@ -135,6 +136,18 @@ class Fetcher:
         if remembered is not None:
             raise UpstreamHashMismatch(remembered)
         return await self._files.run(sha256, lambda: self._download(sha256, url, size or None))
+
+    async def ensure_ahead(self, ref: ArtifactRef) -> Ahead:
+        """Have a file at hand before anybody asks for it, unless half of the places are taken.
+
+        Raises as `ensure`.
+        """
+        if self._artifacts.path(ref.sha256) is not None:
+            return Ahead.AT_HAND
+        if len(self._files) * 2 >= self._bounds.fetches_max:
+            return Ahead.BUSY
+        await self.ensure(ref)
+        return Ahead.FETCHED
 
     async def metadata(self, ref: ArtifactRef) -> bytes:
         """The core metadata that upstream announces with a sha256, verified against it.

@@ -18,6 +18,7 @@ from proxy.artifacts.fetcher import FETCHES_MAX, FILE_BYTES_MAX, FLIGHTS_MAX, ME
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.index.flight import SingleFlight
 from proxy.index.folder import METADATA_SUFFIX, FolderSource
+from proxy.index.port import Ahead
 from proxy.simple.page import IndexFile, ProjectPage, split_place
 
 LOG = structlog.get_logger()
@@ -33,6 +34,9 @@ class Bytes(Protocol):
 
     async def ensure_url(self, sha256: Sha256, url: str, size: int | None) -> Path:
         """The file of that digest from `url`."""
+
+    async def ensure_ahead(self, ref: ArtifactRef) -> Ahead:
+        """Have the file of a ref at hand before anybody asks for it."""
 
     async def metadata(self, ref: ArtifactRef) -> bytes:
         """The core metadata that upstream announces with a sha256. Raises UpstreamNotFound."""
@@ -67,6 +71,10 @@ class Fetchers:
     async def ensure(self, ref: ArtifactRef) -> Path:
         """The file of a ref, from the upstream that it names. Raises as `Fetcher.ensure`."""
         return await self._of(ref.index).ensure(ref)
+
+    async def ensure_ahead(self, ref: ArtifactRef) -> Ahead:
+        """Have a file at hand before anybody asks for it. Raises as `Fetcher.ensure`."""
+        return await self._of(ref.index).ensure_ahead(ref)
 
     async def ensure_url(self, sha256: Sha256, place: str, size: int | None) -> Path:
         """The file at an `IndexFile.place`. Raises as `Fetcher.ensure_url`."""
@@ -139,6 +147,13 @@ class FolderFetcher:
         if path is not None:
             return path
         return await self._files.run(sha256, lambda: self._copy(sha256, url, size))
+
+    async def ensure_ahead(self, ref: ArtifactRef) -> Ahead:
+        """Have the file of a ref at hand before anybody asks for it. Raises as `ensure`."""
+        if self._artifacts.path(ref.sha256) is not None:
+            return Ahead.AT_HAND
+        await self.ensure(ref)
+        return Ahead.FETCHED
 
     async def metadata(self, ref: ArtifactRef) -> bytes:
         """What lies beside a wheel, as it was announced. Raises UpstreamNotFound where nothing does."""

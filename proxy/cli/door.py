@@ -480,6 +480,7 @@ def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
         metrics_public=settings.metrics_public,
         upstreams=tuple(one.name for one in settings.upstreams),
         watch_hours=settings.watch_hours,
+        prefetch=settings.prefetch,
     )
 
 

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import floor
 from typing import Protocol
 
 import structlog
@@ -22,8 +23,10 @@ from models.errors import (
     UpstreamNotFound,
     UpstreamUnavailable,
 )
+from proxy.index.client import CONNECTIONS_MAX
 from proxy.index.flight import SingleFlight
-from proxy.index.port import FetchedPage, PageSource
+from proxy.index.freshness import Freshness, Trouble
+from proxy.index.port import Ahead, FetchedPage, PageSource
 from proxy.index.upstream import read_page
 from proxy.simple.negotiate import Format
 from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
@@ -52,6 +55,8 @@ ENTRY_BYTES = 2_048
 """Bytes counted for a page beside its body; keeps the number of tiny and missing pages bounded."""
 REFRESHES_MAX = 512
 """Pages that are fetched at once."""
+REFRESHES_AHEAD_MAX = CONNECTIONS_MAX // 2
+"""Fetches under way from which none is begun that nobody waits for."""
 SERIAL_CHARS = 16
 
 
@@ -101,6 +106,14 @@ class _Entry:
     checked_at: datetime
     fresh_until: datetime
     persisted_at: datetime | None = None
+    trouble: Trouble | None = None
+    """Why it was not renewed when it was last tried."""
+    retry_at: datetime | None = None
+    """Before this moment upstream is left alone, though the page is not fresh."""
+
+    def good(self, now: datetime) -> bool:
+        """Whether it may be shown without asking upstream."""
+        return now < self.fresh_until or (self.retry_at is not None and now < self.retry_at)
 
 
 class CachedIndex:
@@ -155,10 +168,8 @@ class CachedIndex:
 
         Raises UpstreamNotFound, another UpstreamError, or Overloaded.
         """
-        entry = self._memory.get(project)
-        if entry is None:
-            entry = await self._loads.run(project, lambda: self._load(project))
-        fresh = entry is not None and self._clock() < entry.fresh_until
+        entry = await self._at_hand(project)
+        fresh = entry is not None and entry.good(self._clock())
         self._looked_up(fresh)
         if entry is not None and fresh:
             return self._page_now(project, entry)
@@ -166,7 +177,10 @@ class CachedIndex:
             return await self.refresh(project)
         flight = self._refreshes.task(project, lambda: self._renew(project))
         done, _ = await asyncio.wait({flight}, timeout=self._bounds.patience_s)
-        return self._page_now(project, flight.result() if done else entry)
+        if done:
+            return self._page_now(project, flight.result())
+        self._memory[project] = entry = replace(entry, trouble=entry.trouble or Trouble.SLOW)
+        return self._page_now(project, entry)
 
     async def refresh(self, project: NormalizedName) -> ProjectPage:
         """The page as upstream has it now; for a file that the page in the cache does not list.
@@ -176,6 +190,19 @@ class CachedIndex:
         entry = await self._refreshes.run(project, lambda: self._renew(project))
         return self._page_now(project, entry)
 
+    async def ahead(self, project: NormalizedName) -> Ahead:
+        """Have a fresh page at hand before anybody asks for it, unless upstream is busy.
+
+        Whoever asks meanwhile joins. Raises another UpstreamError than UpstreamNotFound.
+        """
+        entry = await self._at_hand(project)
+        if entry is not None and entry.good(self._clock()):
+            return Ahead.AT_HAND
+        if len(self._refreshes) >= REFRESHES_AHEAD_MAX:
+            return Ahead.BUSY
+        entry = await self._refreshes.run(project, lambda: self._renew(project))
+        return Ahead.ABSENT if entry.page is None else Ahead.FETCHED
+
     def serial(self, project: NormalizedName) -> Hashable:
         """Changes when the page does; asked right after `project`, it is that page's.
 
@@ -184,6 +211,19 @@ class CachedIndex:
         """
         entry = self._memory.get(project)
         return entry.serial if entry is not None else object()
+
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        """How old the page is; asked right after `project`, as `serial` is. None: it left memory."""
+        entry = self._memory.get(project)
+        if entry is None or entry.page is None:
+            return None
+        now = self._clock()
+        left_s = (entry.fresh_until - now).total_seconds()
+        return Freshness(
+            age_s=max(int((now - entry.checked_at).total_seconds()), 0),
+            ttl_s=floor(left_s),
+            trouble=entry.trouble if left_s <= 0 else None,
+        )
 
     async def projects(self) -> tuple[str, ...]:
         """The names of all projects; kept in memory only. Raises UpstreamError."""
@@ -206,6 +246,13 @@ class CachedIndex:
         await self._loads.close()
         await self._refreshes.close()
         await self._lists.close()
+
+    async def _at_hand(self, project: NormalizedName) -> _Entry | None:
+        """What memory has, else the store."""
+        entry = self._memory.get(project)
+        if entry is None:
+            entry = await self._loads.run(project, lambda: self._load(project))
+        return entry
 
     def _page_now(self, project: NormalizedName, entry: _Entry) -> ProjectPage:
         """The page that memory holds at this very moment (`serial` speaks of it), else `entry`'s."""
@@ -265,7 +312,7 @@ class CachedIndex:
                 raise
             LOG.warning("page_served_stale", project=project, error=str(error))
             pause = self._clock() + timedelta(seconds=self._bounds.pause_s)
-            after = replace(before, fresh_until=pause)
+            after = replace(before, trouble=Trouble.FAILED, retry_at=pause)
         self._memory[project] = after
         return after
 
@@ -276,7 +323,9 @@ class CachedIndex:
         fresh_until = now + self._fresh_for(fetched.max_age_s)
         digest = hashlib.sha256(fetched.body).hexdigest()
         if before is not None and (fetched.unchanged or digest == before.body_digest):
-            after = replace(before, checked_at=now, fresh_until=fresh_until)
+            after = replace(
+                before, checked_at=now, fresh_until=fresh_until, trouble=None, retry_at=None
+            )
             return await self._persist_again(project, after, fetched, now)
         if fetched.unchanged:
             raise UpstreamUnavailable("The upstream says that a page we never had is unchanged.")

@@ -11,6 +11,8 @@ from models.artifact import IndexName
 from models.errors import StoreError, UpstreamNotFound
 from proxy.departures import Departures, with_departed
 from proxy.index.cached import CachedIndex
+from proxy.index.freshness import Freshness
+from proxy.index.port import Ahead
 from proxy.simple.page import IndexFile, ProjectPage
 
 
@@ -35,6 +37,10 @@ class KeptIndex:
         """The same, with the page as upstream has it now."""
         return await self._joined(project, self._index.refresh)
 
+    async def ahead(self, project: NormalizedName) -> Ahead:
+        """As `CachedIndex.ahead`."""
+        return await self._index.ahead(project)
+
     def serial(self, project: NormalizedName) -> Hashable:
         """As `CachedIndex.serial`; another one where other files are gone."""
         departed = self._departures.at_hand(self.name, project)
@@ -42,6 +48,10 @@ class KeptIndex:
             return object()
         below = self._index.serial(project)
         return (below, tuple(file.sha256 for file in departed)) if departed else below
+
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        """As `CachedIndex.freshness`; None where nothing is left but what we kept."""
+        return self._index.freshness(project)
 
     async def projects(self) -> tuple[str, ...]:
         """As the index beneath."""

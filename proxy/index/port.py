@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from packaging.utils import NormalizedName
@@ -41,6 +42,23 @@ class FetchedPage:
     """Upstream said 304 to our validator."""
     last_serial: int | None = None
     """X-PyPI-Last-Serial; None where upstream tells none."""
+
+
+class Ahead(StrEnum):
+    """What came of having something at hand before anybody asks for it."""
+
+    FETCHED = "fetched"
+    AT_HAND = "at_hand"
+    """It was there, and fresh."""
+    ABSENT = "absent"
+    """Upstream has none."""
+    BUSY = "busy"
+    """Dropped: there is other work."""
+    NO_ROOM = "no_room"
+    """It is large, or the disk is rather full."""
+    WITHHELD = "withheld"
+    """Upstream might learn a name that nobody told it."""
+    FAILED = "failed"
 
 
 class PageSource(Protocol):

@@ -18,7 +18,9 @@ from packaging.utils import NormalizedName
 from models.artifact import IndexName
 from models.errors import PratiqueError, StoreError, UpstreamInvalid, UpstreamNotFound
 from proxy.admin.origins import BY_SETTINGS, move_name
+from proxy.index.freshness import Freshness
 from proxy.index.ownership import Ownership
+from proxy.index.port import Ahead
 from proxy.simple.page import ProjectPage
 from proxy.store.origins_port import OriginsPort
 
@@ -46,8 +48,14 @@ class Member(Protocol):
     async def projects(self) -> tuple[str, ...]:
         """All names."""
 
+    async def ahead(self, project: NormalizedName) -> Ahead:
+        """Have the page at hand. Raises UpstreamError."""
+
     def serial(self, project: NormalizedName) -> Hashable:
         """Changes when the page does."""
+
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        """How old the page is."""
 
 
 class Upstreams:
@@ -103,10 +111,25 @@ class Upstreams:
         """The same as the upstream has it now."""
         return await self._find(project, lambda member: member.refresh(project))
 
+    async def ahead(self, project: NormalizedName, *, told_by: IndexName) -> Ahead:
+        """Have a page at hand that nobody asked for yet; `told_by` published the name.
+
+        No upstream hears of a name that it could not have heard of from a request before, or from
+        itself; and no name gets its home by this (docs/decisions/0031). Raises UpstreamError,
+        Overloaded, and StoreError.
+        """
+        home = self.home(project) or await self._foreseen(project, told_by)
+        return Ahead.WITHHELD if home is None else await self._members[home].ahead(project)
+
     def serial(self, project: NormalizedName) -> Hashable:
         """Changes when the page, or the home, does."""
         home = self._homes.get(project)
         return object() if home is None else (home, self._members[home].serial(project))
+
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        """How old the page of a name's home is; None where memory has neither."""
+        home = self._homes.get(project)
+        return None if home is None else self._members[home].freshness(project)
 
     async def projects(self) -> tuple[str, ...]:
         """Every name once, of those that may answer for it. Raises UpstreamError: half a list is none."""
@@ -168,6 +191,17 @@ class Upstreams:
                 return await self.project(project)
         self._homes[project] = index
         return page
+
+    async def _foreseen(self, project: NormalizedName, told_by: IndexName) -> IndexName | None:
+        """The one upstream that a request would ask, and that may hear of the name already."""
+        candidates = self._ownership.candidates(project)
+        bound = await self._bound(project)
+        if bound is not None:
+            return bound if bound in candidates else None
+        owned = bool(self._ownership.owners(project))
+        if len(candidates) == 1 and (owned or candidates[0] == told_by):
+            return candidates[0]
+        return None
 
     async def _moved(self, project: NormalizedName, to: IndexName) -> None:
         """The settings gave the name an owner that is not where it came from."""

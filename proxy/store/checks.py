@@ -96,10 +96,11 @@ def clean_fetches(fetches: Iterable[Fetch]) -> list[Fetch]:
 
 def _is_clean(fetch: Fetch) -> bool:
     """Whether nothing would be changed; almost always, and ten times as fast as changing it."""
-    return all(
-        len(text) <= FETCH_TEXT_CHARS_MAX and text.isascii() and "\0" not in text
-        for text in (fetch.requester, fetch.address, fetch.user_agent)
-    )
+    return _fits(fetch.requester) and _fits(fetch.address) and _fits(fetch.user_agent)
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= FETCH_TEXT_CHARS_MAX and text.isascii() and "\0" not in text
 
 
 def _clean_fetch(fetch: Fetch) -> Fetch:

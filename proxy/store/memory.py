@@ -457,8 +457,8 @@ class MemoryStore(
         found = [fetch for fetch in self._fetches if sha256 in (None, fetch.ref.sha256)]
         return tuple(found[::-1][: row_limit(limit)])
 
-    async def fetch_count(self, ref: ArtifactRef) -> int:
-        return sum(fetch.ref == ref for fetch in self._fetches)
+    async def fetch_count(self, sha256: Sha256) -> int:
+        return sum(fetch.ref.sha256 == sha256 for fetch in self._fetches)
 
     async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
         self._append_audit(actor, action, subject, detail)

@@ -297,7 +297,7 @@ class MemoryExceptions(ExceptionsPort, InstalledPort, AuditPort):
         elif old.action is Action.HOLD and not waits:
             open_ = any(one[3] and one[2] == decision.ref for one in self._worse.values())
             self._settle(decision, number, now)
-            fetched = any(fetch.ref == decision.ref for fetch in self._fetches)
+            fetched = any(fetch.ref.sha256 == decision.ref.sha256 for fetch in self._fetches)
             if not open_ and old.hold is HoldKind.ANALYSIS and not decision.served and fetched:
                 self._worse[number] = (before, now, decision.ref, False)
 

@@ -56,7 +56,7 @@ class MemoryPages:
     async def waiting(
         self, hold: HoldKind, *, project: str = "", after: int = 0, limit: int = WAITING_MAX
     ) -> tuple[Waiting, ...]:
-        counts = Counter(fetch.ref for fetch in self._fetches)
+        counts = Counter(fetch.ref.sha256 for fetch in self._fetches)
         places = sorted(
             (self._recorded_at[place], place)
             for ref, place in self._current.items()
@@ -73,7 +73,7 @@ class MemoryPages:
                 ref=(decision := self._history[place]).ref,
                 recorded_at=at,
                 score=decision.score.value if decision.score else None,
-                fetches=counts[decision.ref],
+                fetches=counts[decision.ref.sha256],
             )
             for at, place in places[: min(limit, WAITING_MAX)]
         )

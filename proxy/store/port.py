@@ -507,8 +507,8 @@ class Store(
     async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
         """Fetch records, newest first."""
 
-    async def fetch_count(self, ref: ArtifactRef) -> int:
-        """How many fetch records a file has."""
+    async def fetch_count(self, sha256: Sha256) -> int:
+        """How many fetch records there are of these bytes, under whatever name."""
 
     async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
         """Append a row to the chain."""

@@ -358,8 +358,8 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelli
     async def fetches(self, *, sha256: Sha256 | None = None, limit: int = 100) -> tuple[Fetch, ...]:
         return await self._on.read(traffic.newest, sha256=sha256, limit=limit)
 
-    async def fetch_count(self, ref: ArtifactRef) -> int:
-        return await self._on.read(traffic.count, ref)
+    async def fetch_count(self, sha256: Sha256) -> int:
+        return await self._on.read(traffic.count, sha256)
 
     async def append_audit(self, *, actor: str, action: str, subject: str, detail: str) -> None:
         await self._on.write(

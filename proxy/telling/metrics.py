@@ -16,6 +16,8 @@ from prometheus_client.exposition import choose_encoder
 
 from models.decision import Decision
 from models.trust.drift import DriftReport, gauges
+from proxy.index.freshness import Freshness
+from proxy.index.port import Ahead
 from proxy.store.port import Feed
 from proxy.store.telling_port import Figures
 from proxy.telling.requestfigures import RequestFigures
@@ -24,6 +26,8 @@ REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.
 """A page from memory takes 1 ms, a held request 10 s, a large file a minute."""
 ANALYSIS_BUCKETS_S = (1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0)
 """An analysis may take 120 s (DESIGN.md, Bounds)."""
+STALE_BUCKETS_S = (900.0, 3_600.0, 21_600.0, 86_400.0, 172_800.0, 345_600.0, 604_800.0)
+"""A page is fresh for ten minutes, and shown for seven days at most (proxy/index/cached.py)."""
 FEEDS_MAX = 50
 """Feeds with gauges of their own; operators have a handful."""
 
@@ -60,6 +64,14 @@ class Metrics:
     def looked_up(self, cache: str, *, hit: bool) -> None:
         """A cache was asked."""
         self._lookups.labels(cache, "hit" if hit else "miss").inc()
+
+    def served_stale(self, freshness: Freshness) -> None:
+        """A page was served that is not fresh, because of its upstream."""
+        self._stale.labels(str(freshness.trouble)).observe(freshness.age_s)
+
+    def looked_ahead(self, what: str, outcome: Ahead) -> None:
+        """A `page` or a `file` was to be had before, or a `look` was to tell which."""
+        self._ahead.labels(what, outcome.value).inc()
 
     def attempted(self, outcome: str) -> None:
         """A webhook was tried: `delivered`, `failed` or `dead`."""
@@ -131,6 +143,16 @@ class Metrics:
         self._served = self.requests.served
         self._lookups = self._counter(
             "pratique_cache_lookups", "Times a cache was asked.", "cache", "outcome"
+        )
+        self._ahead = self._counter(
+            "pratique_prefetches", "Times something was to be had before.", "what", "outcome"
+        )
+        self._stale = Histogram(
+            "pratique_stale_page_age_seconds",
+            "Age of pages that were served though no longer fresh, by what is wrong with upstream.",
+            ("detail",),
+            buckets=STALE_BUCKETS_S,
+            registry=self.registry,
         )
         self._holds = self._gauge("pratique_holds", "Requests that wait for an analysis now.")
 

@@ -23,7 +23,7 @@ async def events_of(
     """The same, with the fetches counted where they matter, and who has it. Raises StoreError."""
     fetches = 0
     if not decision.served:
-        fetches = await store.fetch_count(decision.ref)
+        fetches = await store.fetch_count(decision.ref.sha256)
     told = told_of(decision, before, fetches=fetches, origin=origin, at=at)
     if not any(event.kind is EventKind.DECISION_WORSENED for event in told):
         return told

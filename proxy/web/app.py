@@ -20,6 +20,7 @@ from proxy.web.files import Files
 from proxy.web.health import Health
 from proxy.web.home import Home
 from proxy.web.intake import Intake
+from proxy.web.lookahead import LookAhead
 from proxy.web.metadata import MetadataSource
 from proxy.web.metrics import MetricsPage
 from proxy.web.pages import Pages
@@ -74,10 +75,10 @@ def make_app(door: Door) -> web.Application:
     """The application. Starting it reads the tokens and begins to follow the store."""
     app = web.Application(client_max_size=EVIDENCE_BODY_BYTES_MAX)
     tasks = Tasks()
-    bell = Bell()
     clients = Callers(door.clients, required=door.settings.token_required, clock=door.clock)
     workers = Callers(door.workers, required=True, clock=door.clock)
     delivery = Delivery(door.settings, drop=door.artifacts.remove)
+    app[BELL] = bell = Bell()
     intake = Intake(door, ring=bell.ring)
     people = People()
     visitors = Visitors(
@@ -93,16 +94,15 @@ def make_app(door: Door) -> web.Application:
     app[VISITORS] = visitors
     health = Health(door, alive=tasks.alive)
     worker_api = WorkerApi(door, workers, delivery, bell)
-    callers = (clients, workers)
     app[DOOR] = door
-    app[CALLERS] = callers
-    app[BELL] = bell
+    app[CALLERS] = callers = (clients, workers)
     app[TASKS] = tasks
     app[METRICS] = door.metrics
     door.gate.listen(door.holds.wake_project)
 
     metadata = MetadataSource(door)
-    files = Files(door, clients, intake, delivery, Waiting(door, intake), metadata)
+    ahead = LookAhead(door, metadata)
+    files = Files(door, clients, intake, delivery, Waiting(door, intake), metadata, ahead)
     pages = Pages(door, clients, metadata)
     _get(app, "healthz", "/healthz", health.healthz)
     _get(app, "readyz", "/readyz", health.readyz)
@@ -130,6 +130,7 @@ def make_app(door: Door) -> web.Application:
         tasks.start("gate", door.gate.follow(tasks.stop))
         tasks.start("tokens", _keep_tokens(callers, door.settings.tokens_refresh_s, tasks.stop))
         yield
+        await ahead.close()
         await intake.close()
         await tasks.end()
 

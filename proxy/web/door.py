@@ -18,6 +18,8 @@ from proxy.admin.firstadmin import FirstAdmin
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import Holds
+from proxy.index.freshness import Freshness
+from proxy.index.port import Ahead
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.port import Store, Token
 from proxy.telling.metrics import Metrics
@@ -90,8 +92,14 @@ class IndexPort(Protocol):
     async def refresh(self, name: NormalizedName) -> ProjectPage:
         """The page as upstream has it now."""
 
+    async def ahead(self, name: NormalizedName, *, told_by: IndexName) -> Ahead:
+        """Have a page at hand that nobody asked for yet. Raises PratiqueError."""
+
     def serial(self, name: NormalizedName) -> Hashable:
         """Changes when the page changes."""
+
+    def freshness(self, name: NormalizedName) -> Freshness | None:
+        """How old the page in memory is, as upstream's word; None where nobody knows."""
 
 
 class ArtifactsPort(Protocol):
@@ -99,6 +107,13 @@ class ArtifactsPort(Protocol):
 
     def path(self, sha256: Sha256) -> Path | None:
         """Where the bytes lie; None where they do not."""
+
+    @property
+    def bytes_max(self) -> int:
+        """Bytes that may be kept."""
+
+    def used_bytes(self) -> int:
+        """Bytes that are kept."""
 
     def remove(self, sha256: Sha256) -> bool:
         """Take a file out; False where it is not there. Blocking."""
@@ -109,6 +124,9 @@ class FetcherPort(Protocol):
 
     async def ensure(self, ref: ArtifactRef) -> Path:
         """The file of a ref."""
+
+    async def ensure_ahead(self, ref: ArtifactRef) -> Ahead:
+        """Have the file of a ref at hand before anybody asks for it. Raises PratiqueError."""
 
     async def metadata(self, ref: ArtifactRef) -> bytes:
         """The core metadata that upstream announces with a sha256. Raises UpstreamNotFound."""
@@ -167,6 +185,8 @@ class DoorSettings:
     """Whether `/metrics` opens to everybody who can reach us."""
     upstreams: tuple[IndexName, ...] = ()
     """The upstreams by name, in the order in which they are asked."""
+    prefetch: bool = True
+    """Whether what is likely asked for next is brought in before."""
     watch_hours: int = 0
     """Hours until a watched file's turn comes again; 0: never by itself."""
     hop_s: float = HOP_S

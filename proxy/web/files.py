@@ -30,6 +30,7 @@ from proxy.web.door import Door
 from proxy.web.ids import DecisionIds
 from proxy.web.intake import Intake
 from proxy.web.listing import Listing
+from proxy.web.lookahead import LookAhead
 from proxy.web.metadata import MetadataSource
 from proxy.web.problems import problem
 from proxy.web.representation import tagged
@@ -38,6 +39,8 @@ from proxy.web.untried import newest_untried
 from proxy.web.waiting import Waiting
 
 METADATA_SUFFIX = ".metadata"
+WHEEL_SUFFIX = ".whl"
+"""Enough to tell that a file whose name was parsed is a wheel, for a fraction of `kind`'s 11 µs."""
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 """A provenance object's media type, as the integrity API of PyPI has it."""
 ASKED_MAX = 8_192
@@ -85,6 +88,7 @@ class Files:
         delivery: Delivery,
         waiting: Waiting,
         metadata: MetadataSource,
+        ahead: LookAhead,
     ) -> None:
         self._door = door
         self._callers = callers
@@ -92,6 +96,7 @@ class Files:
         self._delivery = delivery
         self._waiting = waiting
         self._metadata_source = metadata
+        self._ahead = ahead
         self._listing = Listing(door)
         self._ids = DecisionIds()
         self._asked: LRUCache[tuple[str, ...], _Asked] = LRUCache(ASKED_MAX)
@@ -199,6 +204,8 @@ class Files:
             self._note(request, decision)
             if lets and not decision.served:
                 request[FACTS]["observed"] = True
+            elif lets and not ref.filename.endswith(WHEEL_SUFFIX):
+                self._ahead.sent(ref)
             return None if lets else await self._refusal(request, decision)
 
         return await self._delivery.send(
@@ -235,11 +242,14 @@ class Files:
             self._intake.start(ref, priority=Priority.METADATA, client=caller.client)
             if ref.kind is not ArtifactKind.WHEEL:
                 raise ValueInvalid("There is no metadata of an sdist that was not approved.")
-        data = await self._metadata_source.get(ref, await self._listing.entry(ref))
+        entry = await self._listing.entry(ref)
+        data = await self._metadata_source.get(ref, entry)
         if not _checking(decision):
             decision = self._decide(ref, caller)  # it may have turned while we fetched
             if not self._lets(decision, caller):
                 return await self._refusal(request, decision)
+        if decision.served:
+            self._ahead.described(ref, data, entry)
         request[FACTS]["bytes"] = len(data)
         return self._metadata_source.response(request, data)
 

@@ -65,6 +65,18 @@ class MetadataSource:
             self._cache[key] = data
         return data
 
+    async def read_of(self, ref: ArtifactRef) -> bytes:
+        """What our own analysis read in a file of either kind. Raises UpstreamNotFound, StoreError.
+
+        For our own use: of an sdist it is what its author meant, and only a build would tell.
+        """
+        stored = self._door.gate.stored(ref)
+        digest = None if stored is None else await self._digest(stored)
+        data = await self._door.store.blob(digest) if digest else None
+        if data is None or digest_of_bytes(data) != digest:
+            raise UpstreamNotFound("Nothing was read in this file.")
+        return data
+
     def response(self, request: web.Request, data: bytes) -> web.Response:
         """The bytes, with a validator; immutable, as the URL names the file by its sha256."""
         return tagged(request, data, "application/octet-stream", cache_control=IMMUTABLE)
@@ -81,12 +93,8 @@ class MetadataSource:
 
     async def _from_evidence(self, ref: ArtifactRef) -> bytes:
         """What a reader box took out of these very bytes; only wheels have it."""
-        stored = self._door.gate.stored(ref)
-        if ref.kind is ArtifactKind.WHEEL and stored is not None:
-            digest = await self._digest(stored)
-            data = await self._door.store.blob(digest) if digest else None
-            if data is not None and digest_of_bytes(data) == digest:
-                return data
+        if ref.kind is ArtifactKind.WHEEL:
+            return await self.read_of(ref)
         raise UpstreamNotFound("There is no metadata of this file apart from the file.")
 
     async def _digest(self, decision: Decision) -> Digest | None:

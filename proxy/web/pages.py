@@ -23,6 +23,7 @@ from proxy.index.guard import guard_page
 from proxy.simple.negotiate import Coding, Format, choose, choose_coding
 from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
 from proxy.simple.render import render_project
+from proxy.web.aged import AGE_UNKNOWN, Aged, aged_by
 from proxy.web.auth import ANONYMOUS, Callers
 from proxy.web.door import Door
 from proxy.web.metadata import MetadataSource
@@ -82,6 +83,8 @@ class Entry:
     good_until: datetime | None
     believed_until: float = 0.0
     """Monotonic seconds until which upstream's part is not looked at again; ours always is."""
+    aged: Aged = AGE_UNKNOWN
+    """How old upstream's part is; looked at with it."""
 
     @property
     def size_bytes(self) -> int:
@@ -136,6 +139,9 @@ class Pages:
         if format_ is None:
             return problem(406, "Not acceptable", "Ask for JSON or HTML of the simple index.")
         entry = await self._entry(name, format_, marked=marked)
+        if entry.aged.stale is not None:
+            facts["stale"] = entry.aged.stale.trouble
+            self._door.metrics.served_stale(entry.aged.stale)
         return await _respond(request, entry)
 
     async def project_without_slash(self, request: web.Request) -> web.StreamResponse:
@@ -173,6 +179,7 @@ class Pages:
             return entry
         page = await door.index.project(name)
         serial = door.index.serial(name)  # before the next await: it must be this page's
+        aged = aged_by(door.index.freshness(name))
         index = page.index
         await door.gate.load(index, name)
         revision = door.gate.revision(index, name)
@@ -183,6 +190,7 @@ class Pages:
                 lambda: self._make(name, page, format_, serial, revision, marked=marked),
             )
         entry.believed_until = moment + door.settings.page_believed_s
+        entry.aged = aged
         return entry
 
     async def _make(
@@ -313,13 +321,21 @@ def chosen_coding(accept_encoding: str | None) -> Coding:
 async def _respond(request: web.Request, entry: Entry) -> web.StreamResponse:
     headers = request.headers
     chosen = entry.choose(chosen_coding(headers.get(hdrs.ACCEPT_ENCODING)))
+    added = entry.aged.added
     if matches(headers.get(hdrs.IF_NONE_MATCH), chosen.etag):
         return Ready(
-            status=304, head=chosen.head_not_modified, body=b"", headers=chosen.not_modified
+            status=304,
+            head=chosen.head_not_modified,
+            body=b"",
+            headers=chosen.not_modified,
+            added=added,
         )
     if len(chosen.body) >= PARTS_BYTES_MIN:
-        return await send_parts(request, parts_of(chosen.body), len(chosen.body), chosen.headers)
-    return Ready(status=200, head=chosen.head, body=chosen.body, headers=chosen.headers)
+        all_ = CIMultiDict([*chosen.headers.items(), *added.headers.items()])
+        return await send_parts(request, parts_of(chosen.body), len(chosen.body), all_)
+    return Ready(
+        status=200, head=chosen.head, body=chosen.body, headers=chosen.headers, added=added
+    )
 
 
 def _moved(location: str) -> web.Response:

@@ -6,7 +6,8 @@ page. What is no plain request of a living connection goes its way all the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 from time import time
@@ -20,17 +21,35 @@ would cost more than a head."""
 _FORBIDDEN = frozenset("\r\n\0")
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Headers that an answer made before does not have, and the same as bytes; one for many answers."""
+
+    headers: Mapping[str, str]
+    lines: bytes
+
+
+NOTHING_ADDED = Added({}, b"")
+
+
 class Ready(web.StreamResponse):
     """One use of an answer that was made before."""
 
     def __init__(
-        self, *, status: int, head: bytes, body: bytes, headers: Mapping[str, str]
+        self,
+        *,
+        status: int,
+        head: bytes,
+        body: bytes,
+        headers: Mapping[str, str],
+        added: Added = NOTHING_ADDED,
     ) -> None:
-        """`head` is `head_of` the same status, headers and body."""
+        """`head` is `head_of` the same status, headers and body; `added` are none of these."""
         super().__init__(status=status)
         self._ready_head = head
         self._ready_body = body
         self._ready_headers = headers
+        self._added = added
         self._asked: web.BaseRequest | None = None
         self._plain: web.Response | None = None
 
@@ -49,7 +68,9 @@ class Ready(web.StreamResponse):
         ):
             return None
         self._plain = web.Response(
-            status=self.status, body=self._ready_body or None, headers=self._ready_headers
+            status=self.status,
+            body=self._ready_body or None,
+            headers=[*self._ready_headers.items(), *self._added.headers.items()],
         )
         return await self._plain.prepare(request)
 
@@ -65,21 +86,29 @@ class Ready(web.StreamResponse):
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client is gone")
         body = b"" if request.method == hdrs.METH_HEAD else self._ready_body
-        transport.write(b"".join((self._ready_head, _now(), body)))
+        transport.write(b"".join((self._ready_head, self._added.lines, _now(), body)))
         await request.writer.drain()
 
 
 def head_of(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
     """Status line and headers but for those of the moment. Raises ValueError for a broken header."""
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
-    for name, value in headers.items():
-        if _FORBIDDEN & {*name, *value}:
-            raise ValueError("A header is one line.")
-        lines.append(f"{name}: {value}")
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *_lines(headers)]
     if status != HTTPStatus.NOT_MODIFIED:
         lines.append(f"Content-Length: {len(body)}")
     lines.append(f"Server: {SERVER_SOFTWARE}")
     return "\r\n".join(lines).encode() + b"\r\n"
+
+
+def added(headers: Mapping[str, str]) -> Added:
+    """`headers` in both forms. Raises ValueError for a broken header."""
+    return Added(headers, "".join(f"{line}\r\n" for line in _lines(headers)).encode())
+
+
+def _lines(headers: Mapping[str, str]) -> Iterator[str]:
+    for name, value in headers.items():
+        if _FORBIDDEN & {*name, *value}:
+            raise ValueError("A header is one line.")
+        yield f"{name}: {value}"
 
 
 class _Moment:

@@ -15,6 +15,7 @@ from tests.firewall import (
     client_environment,
     fetch,
     file_url,
+    wait_until,
 )
 from tests.proofs.background import running_upstream
 
@@ -110,3 +111,19 @@ def test_changed_bytes__the_approved_ones_are_installed_and_the_others_refused(
 def test_outage__installs_go_on(scene: Scene, client: ClientEnvironment, tool: str) -> None:
     scene.upstream.down = True
     assert install(client, tool, "keeps-outage")[0] == "2.0"
+
+
+def test_outage__pages_say_how_old_they_are_until_the_index_is_back(scene: Scene) -> None:
+    page = f"{scene.firewall.index_url}keeps-outage/"
+    scene.upstream.down = True
+    try:
+        first = fetch(page)
+        assert "detail=upstream-failed" in first.headers["Cache-Status"]
+        wait_until(lambda: int(fetch(page).headers["Age"]) > int(first.headers["Age"]), seconds=10)
+    finally:
+        scene.upstream.down = False
+    # After a failure the index is left alone for ten seconds.
+    back = wait_until(
+        lambda: [one for one in (fetch(page),) if "Cache-Status" not in one.headers], seconds=30
+    )
+    assert int(back[0].headers["Age"]) <= 1

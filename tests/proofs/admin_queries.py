@@ -55,11 +55,11 @@ QUERIES: dict[str, Query] = {
     "tokens": lambda s, _k, _e: s.tokens(),
     "newest fetches": lambda s, _k, _e: s.fetches(limit=100),
     "fetches of a file": lambda s, k, _: s.fetches(sha256=k.ref.sha256, limit=100),
-    "fetch count of a file": lambda s, k, _: s.fetch_count(k.ref),
+    "fetch count of a file": lambda s, k, _: s.fetch_count(k.ref.sha256),
     "who installed the file that most have": lambda s, _k, e: s.fetches(
         sha256=e.known[0].ref.sha256, limit=1_000
     ),
-    "fetch count of the file that most have": lambda s, _k, e: s.fetch_count(e.known[0].ref),
+    "fetch count of the file that most have": lambda s, _k, e: s.fetch_count(e.known[0].ref.sha256),
     "who has the file that most have": lambda s, _k, e: s.holders(
         [e.known[0].ref.sha256], limit=100
     ),

@@ -25,6 +25,7 @@ from models.work import JobState, Priority
 from proxy.store import chain
 from proxy.store.codec import digest_of_text, encode, micros
 from proxy.store.port import AuditRow
+from proxy.store.sql import traffic
 from proxy.store.sql.rows import audit_columns
 from proxy.store.sqlite import SqliteStore
 from tests.proofs.estate_values import (
@@ -339,6 +340,7 @@ class _Maker:
                 "user_agent, status, decision_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
+        self._raw.execute(traffic.ADD_UP, {"last": 0})
 
     def rest(self) -> None:
         """People's acts, pages, and decisions from before."""

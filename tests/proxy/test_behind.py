@@ -17,6 +17,7 @@ from policies.modes import Mode
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.behind import Behind, modes_of
 from proxy.index.declared import Upstream, plain
+from proxy.index.port import Ahead
 from proxy.store.memory import MemoryStore
 from tests.proxy.index.local import LocalUpstream, answer, local_upstream
 
@@ -90,6 +91,32 @@ async def test_redirect__to_another_host_loses_the_credentials_and_is_no_page(be
     bench.private.always[f"/files/{WHEEL}"] = answer(status=302, headers={"Location": moved})
     await bench.behind.fetchers.ensure(parse_ref(ACME, OURS, sha256, WHEEL))
     assert [request.headers.get("Authorization") for request in bench.public.seen] == [None]
+
+
+async def test_locations__that_pages_state_are_followed_nowhere(bench: Bench) -> None:
+    """PEP 708: neither index may bring the other in, whatever both say."""
+    bench.public.add("demo-1.0-py3-none-any.whl", b"judged")
+    bench.private.add("demo-2.0-py3-none-any.whl", b"elsewhere")
+    places = [f"{one.url}demo/" for one in (bench.public, bench.private)]
+    for one in (bench.public, bench.private):
+        page = one.pages["demo"]
+        page["alternate-locations"] = places
+        page["meta"] |= {"api-version": "1.2", "tracks": places}
+    page_here = await bench.behind.index.project(DEMO)
+    assert [file.filename for file in page_here.files] == ["demo-1.0-py3-none-any.whl"]
+    assert bench.private.seen == []
+
+
+async def test_ahead__what_an_own_file_requires_reaches_the_public_index_when_asked_for(
+    bench: Bench,
+) -> None:
+    bench.public.add("demo-1.0-py3-none-any.whl", b"x")
+    assert await bench.behind.index.ahead(DEMO, told_by=ACME) is Ahead.WITHHELD
+    assert bench.public.seen == []
+    await bench.behind.index.project(DEMO)
+    assert await bench.behind.index.ahead(DEMO, told_by=ACME) is Ahead.AT_HAND
+    assert bench.public.paths() == ["/simple/demo/"]
+    assert bench.private.seen == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])

@@ -65,6 +65,10 @@ class Session:
         """Execute a statement that gives no rows."""
         return self.db.execute(sql, dict(params or {}))
 
+    def run_with(self, sql: str, values: Sequence[Any]) -> None:
+        """Execute a statement with the values of its question marks."""
+        self.db.conn.execute(sql, values)
+
     def run_many(self, sql: str, params: Sequence[Mapping[str, Any]]) -> None:
         """Execute a statement once for each set of parameters."""
         self.db.conn.executemany(sql, params)

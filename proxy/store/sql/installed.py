@@ -109,7 +109,7 @@ def follow(
 
 
 def _fetched(session: Session, decision: Decision) -> bool:
-    return traffic.count(session, decision.ref) > 0
+    return traffic.count(session, decision.ref.sha256) > 0
 
 
 def worsened(session: Session, *, since: datetime, before: int, limit: int) -> tuple[Worsened, ...]:

@@ -42,8 +42,7 @@ WHERE d.hold IS NOT NULL GROUP BY d.hold ORDER BY d.hold
 # The bound first, so that fetches are counted for what is shown and not for all that is held.
 WAITING = """
 SELECT w.*,
-  (SELECT count(*) FROM fetches f WHERE f.sha256 = w.sha256 AND f.index_name = w.index_name
-    AND f.project = w.project AND f.filename = w.filename) AS fetches
+  (SELECT coalesce(sum(fetches), 0) FROM holders h WHERE h.sha256 = w.sha256) AS fetches
 FROM (
   SELECT d.number, d.recorded_at, d.score, c.index_name, c.project, c.sha256, c.filename
   FROM decisions d CROSS JOIN current_decisions c ON c.number = d.number

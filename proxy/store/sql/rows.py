@@ -113,17 +113,37 @@ def token_of(row: Row) -> Token:
     )
 
 
-def fetch_columns(fetch: Fetch) -> dict[str, Any]:
-    """The columns of a fetch record."""
-    return ref_columns(fetch.ref) | {
-        "at": micros(fetch.at),
-        "requester": fetch.requester,
-        "address": fetch.address,
-        "user_agent": fetch.user_agent,
-        "status": fetch.status,
-        "decision_id": fetch.decision_id,
-        "groups": " ".join(fetch.groups),
-    }
+FETCH_COLUMNS = (
+    "at",
+    "index_name",
+    "project",
+    "sha256",
+    "filename",
+    "requester",
+    "address",
+    "user_agent",
+    "status",
+    "decision_id",
+    "groups",
+)
+
+
+def fetch_values(fetch: Fetch) -> tuple[int | str, ...]:
+    """What stands in FETCH_COLUMNS for a fetch record."""
+    ref = fetch.ref
+    return (
+        micros(fetch.at),
+        ref.index,
+        ref.project,
+        ref.sha256,
+        ref.filename,
+        fetch.requester,
+        fetch.address,
+        fetch.user_agent,
+        fetch.status,
+        fetch.decision_id,
+        " ".join(fetch.groups),
+    )
 
 
 def fetch_of(row: Row) -> Fetch:

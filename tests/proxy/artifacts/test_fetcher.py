@@ -29,6 +29,7 @@ from models.errors import (
 from proxy.artifacts.fetcher import FetchBounds, Fetcher
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.index.cached import CachedIndex
+from proxy.index.port import Ahead
 from proxy.index.upstream import UpstreamIndex
 from proxy.store.memory import MemoryStore
 from tests.proxy.index.local import (
@@ -39,6 +40,7 @@ from tests.proxy.index.local import (
     stalling,
     truncated,
 )
+from tests.proxy.web.decided import until
 
 MAIN = parse_index_name("main")
 DEMO = canonicalize_name("demo")
@@ -126,6 +128,34 @@ async def test_ensure__a_file_that_is_not_listed_is_not_found(
         with pytest.raises(UpstreamNotFound):
             await bench.fetcher.ensure(ref_of("ab" * 32))
         assert bench.kept() == []
+
+
+async def test_ensure_ahead__whoever_asks_meanwhile_joins(
+    upstream: LocalUpstream, tmp_path: Path
+) -> None:
+    sha256 = upstream.add(WHEEL, DATA)
+    async with bench_of(upstream, tmp_path) as bench:
+        ref = ref_of(sha256)
+        ahead, path = await asyncio.gather(
+            bench.fetcher.ensure_ahead(ref), bench.fetcher.ensure(ref)
+        )
+        assert (ahead, path.read_bytes()) == (Ahead.FETCHED, DATA)
+        assert await bench.fetcher.ensure_ahead(ref) is Ahead.AT_HAND
+    assert upstream.paths().count(PATH) == 1
+
+
+async def test_ensure_ahead__is_dropped_while_half_of_the_places_are_taken(
+    upstream: LocalUpstream, tmp_path: Path
+) -> None:
+    upstream.always[PATH] = upstream.hang
+    slow = ref_of(upstream.add(WHEEL, DATA))
+    other = ref_of(upstream.add("demo-2.0-py3-none-any.whl", b"other"), "demo-2.0-py3-none-any.whl")
+    async with bench_of(upstream, tmp_path, bounds=FetchBounds(fetches_max=2)) as bench:
+        requester = asyncio.create_task(bench.fetcher.ensure(slow))
+        await until(lambda: PATH in upstream.paths())
+        assert await bench.fetcher.ensure_ahead(other) is Ahead.BUSY
+        requester.cancel()
+        assert upstream.paths().count("/files/demo-2.0-py3-none-any.whl") == 0
 
 
 async def test_ensure__many_requesters_share_one_download(

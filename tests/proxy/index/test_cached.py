@@ -18,13 +18,15 @@ from models.errors import (
     UpstreamNotFound,
     UpstreamUnavailable,
 )
-from proxy.index.cached import CacheBounds, CachedIndex
-from proxy.index.port import FetchedPage
+from proxy.index.cached import REFRESHES_AHEAD_MAX, CacheBounds, CachedIndex
+from proxy.index.freshness import Freshness, Trouble
+from proxy.index.port import Ahead, FetchedPage
 from proxy.simple.negotiate import Format
 from proxy.simple.page import ProjectPage
 from proxy.simple.render import render_project
 from proxy.store.memory import MemoryStore
 from proxy.store.port import StoredPage
+from tests.proxy.web.decided import until
 
 MAIN = parse_index_name("main")
 DEMO = canonicalize_name("demo")
@@ -320,6 +322,115 @@ async def test_project__an_unchanged_page_is_written_again_once_in_a_while(house
     again = await house.store.page(MAIN, DEMO)
     assert again is not None
     assert again.fetched_at == house.clock.now
+
+
+async def test_ahead__a_page_is_fetched_once_for_it_and_whoever_asks(house: House) -> None:
+    house.source.gate.clear()
+    ahead = asyncio.create_task(house.index.ahead(DEMO))
+    await house.source.asked.wait()
+    requester = asyncio.create_task(house.versions())
+    house.source.gate.set()
+    assert (await ahead, await requester) == (Ahead.FETCHED, ("1.0",))
+    assert await house.index.ahead(DEMO) is Ahead.AT_HAND
+    house.restart()
+    assert await house.index.ahead(DEMO) is Ahead.AT_HAND, "the store has it"
+    assert len(house.source.calls) == 1
+    house.clock.pass_s(600)
+    assert await house.index.ahead(DEMO) is Ahead.FETCHED
+    assert len(house.source.calls) == 2
+
+
+async def test_ahead__what_is_absent_is_asked_once(house: House) -> None:
+    house.source.page = None
+    assert await house.index.ahead(DEMO) is Ahead.ABSENT
+    assert await house.index.ahead(DEMO) is Ahead.AT_HAND
+    assert len(house.source.calls) == 1
+
+
+async def test_ahead__is_dropped_while_upstream_is_busy(house: House) -> None:
+    house.source.gate.clear()
+    names = [canonicalize_name(f"p{number}") for number in range(REFRESHES_AHEAD_MAX)]
+    requesters = [asyncio.create_task(house.index.project(name)) for name in names]
+    await until(lambda: len(house.source.calls) == len(names))
+    assert await house.index.ahead(DEMO) is Ahead.BUSY
+    house.source.page = None
+    house.source.gate.set()
+    found = await asyncio.gather(*requesters, return_exceptions=True)
+    assert {type(one) for one in found} == {UpstreamNotFound}
+    assert await house.index.ahead(DEMO) is Ahead.ABSENT
+
+
+async def test_ahead__counts_as_no_look_up_of_anybody(house: House) -> None:
+    told: list[bool] = []
+    index = CachedIndex(house.source, house.store, clock=house.clock, looked_up=told.append)
+    await index.ahead(DEMO)
+    assert told == []
+    await index.project(DEMO)
+    assert told == [True]
+
+
+async def test_freshness__age_is_since_upstream_was_heard(house: House) -> None:
+    assert house.index.freshness(DEMO) is None
+    house.source.etag = '"one"'
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=600, trouble=None)
+    house.clock.pass_s(599)
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=599, ttl_s=1, trouble=None)
+    house.clock.pass_s(1)
+    await house.versions()  # answered with 304, which counts as heard
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=600, trouble=None)
+
+
+async def test_freshness__of_a_page_that_is_never_fresh_is_no_trouble(house: House) -> None:
+    house.source.max_age_s = 0
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=0, trouble=None)
+
+
+async def test_freshness__while_upstream_fails_the_age_grows_and_afterwards_is_none(
+    house: House,
+) -> None:
+    await house.versions()
+    house.source.error = UpstreamUnavailable("down")
+    for age_s in (600, 605, 700):  # asked, left alone for a while, asked again
+        house.clock.now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=age_s)
+        await house.versions()
+        stale = Freshness(age_s=age_s, ttl_s=600 - age_s, trouble=Trouble.FAILED)
+        assert house.index.freshness(DEMO) == stale
+    house.restart()
+    await house.versions()
+    assert house.index.freshness(DEMO) == stale, "after a restart too"
+    house.source.error = None
+    house.clock.pass_s(10)
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=600, trouble=None)
+
+
+async def test_freshness__a_look_that_fails_does_not_make_a_fresh_page_stale(house: House) -> None:
+    await house.versions()
+    house.source.error = UpstreamUnavailable("down")
+    house.clock.pass_s(100)
+    await house.index.refresh(DEMO)
+    assert house.index.freshness(DEMO) == Freshness(age_s=100, ttl_s=500, trouble=None)
+
+
+async def test_freshness__a_slow_upstream_is_told_apart_from_a_failing_one(house: House) -> None:
+    await house.versions()
+    house.clock.pass_s(700)
+    house.source.gate.clear()
+    await house.versions()
+    assert house.index.freshness(DEMO) == Freshness(age_s=700, ttl_s=-100, trouble=Trouble.SLOW)
+    house.source.gate.set()
+    await house.index.refresh(DEMO)
+    assert house.index.freshness(DEMO) == Freshness(age_s=0, ttl_s=600, trouble=None)
+
+
+async def test_freshness__of_what_is_absent_is_none(house: House) -> None:
+    house.source.page = None
+    with pytest.raises(UpstreamNotFound):
+        await house.versions()
+    assert house.index.freshness(DEMO) is None
 
 
 class BrokenShelf:

@@ -22,7 +22,9 @@ from proxy.admin.access import Principal, Role
 from proxy.admin.events import EventKind
 from proxy.admin.origins import move_name
 from proxy.index.declared import Upstream
+from proxy.index.freshness import Freshness
 from proxy.index.ownership import Ownership
+from proxy.index.port import Ahead
 from proxy.index.upstreams import Upstreams
 from proxy.simple.page import ProjectPage
 from proxy.store.memory import MemoryStore
@@ -60,14 +62,30 @@ class Member:
             raise self.error
         return tuple(sorted(self.names))
 
+    async def ahead(self, project: NormalizedName) -> Ahead:
+        try:
+            await self.project(project)
+        except UpstreamNotFound:
+            return Ahead.ABSENT
+        return Ahead.FETCHED
+
     def serial(self, project: NormalizedName) -> Hashable:
         return project
+
+    def freshness(self, project: NormalizedName) -> Freshness | None:
+        fresh = Freshness(age_s=len(self.asked), ttl_s=600, trouble=None)
+        return fresh if project in self.names else None
 
 
 class House:
     """Two general upstreams, and one that owns `acme-*`."""
 
-    def __init__(self, owned: OwnedNames | None = None, store: MemoryStore | None = None) -> None:
+    def __init__(
+        self,
+        owned: OwnedNames | None = None,
+        store: MemoryStore | None = None,
+        general: tuple[IndexName, ...] = (OTHER, PYPI),
+    ) -> None:
         self.acme = Member(ACME, "acme-core")
         self.other = Member(OTHER, "demo")
         self.pypi = Member(PYPI, "demo", "acme-core", "requests")
@@ -75,8 +93,7 @@ class House:
         members = {one.name: one for one in (self.acme, self.other, self.pypi)}
         declared = (
             Upstream(name=ACME, url="https://acme.invalid/", names=("acme-*",)),
-            Upstream(name=OTHER, url="https://other.invalid/"),
-            Upstream(name=PYPI, url="https://pypi.invalid/"),
+            *(Upstream(name=one, url=f"https://{one}.invalid/") for one in general),
         )
         ownership = Ownership(declared, lambda: owned or OwnedNames())
         self.index = Upstreams(members, ownership, self.store)
@@ -94,6 +111,61 @@ async def test_owned__is_asked_of_its_owner_alone() -> None:
     with pytest.raises(UpstreamNotFound, match="acme, which alone may have it"):
         await house.index.project(canonicalize_name("acme-new"))
     assert house.asked() == [ACME]
+
+
+async def test_freshness__is_that_of_the_home_and_of_no_other() -> None:
+    house = House()
+    assert house.index.freshness(OURS) is None, "nobody asked for it yet"
+    await house.index.project(OURS)
+    assert house.index.freshness(OURS) == Freshness(age_s=1, ttl_s=600, trouble=None)
+    await house.index.project(DEMO)
+    assert house.index.freshness(DEMO) == house.other.freshness(DEMO)
+
+
+async def test_ahead__an_owned_name_is_asked_of_its_owner_whoever_told_it() -> None:
+    house = House()
+    assert await house.index.ahead(OURS, told_by=PYPI) is Ahead.FETCHED
+    assert house.asked() == [ACME]
+
+
+@pytest.mark.parametrize("told_by", [ACME, OTHER, PYPI])
+async def test_ahead__a_name_that_two_may_have_is_told_to_neither(told_by: IndexName) -> None:
+    house = House()
+    assert await house.index.ahead(DEMO, told_by=told_by) is Ahead.WITHHELD
+    assert house.asked() == []
+
+
+async def test_ahead__what_an_own_file_requires_is_not_told_to_the_public_index() -> None:
+    house = House(general=(PYPI,))
+    name = canonicalize_name("not-yet-declared")
+    assert await house.index.ahead(name, told_by=ACME) is Ahead.WITHHELD
+    assert house.asked() == []
+    assert await house.index.ahead(name, told_by=PYPI) is Ahead.ABSENT
+    assert house.asked() == [PYPI]
+
+
+async def test_ahead__once_somebody_asked_its_home_is_asked_alone() -> None:
+    house = House()
+    await house.index.project(DEMO)
+    house.other.asked.clear()
+    again = House(store=house.store)  # only the store remembers
+    for one in (house, again):
+        assert await one.index.ahead(DEMO, told_by=ACME) is Ahead.FETCHED
+        assert one.asked() == [OTHER]
+
+
+async def test_ahead__gives_no_name_a_home() -> None:
+    house = House(general=(PYPI,))
+    assert await house.index.ahead(DEMO, told_by=PYPI) is Ahead.FETCHED
+    assert house.index.home(DEMO) is None
+    assert await house.store.origin(DEMO) is None
+
+
+async def test_ahead__a_name_that_lost_its_home_is_asked_of_nobody() -> None:
+    house = House()
+    await house.store.bind_origin(DEMO, ACME)
+    assert await house.index.ahead(DEMO, told_by=PYPI) is Ahead.WITHHELD
+    assert house.asked() == []
 
 
 async def test_owner__is_asked_for_nothing_else() -> None:

@@ -92,18 +92,18 @@ async def test_decisions_with__finds_bytes_under_every_name_newest_first(store: 
     assert await store.decisions_with(sha("never seen")) == ()
 
 
-async def test_fetch_count__is_of_one_file_on_one_index(store: Store) -> None:
+async def test_fetch_count__is_of_bytes_under_every_name(store: Store) -> None:
     ref = make_ref("a", content="same")
     await store.record_fetches(
         [
             make_fetch(ref, at=START),
             make_fetch(ref, at=START),
             make_fetch(make_ref("b", content="same")),
-            make_fetch(make_ref("a", index=LOCAL, content="same")),
+            make_fetch(make_ref("a", content="other")),
         ]
     )
-    assert await store.fetch_count(ref) == 2
-    assert await store.fetch_count(make_ref("never")) == 0
+    assert await store.fetch_count(ref.sha256) == 3
+    assert await store.fetch_count(sha("never")) == 0
 
 
 async def test_policy__of_a_digest_is_not_another_ones(store: Store) -> None:

@@ -78,7 +78,7 @@ async def test_upgrade__everything_reads_as_it_was_written(
         facts = await store.facts(decision.facts_digest)
         assert facts is not None
         assert digest_of(facts) == decision.facts_digest
-        assert await store.fetch_count(ref) == 1
+        assert await store.fetch_count(ref.sha256) == 1
     assert [one.ref.project for one in await store.jobs()] == ["other"]
     assert (await store.overrides())[0] == make_override("o1", project="other")
     tokens = await store.tokens()

@@ -36,6 +36,8 @@ from proxy.artifacts.folder import FolderArtifacts
 from proxy.fetchlog import FetchLog
 from proxy.gate import Gate
 from proxy.holds import LocalHolds
+from proxy.index.freshness import Freshness
+from proxy.index.port import Ahead
 from proxy.inquiry import Inquiry
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.memory import MemoryStore
@@ -65,8 +67,11 @@ class Upstream:
         self.metadata_of: dict[str, bytes] = {}
         self.provenance_of: dict[str, bytes] = {}
         self.fault: UpstreamError | None = None
+        self.fresh: dict[str, Freshness] = {}
         self.asked = 0
         self.fetched: list[str] = []
+        self.asked_ahead: list[str] = []
+        self.ahead_fault: UpstreamError | None = None
         self.may_fetch = asyncio.Event()
         self.may_fetch.set()
 
@@ -102,14 +107,30 @@ class Upstream:
         self._answer()
         return tuple(self.pages)
 
+    async def ahead(self, name: NormalizedName, *, told_by: IndexName) -> Ahead:
+        assert told_by == INDEX
+        self.asked_ahead.append(name)
+        await self.may_fetch.wait()
+        if self.ahead_fault is not None:
+            raise self.ahead_fault
+        await self.project(name)
+        return Ahead.FETCHED
+
     def serial(self, name: NormalizedName) -> Hashable:
         return id(self.pages.get(name))
+
+    def freshness(self, name: NormalizedName) -> Freshness | None:
+        return self.fresh.get(name)
 
     def home(self, name: NormalizedName) -> IndexName | None:
         return INDEX if name in self.pages else None
 
     async def serves(self, index: IndexName, name: NormalizedName) -> bool:  # noqa: ARG002 - the port's
         return index == INDEX
+
+    async def ensure_ahead(self, ref: ArtifactRef) -> Ahead:
+        await self.ensure(ref)
+        return Ahead.FETCHED
 
     async def ensure(self, ref: ArtifactRef) -> Path:
         return await self.ensure_url(ref.sha256, ref.filename, None)

@@ -14,7 +14,7 @@ from proxy.store.exceptions_port import OverrideUses
 from proxy.store.sql import audit_log, installed, override_uses, requests
 from proxy.store.sql.connection import Connection
 from proxy.store.sql.migrate import packaged
-from proxy.store.sql.rows import fetch_columns, ref_columns
+from proxy.store.sql.rows import FETCH_COLUMNS, fetch_values, ref_columns
 from proxy.store.sqlite import SqliteStore
 from tests.proxy.store.values import START, FakeClock, make_decision, make_fetch, make_ref, waiting
 
@@ -124,7 +124,7 @@ async def test_holders__follow_records_that_are_let_go(sqlite_store: SqliteStore
 async def test_open__adds_up_older_fetch_records(path: Path, clock: FakeClock) -> None:
     ref = make_ref()
     old = Connection.open(path, clock=clock, migrations=packaged()[:OLD])
-    columns = fetch_columns(make_fetch(ref))
+    columns = dict(zip(FETCH_COLUMNS, fetch_values(make_fetch(ref)), strict=True))
     await old.write(lambda session: session.run_many(FETCHED, [columns, columns]))
     await old.close()
     store = SqliteStore.open(path, clock=clock)
