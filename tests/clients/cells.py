@@ -54,9 +54,7 @@ def tried(stage: Stage, tool: Tool, case: str) -> Cell:
     told = CASES[case]
     drivers = DRIVERS | SMOKE
     with place() as where:
-        bench = Bench(
-            stage=stage, tool=built(tool), driver=drivers[tool.name](tool), place=where
-        )
+        bench = Bench(stage=stage, tool=built(tool), driver=drivers[tool.name](tool), place=where)
         said = told.run(bench)
         if said is None:
             return Cell(exit=None)

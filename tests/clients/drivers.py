@@ -211,8 +211,8 @@ class Poetry:
             # Without it Poetry asks the desktop's keyring, which a server has not.
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         }
-        argv = (self.tool.program, "--no-interaction", "--no-ansi", "--no-cache", *arguments)
-        return place.run(*argv, variables=variables)
+        quiet = ("--no-interaction", "--no-ansi", "--no-cache")
+        return place.run(self.tool.program, *quiet, *arguments, variables=variables)
 
 
 KEYRING = """\

@@ -75,7 +75,7 @@ class Place:
             check=False,
             timeout=RUN_S,
             cwd=self.folder,
-            env=self._environment() | (variables or {}) | self.variables,
+            env=self._environment() | dict(variables or {}) | self.variables,
         )
         return Said(done.returncode, done.stdout)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from urllib.request import Request, urlopen
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 from proxy.demo.packages import BuiltFile, build_wheel
 from proxy.demo.upstream import LocalUpstream
+from proxy.web.door import TOKENS_REFRESH_S
 from tests.clients.tools import Tool
 from tests.firewall import Firewall, fetch, file_url, wait_until
 from tests.proofs.background import running_upstream
@@ -76,6 +78,7 @@ class Stage:
 
     def until_redirected(self, file: BuiltFile) -> None:
         """Wait until a client that waits for `file` was sent round once."""
+
         def redirected() -> bool:
             return any(
                 line.get("filename") == file.filename and line.get("status") == 302
@@ -96,16 +99,19 @@ def stage(tools: Sequence[Tool]) -> Iterator[Stage]:
     with ExitStack() as stack:
         upstream = stack.enter_context(running_upstream(LocalUpstream([*allowed, *rest])))
         stack.enter_context(running_upstream(second))
+        open_to_all, guarded = _firewall(upstream, 64200), _firewall(upstream, 64300)
         with ThreadPoolExecutor(2) as pool:
-            starts = [pool.submit(_started, upstream, uid_base) for uid_base in (64200, 64300)]
+            starts = [pool.submit(stack.enter_context, one) for one in (open_to_all, guarded)]
         for start in starts:
-            stack.callback(_stop, start.result().firewall)
-        admin, other = (start.result() for start in starts)
+            start.result()
+        admin, other = (_admin(one) for one in (open_to_all, guarded))
+        secret = _guard(guarded)
         admin.grandfather(allowed)
-        admin.post("overrides", {"action": "deny", "project": "reenact-refused", "specifier": "==2.0"})
+        admin.post(
+            "overrides", {"action": "deny", "project": "reenact-refused", "specifier": "==2.0"}
+        )
         other.grandfather([file for file in allowed if file.project == "reenact-lib"])
-        secret = _guard(other.firewall)
-        yield Stage(upstream, admin.firewall, other.firewall, admin, secret, second)
+        yield Stage(upstream, open_to_all, guarded, admin, secret, second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,43 +127,54 @@ class Admin:
             f"{file.project}=={file.filename.split('-')[1]} --hash=sha256:{file.sha256}\n"
             for file in files
         )
-        self.post(
-            "grandfather", {"locks": [{"name": "requirements.txt", "text": "".join(lines)}]}
-        )
+        self.post("grandfather", {"locks": [{"name": "requirements.txt", "text": "".join(lines)}]})
 
-    def post(self, place: str, body: dict[str, object]) -> None:
+    def known(self) -> bool:
+        """Whether the token is taken by now."""
+        return self._request("GET", "overrides") == 200
+
+    def post(self, place: str, asked: dict[str, object]) -> None:
         """Make an exception that ends tomorrow."""
-        request = Request(
-            f"{self.firewall.origin}/api/v1/{place}",
-            json.dumps(body | {"justification": "a test of clients", "days": 1}).encode(),
-            {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"},
-        )
-        with urlopen(request, timeout=NARROW_S) as answer:
-            assert answer.status in (200, 201), answer.status
+        body = json.dumps(asked | {"justification": "a test of clients", "days": 1}).encode()
+        status = self._request("POST", place, body)
+        assert status in (200, 201), status
+
+    def _request(self, method: str, place: str, body: bytes | None = None) -> int:
+        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"}
+        netloc = urlsplit(self.firewall.origin).netloc
+        with closing(HTTPConnection(netloc, timeout=NARROW_S)) as connection:
+            connection.request(method, f"/api/v1/{place}", body, headers)
+            return connection.getresponse().status
 
 
-def _started(upstream: LocalUpstream, uid_base: int) -> Admin:
-    firewall = Firewall(
+def _firewall(upstream: LocalUpstream, uid_base: int) -> Firewall:
+    return Firewall(
         upstream=upstream.url,
         harness=False,
         uid_base=uid_base,
         options=("--boxes", "0", "--hold-s", str(HOLD_S)),
     )
-    firewall.start()
-    added = firewall.cli("token", "add", "client", "ann", "--role", "admin", "--actor", "ada")
-    return Admin(firewall, added.stdout.strip())
+
+
+def _admin(firewall: Firewall) -> Admin:
+    """One whose token the firewall has taken notice of."""
+    admin = Admin(firewall, _token(firewall, "ann", "--role", "admin"))
+    wait_until(admin.known, seconds=NARROW_S, every=TOKENS_REFRESH_S / 4)
+    return admin
 
 
 def _guard(firewall: Firewall) -> str:
     """From now on it asks for a token; this one."""
-    added = firewall.cli("token", "add", "client", USER, "--actor", "ada")
+    secret = _token(firewall, USER)
     firewall.stop()  # with a client's token in the store, the listener asks for one from the start
     firewall.start()
+    return secret
+
+
+def _token(firewall: Firewall, name: str, *options: str) -> str:
+    """The secret of a new one."""
+    added = firewall.cli("token", "add", "client", name, *options, "--actor", "ada")
     return added.stdout.strip()
-
-
-def _stop(firewall: Firewall) -> None:
-    firewall.__exit__(None, None, None)
 
 
 def _packages(tools: Sequence[Tool]) -> tuple[list[BuiltFile], list[BuiltFile]]:

@@ -16,21 +16,23 @@ pytestmark = [pytest.mark.privileged, pytest.mark.upstream, pytest.mark.timeout(
 Tried = dict[tuple[Tool, str], Future[Cell]]
 
 
+def _id(cell: tuple[Tool, str]) -> str:
+    return f"{cell[0].slug}-{cell[1]}"
+
+
 @pytest.fixture(scope="module")
 def futures(request: pytest.FixtureRequest) -> Iterator[Tried]:
     """Those cells that this run selected, begun together."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    names = {item.name for item in items if item.path == request.path}
     wanted = [
-        item.callspec.params["cell"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.path == request.path
-        and "cell" in getattr(item, "callspec", item).params
+        cell for cell in cell_ids() if f"{test_cell__is_as_recorded.__name__}[{_id(cell)}]" in names
     ]
     with all_tried(wanted) as running:
         yield running
 
 
-@pytest.mark.parametrize("cell", cell_ids(), ids=lambda cell: f"{cell[0].slug}-{cell[1]}")
+@pytest.mark.parametrize("cell", cell_ids(), ids=_id)
 def test_cell__is_as_recorded(futures: Tried, cell: tuple[Tool, str]) -> None:
     now, then = futures[cell].result(), recorded()[cell]
     assert now.verdict == then.verdict, "\n".join(

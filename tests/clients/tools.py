@@ -97,7 +97,7 @@ def write_locks() -> None:
 
 
 def _tool(line: str) -> Tool:
-    name, _, version = line.split()[0].partition("==")
+    name, _, version = line.split(maxsplit=1)[0].partition("==")
     return Tool(name, version)
 
 
