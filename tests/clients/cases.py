@@ -91,12 +91,39 @@ def hashed(sha256: str = "") -> Callable[[Bench], Said]:
 
 def held_then_served(bench: Bench) -> Said:
     """An admin allows it while the client waits, after it was sent round once."""
-    file = bench.stage.file(bench.own("late"))
+    return _allowed_meanwhile(bench, bench.ask(bench.own("late")))
+
+
+def through_tls(wanted: str) -> Callable[[Bench], Said]:
+    """From nginx, with HTTP/2 for a client that offers it."""
+    return lambda bench: bench.driver.install(bench.place, _over_tls(bench, wanted))
+
+
+def through_nginx(wanted: str) -> Callable[[Bench], Said]:
+    """From nginx, without TLS."""
+    return lambda bench: bench.driver.install(
+        bench.place, Ask(wanted=wanted, index=bench.stage.nginx.plain)
+    )
+
+
+def tls_held_then_served(bench: Bench) -> Said:
+    return _allowed_meanwhile(bench, _over_tls(bench, bench.own("late-tls")))
+
+
+def _allowed_meanwhile(bench: Bench, ask: Ask) -> Said:
+    file = bench.stage.file(ask.wanted)
     with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(bench.driver.install, bench.place, bench.ask(file.project))
+        done = pool.submit(bench.driver.install, bench.place, ask)
         bench.stage.until_redirected(file)
         bench.stage.allow(file.project)
         return done.result()
+
+
+def _over_tls(bench: Bench, wanted: str) -> Ask:
+    """With the certificate as an organisation's own: pip, uv and Poetry read one of these each."""
+    for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        bench.place.variables[name] = str(bench.stage.nginx.certificate)
+    return Ask(wanted=wanted, index=bench.stage.nginx.tls)
 
 
 def cooled(bench: Bench) -> Said | None:
@@ -217,5 +244,25 @@ CASES: dict[str, Case] = {
         reason=WRONG_TOKEN,
         never=("reenact-lib 1.0",),
         heard=True,
+    ),
+    "nginx-install": Case(title="install, through nginx, plain", run=through_nginx("reenact-app")),
+    "nginx-refused": Case(
+        title="refused release, pinned, through nginx, plain",
+        run=through_nginx("reenact-refused==2.0"),
+        reason=DENIED,
+        never=("reenact-refused 2.0",),
+        heard=True,
+    ),
+    "tls-install": Case(title="install, through nginx, TLS", run=through_tls("reenact-app")),
+    "tls-refused": Case(
+        title="refused release, pinned, through nginx, TLS",
+        run=through_tls("reenact-refused==2.0"),
+        reason=DENIED,
+        never=("reenact-refused 2.0",),
+        heard=True,
+    ),
+    "tls-held-served": Case(
+        title="held, then allowed while the client waits, through nginx, TLS",
+        run=tls_held_then_served,
     ),
 }

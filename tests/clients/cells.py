@@ -16,6 +16,7 @@ from tests.clients.place import Place, Said, place
 from tests.clients.smoke import SMOKE, SMOKE_CASES
 from tests.clients.stage import Stage
 from tests.clients.tools import Tool, built, pinned
+from tests.deploy.nginx import NAME
 
 RECORD = Path(__file__).parent.parent.parent / "docs" / "clients.json"
 LINES_MAX = 14
@@ -76,8 +77,11 @@ def tried(stage: Stage, tool: Tool, case: str) -> Cell:
 def plain_words(said: Said, tool: Tool, stage: Stage, where: Place) -> tuple[str, ...]:
     """What was said, without what differs from run to run."""
     text = said.words
-    for url in (stage.guarded.index_url, stage.index, stage.second.url, stage.upstream.url):
-        name = "second.example.test" if url == stage.second.url else "pypi.example.test"
+    for url in (
+        *(stage.guarded.index_url, stage.index, stage.second.url, stage.upstream.url),
+        *(stage.nginx.plain, stage.nginx.tls),
+    ):
+        name = "second.example.test" if url == stage.second.url else NAME
         text = text.replace(urlsplit(url).netloc, name)
     for found, written in (
         (stage.secret, "SECRET"),
@@ -89,6 +93,7 @@ def plain_words(said: Said, tool: Tool, stage: Stage, where: Place) -> tuple[str
         text = text.replace(found, written)
     text = re.sub(r"\b[0-9a-f]{64}\b", "<sha256>", text)
     text = re.sub(r"/v/[0-9a-z]{10}\b", "/v/…", text)
+    text = re.sub(r"\?hop=\d+\b", "?hop=…", text)
     text = re.sub(r"\b\d+(\.\d+)?m?s\b", "… s", text)
     text = re.sub(r"\b\d+(\.\d+)? (kB/s|MB/s)", "… kB/s", text)
     lines = [line.rstrip()[:LINE_CHARS_MAX] for line in text.splitlines() if line.strip()]

@@ -11,7 +11,7 @@ from tests.clients.stage import stage
 from tests.clients.tools import Tool, built
 
 AT_ONCE = 3
-WAITS = ("held-refused", "held-served", "sync-turned")
+WAITS = ("held-refused", "held-served", "tls-held-served", "sync-turned")
 """Cases that wait most; they begin first, so that others fill their time."""
 
 

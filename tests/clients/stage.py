@@ -1,6 +1,8 @@
-"""What clients are run against: a firewall whose verdicts are known, one with tokens, a second index.
+"""What clients are run against: firewalls whose verdicts are known, nginx, and a second index.
 
-The firewall has no box (`--boxes 0`), so that nothing is ever analysed: what an admin allowed is
+One firewall asks for no token, and nginx stands before it with the file that is shipped; one asks.
+
+Neither has a box (`--boxes 0`), so that nothing is ever analysed: what an admin allowed is
 served, what one denied is refused, and the rest is held until its deadline.
 """
 
@@ -19,11 +21,13 @@ from proxy.demo.packages import BuiltFile, build_wheel
 from proxy.demo.upstream import LocalUpstream
 from proxy.web.door import TOKENS_REFRESH_S
 from tests.clients.tools import Tool
+from tests.deploy.nginx import Nginx, running_nginx
 from tests.firewall import Firewall, fetch, file_url, wait_until
 from tests.proofs.background import running_upstream
 
-HOLD_S = 14
-"""Seconds until a held client is refused: longer than one hop (10 s), so that it follows one."""
+HOLD_S = 18
+"""Seconds until a held client is refused: longer than one hop (10 s), so that it follows one, and
+so much that an admin can act meanwhile on a machine that is busy."""
 NARROW_S = 30.0
 """Seconds in which a change by an admin must act."""
 YOUNG = timedelta(days=1)
@@ -31,6 +35,8 @@ YOUNG = timedelta(days=1)
 COOLDOWN_DAYS = 7
 WHY_YANKED = "its author uploaded the wrong files"
 USER = "alice"
+LATE = ("late", "late-tls")
+"""Projects of which each tool has one: held until a cell has them allowed."""
 
 
 @dataclass
@@ -43,6 +49,7 @@ class Stage:
     admin: Admin
     secret: str
     second: LocalUpstream
+    nginx: Nginx
 
     @property
     def index(self) -> str:
@@ -111,7 +118,8 @@ def stage(tools: Sequence[Tool]) -> Iterator[Stage]:
             "overrides", {"action": "deny", "project": "reenact-refused", "specifier": "==2.0"}
         )
         other.grandfather([file for file in allowed if file.project == "reenact-lib"])
-        yield Stage(upstream, open_to_all, guarded, admin, secret, second)
+        nginx = stack.enter_context(running_nginx(open_to_all.origin))
+        yield Stage(upstream, open_to_all, guarded, admin, secret, second, nginx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +202,7 @@ def _packages(tools: Sequence[Tool]) -> tuple[list[BuiltFile], list[BuiltFile]]:
     rest = [
         wheel("reenact-refused", "2.0"),
         wheel("reenact-held", "1.0"),
-        *(wheel(f"reenact-late-{tool.slug}", "1.0") for tool in tools),
+        *(wheel(f"reenact-{late}-{tool.slug}", "1.0") for tool in tools for late in LATE),
     ]
     return allowed, rest
 

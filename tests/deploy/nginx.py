@@ -1,0 +1,134 @@
+"""deploy/nginx.conf, run as it is but for its addresses: on loopback, with a certificate of its own."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.firewall import scratch_folder, wait_until
+
+SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
+NAME = "pypi.example.test"
+READY_S = 20.0
+STOP_S = 10.0
+WHOLE = """\
+daemon off;
+user root;
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 512; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    gzip on;  # as Debian has it
+    include {folder}/pratique.conf;
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """Where it listens. The host is an address, for clients that have no say in name resolution."""
+
+    tls_port: int
+    plain_port: int
+    folder: Path
+
+    @property
+    def tls(self) -> str:
+        """The index over TLS, with HTTP/2 for those who offer it."""
+        return f"https://127.0.0.1:{self.tls_port}/simple/"
+
+    @property
+    def plain(self) -> str:
+        """The index over HTTP/1.1."""
+        return f"http://127.0.0.1:{self.plain_port}/simple/"
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "certificate.pem"
+
+
+def program() -> str | None:
+    """Where nginx is; None where it is not installed."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+
+@contextmanager
+def running_nginx(origin: str) -> Iterator[Nginx]:
+    """In front of the firewall at `origin`."""
+    folder = scratch_folder()
+    one = Nginx(_free_port(), _free_port(), folder)
+    try:
+        _make_certificate(one)
+        (folder / "pratique.conf").write_text(substituted(SHIPPED.read_text(), one, origin))
+        (folder / "nginx.conf").write_text(WHOLE.format(folder=folder))
+        found = program()
+        assert found is not None, "nginx is missing: apt-get install nginx-light"
+        argv: list[str | Path] = [found, "-e", folder / "error.log", "-c", folder / "nginx.conf"]
+        with (folder / "said").open("wb") as said:
+            running = subprocess.Popen(argv, stdout=said, stderr=said)
+        try:
+            wait_until(
+                lambda: _listens(one.tls_port) or running.poll() is not None, seconds=READY_S
+            )
+            assert running.poll() is None, (folder / "error.log").read_text()
+            yield one
+        finally:
+            running.terminate()
+            running.wait(STOP_S)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def substituted(text: str, one: Nginx, origin: str) -> str:
+    """The shipped file with other addresses, and a second way in without TLS.
+
+    Each must stand there once, so that nothing is left pointing anywhere else.
+    """
+    for shipped, ours in (
+        (
+            "listen 443 ssl http2;",
+            f"listen 127.0.0.1:{one.tls_port} ssl http2; listen 127.0.0.1:{one.plain_port};",
+        ),
+        ("    server 127.0.0.1:8080;", f"    server {urlsplit(origin).netloc};"),
+        ("/etc/ssl/pypi.example.test.pem", str(one.certificate)),
+        ("/etc/ssl/private/pypi.example.test.key", str(one.folder / "key.pem")),
+        ("/var/log/nginx/pratique.log", str(one.folder / "access.log")),
+    ):
+        assert text.count(shipped) == 1, shipped
+        text = text.replace(shipped, ours)
+    return text
+
+
+def _make_certificate(one: Nginx) -> None:
+    """Self-signed, for a day."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "1", "-subj", f"/CN={NAME}",
+         "-addext", f"subjectAltName=DNS:{NAME},IP:127.0.0.1",
+         "-keyout", one.folder / "key.pem", "-out", one.certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
