@@ -120,9 +120,9 @@ def _allowed_meanwhile(bench: Bench, ask: Ask) -> Said:
 
 
 def _over_tls(bench: Bench, wanted: str) -> Ask:
-    """With the certificate as an organisation's own: pip, uv and Poetry read one of these each."""
+    """By the authority of an organisation: pip, uv and Poetry read one of these each."""
     for name in ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        bench.place.variables[name] = str(bench.stage.nginx.certificate)
+        bench.place.variables[name] = str(bench.stage.nginx.authority)
     return Ask(wanted=wanted, index=bench.stage.nginx.tls)
 
 

@@ -10,6 +10,19 @@ from tests.clients.drivers import DRIVERS
 from tests.clients.place import PREFIX
 from tests.clients.tools import Tool
 
+NOTES = """
+## What follows
+
+- A second index walks round a firewall: with `--extra-index-url` pip and uv install from there what was
+  refused here, and say nothing. Use `index-url` alone, and let machines reach no other index.
+- Without a token, or with a wrong one, no client passes on the firewall's words. uv and Poetry speak of
+  authorisation, pip mostly of a version that cannot be found. Poetry prints the URL with the token in
+  it: give it by `poetry config http-basic`, or a variable.
+- uv reads a reason from the body of the answer, so that HTTP/2, which has no phrase, takes nothing away.
+  pip and Poetry read the phrase, and speak HTTP/1.1 through nginx too.
+- A yanked release is told by pip, uv and Poetry themselves, from the index page.
+"""
+
 Cells = Mapping[tuple[Tool, str], Cell]
 
 INTRODUCTION = """\
@@ -32,9 +45,9 @@ def clients_page(cells: Cells) -> Iterator[str]:
     yield INTRODUCTION + "\n"
     yield from _table(cells, full)
     yield (
-        "\nA number is the version that was installed. *Reason* means that the user reads why; "
-        "*no reason*, that the client fails and keeps it to itself. *Has none*: this version has no "
-        "such command or option.\n"
+        "\nA number is the version that was installed. *Reason* means that the user reads what "
+        "the firewall has to say; *no reason*, that it is not among the client's words. *Has none*: this "
+        "version has no such command or option.\n"
     )
     yield "## PDM, pipenv and hatch\n"
     yield "Tried at two cases only.\n"
@@ -85,6 +98,3 @@ def _words(cells: Cells, tools: list[Tool], case: str) -> Iterator[str]:
         cell = cells.get((tool, case))
         if cell is not None and cell.words:
             yield f"\n{tool}, exit {cell.exit}:\n\n```text\n" + "\n".join(cell.words) + "\n```"
-
-
-NOTES = ""

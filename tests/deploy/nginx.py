@@ -1,4 +1,4 @@
-"""deploy/nginx.conf, run as it is but for its addresses: on loopback, with a certificate of its own."""
+"""deploy/nginx.conf, run as it is but for its addresses: on loopback, with a certificate of our own."""
 
 from __future__ import annotations
 
@@ -55,8 +55,9 @@ class Nginx:
         return f"http://127.0.0.1:{self.plain_port}/simple/"
 
     @property
-    def certificate(self) -> Path:
-        return self.folder / "certificate.pem"
+    def authority(self) -> Path:
+        """The certificate that clients are told to trust."""
+        return self.folder / "authority.pem"
 
 
 def program() -> str | None:
@@ -102,7 +103,7 @@ def substituted(text: str, one: Nginx, origin: str) -> str:
             f"listen 127.0.0.1:{one.tls_port} ssl http2; listen 127.0.0.1:{one.plain_port};",
         ),
         ("    server 127.0.0.1:8080;", f"    server {urlsplit(origin).netloc};"),
-        ("/etc/ssl/pypi.example.test.pem", str(one.certificate)),
+        ("/etc/ssl/pypi.example.test.pem", str(one.folder / "certificate.pem")),
         ("/etc/ssl/private/pypi.example.test.key", str(one.folder / "key.pem")),
         ("/var/log/nginx/pratique.log", str(one.folder / "access.log")),
     ):
@@ -112,14 +113,20 @@ def substituted(text: str, one: Nginx, origin: str) -> str:
 
 
 def _make_certificate(one: Nginx) -> None:
-    """Self-signed, for a day."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "1", "-subj", f"/CN={NAME}",
-         "-addext", f"subjectAltName=DNS:{NAME},IP:127.0.0.1",
-         "-keyout", one.folder / "key.pem", "-out", one.certificate],
-        check=True, capture_output=True,
+    """For a day, by an authority of its own: uv takes no certificate that signs itself."""
+    names = f"subjectAltName=DNS:{NAME},IP:127.0.0.1"
+    ours = ("-CA", one.authority, "-CAkey", one.folder / "authority.key")
+    _openssl("-subj", "/CN=An organisation", "-keyout", ours[3], "-out", one.authority)
+    _openssl(
+        *ours, "-subj", f"/CN={NAME}", "-addext", names, "-addext", "basicConstraints=CA:FALSE",
+        "-keyout", one.folder / "key.pem", "-out", one.folder / "certificate.pem",
     )  # fmt: skip
+
+
+def _openssl(*arguments: str | Path) -> None:
+    kind = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1")
+    argv: list[str | Path] = ["openssl", "req", "-x509", *kind, *arguments]
+    subprocess.run(argv, check=True, capture_output=True)
 
 
 def _free_port() -> int:

@@ -137,8 +137,7 @@ def test_metrics__are_not_open_to_who_comes_through(
 @pytest.mark.parametrize("way", WAYS)
 def test_path__goes_on_as_it_was_sent(running: Stage, way: str, path: str, tmp_path: Path) -> None:
     got = curl(running, way, path, "--path-as-is", folder=tmp_path)
-    logged = [line for line in running.firewall.log_lines() if line.get("path") == path]
-    assert got.status == fetch(running.firewall.origin + path).status, logged
+    assert got.status == fetch(running.firewall.origin + path).status
 
 
 @pytest.mark.parametrize("sent_as", ["{}:", "alice:{}"])
@@ -171,7 +170,7 @@ def arguments(running: Stage, way: str, path: str, *more: str, folder: Path) -> 
     index, protocol = (nginx.plain, "--http1.1") if way == "plain" else (nginx.tls, "--http2")
     return [
         "curl", "--silent", "--show-error", "--max-time", "60", protocol,
-        "--cacert", nginx.certificate, "--dump-header", folder / "head", "--output", folder / "body",
+        "--cacert", nginx.authority, "--dump-header", folder / "head", "--output", folder / "body",
         *more, index.removesuffix("/simple/") + path,
     ]  # fmt: skip
 
