@@ -18,8 +18,9 @@ NOTES = """
 - Without a token, or with a wrong one, no client passes on the firewall's words. uv and Poetry speak of
   authorisation, pip mostly of a version that cannot be found. Poetry prints the URL with the token in
   it: give it by `poetry config http-basic`, or a variable.
-- uv reads a reason from the body of the answer, so that HTTP/2, which has no phrase, takes nothing away.
-  pip and Poetry read the phrase, and speak HTTP/1.1 through nginx too.
+- HTTP/2 has no reason phrase. uv 0.13.9 reads the reason from the body of the answer; uv 0.8.24 reads the
+  phrase alone, and over HTTP/2 says 403 and no more. Who still has such a uv takes `http2` out of
+  deploy/nginx.conf. pip and Poetry speak HTTP/1.1, with TLS and without.
 - A yanked release is told by pip, uv and Poetry themselves, from the index page.
 """
 
@@ -33,8 +34,8 @@ reason was among its words. `python -m tests.clients --write` (as root) tries al
 
 The releases are inert wheels. The firewall has no sandbox here, so that an admin's word alone decides:
 what was allowed is served, what was denied is refused, and the rest is held until its deadline. A held
-client follows at least one redirect of the firewall to itself. Python 3.11 on Linux, plain HTTP, caches
-off; what differs from run to run (addresses, digests, times) is written as `…`, `<sha256>` or a name."""
+client follows at least one redirect of the firewall to itself. Python 3.11 on Linux, plain HTTP (but
+where nginx stands before it, as deploy/nginx.conf has it), caches off; what differs from run to run (addresses, digests, times) is written as `…`, `<sha256>` or a name."""
 
 
 def clients_page(cells: Cells) -> Iterator[str]:
