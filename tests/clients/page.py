@@ -34,8 +34,9 @@ reason was among its words. `python -m tests.clients --write` (as root) tries al
 
 The releases are inert wheels. The firewall has no sandbox here, so that an admin's word alone decides:
 what was allowed is served, what was denied is refused, and the rest is held until its deadline. A held
-client follows at least one redirect of the firewall to itself. Python 3.11 on Linux, plain HTTP (but
-where nginx stands before it, as deploy/nginx.conf has it), caches off; what differs from run to run (addresses, digests, times) is written as `…`, `<sha256>` or a name."""
+client follows at least one redirect of the firewall to itself. Python 3.11 on Linux, caches off, plain
+HTTP except where deploy/nginx.conf stands between; what differs from run to run (addresses, digests,
+times) is written as `…`, `<sha256>` or a name."""
 
 
 def clients_page(cells: Cells) -> Iterator[str]:

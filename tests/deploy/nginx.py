@@ -30,7 +30,9 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    gzip on;  # as Debian has it
+    gzip on;  # as Debian has it, and as many do who serve more than HTML
+    gzip_types *;
+    gzip_proxied any;
     include {folder}/pratique.conf;
 }}
 """

@@ -48,7 +48,11 @@ def running() -> Iterator[Stage]:
 @pytest.mark.parametrize("way", WAYS)
 def test_approved__goes_out_whole(running: Stage, way: str, tmp_path: Path) -> None:
     file = running.file("reenact-lib")
-    got = curl(running, way, path_of(running, file), folder=tmp_path)
+    asks = (
+        "--header",
+        "Accept-Encoding: gzip",
+    )  # what is a packed file already is not packed again
+    got = curl(running, way, path_of(running, file), *asks, folder=tmp_path)
 
     assert (got.protocol, got.status) == (PROTOCOL[way], 200)
     assert hashlib.sha256(got.body).hexdigest() == file.sha256
@@ -131,13 +135,13 @@ def test_metrics__are_not_open_to_who_comes_through(
     assert curl(running, way, "/metrics", folder=tmp_path).status == 401
 
 
-@pytest.mark.parametrize(
-    "path", ["//simple//reenact-lib/", "/simple/%72eenact-lib/", "/simple/./x/"]
-)
+@pytest.mark.parametrize("path", ["//simple/reenact-lib/", "/simple%2Freenact-lib/"])
 @pytest.mark.parametrize("way", WAYS)
 def test_path__goes_on_as_it_was_sent(running: Stage, way: str, path: str, tmp_path: Path) -> None:
     got = curl(running, way, path, "--path-as-is", folder=tmp_path)
-    assert got.status == fetch(running.firewall.origin + path).status
+    direct = fetch(running.firewall.origin + path)
+
+    assert got.status == direct.status != 200  # normalised it would be a page
 
 
 @pytest.mark.parametrize("sent_as", ["{}:", "alice:{}"])
