@@ -41,7 +41,7 @@ browser() { ! grep -qs '^ID=debian$' /etc/os-release || echo " chromium"; }
 
 case ${1:-run} in
   run) lock=requirements.lock more="" ;;
-  dev) lock=requirements-dev.lock more="wrk$(browser)" ;;
+  dev) lock=requirements-dev.lock more="nginx-light curl openssl wrk$(browser)" ;;
   bin) echo "$env/bin"; exit 0 ;;
   tree) echo "$tree"; exit 0 ;;
   back)

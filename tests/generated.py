@@ -16,6 +16,8 @@ from analyzer.static.catalog import STATIC
 from analyzer.static.result import Reach
 from proxy.cli.main import main as root
 from proxy.settings import TABLE
+from tests.clients.cells import RECORD, recorded
+from tests.clients.page import clients_page
 from tests.features_page import features_page
 from tests.graph_page import graph_page
 from tests.leak_page import leak_page
@@ -40,6 +42,8 @@ def pages() -> dict[str, str]:
         "settings.md": "\n".join(settings_page()) + "\n",
         "traces.md": "\n".join(traces_page()) + "\n",
     }
+    if RECORD.exists():
+        made["clients.md"] = "\n".join(clients_page(recorded())) + "\n"
     if (DOCS / "bench.json").exists():
         made["bench.md"] = (
             "\n".join(bench_page(json.loads((DOCS / "bench.json").read_text()))) + "\n"

@@ -66,6 +66,8 @@ class BuiltFile:
     data: bytes
     uploaded: datetime
     requires_python: str = ">=3.8"
+    yanked: str = ""
+    """Why its publisher withdrew it (PEP 592); empty: it is not yanked."""
 
     @property
     def sha256(self) -> str:

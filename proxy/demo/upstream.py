@@ -80,7 +80,7 @@ class LocalUpstream:
                     "size": len(file.data),
                     "upload-time": file.uploaded.strftime("%Y-%m-%dT%H:%M:%SZ"),
                     "requires-python": file.requires_python,
-                    "yanked": False,
+                    "yanked": file.yanked or False,
                     **_announced_metadata(file),
                 }
                 for file in files
