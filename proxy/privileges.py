@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import stat
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -88,6 +90,22 @@ def own_folder(path: Path, *, uid: int | None, mode: int, group: int | None = No
     path.chmod(mode)
     if uid is not None and is_root():
         os.chown(path, uid, uid if group is None else group)
+
+
+def hand_over(folder: Path, names: Iterable[str], *, uid: int) -> None:
+    """Give what root made in a folder of root's to `uid`, before the folder itself is given away.
+
+    A command that ran before the first start leaves such files. Once the folder is another's, a link
+    or a name in it may be meant to have something else given away, so nothing is.
+    """
+    if not is_root() or not folder.is_dir() or folder.lstat().st_uid != 0:
+        return
+    for name in names:
+        path = folder / name
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            if status.st_uid == 0 and stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                os.chown(path, uid, uid, follow_symlinks=False)
 
 
 def owner_of(path: Path) -> int:

@@ -95,6 +95,8 @@ class Settings:
     hold_s: int
     upstream_timeout_s: int
     prefetch: bool
+    trusted_proxies: tuple[str, ...]
+    """Networks of front ends, as `ipaddress` writes them."""
     feeds: tuple[FeedSource, ...]
     feeds_every_h: int
     feeds_stale_h: int
@@ -259,6 +261,13 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(word)) for word in text.replace(",", " ").split())
+    except ValueError as error:
+        raise ValueError(f"write addresses or networks, such as 10.0.0.0/8 ({error})") from error
+
+
 def _feeds(text: str) -> tuple[FeedSource, ...]:
     try:
         return parse_sources(text)
@@ -345,6 +354,14 @@ TABLE: tuple[Setting, ...] = (
         default="",
         metavar="URL",
         help="Our origin as clients see it, for the short links in reasons. Default: made from --listen.",
+    ),
+    Setting(
+        name="trusted_proxies",
+        parse=_networks,
+        default="",
+        metavar="NETWORK,…",
+        help="Front ends whose X-Forwarded-For is believed, such as 127.0.0.1: fetch records and limits "
+        "then know the client behind them (docs/access.md).",
     ),
     Setting(
         name="anonymous",

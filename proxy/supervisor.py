@@ -26,8 +26,9 @@ import structlog
 from analyzer.clean import printable
 from analyzer.sandbox.launch import CODE_ROOT, daemon_argv
 from models.errors import PratiqueError, SandboxUnavailable
-from proxy.privileges import Roles, child_setup, is_root, own_folder
+from proxy.privileges import Roles, child_setup, hand_over, is_root, own_folder
 from proxy.settings import Address, Settings
+from proxy.store.bounds import STORE_FILES
 
 LOG = structlog.get_logger()
 
@@ -345,6 +346,7 @@ def listening_socket(address: Address) -> socket.socket:
 def prepare_folders(settings: Settings) -> None:
     """Make the data and run folders with owners and modes such that each role reaches its own."""
     roles = Roles.from_base(settings.uid_base)
+    hand_over(settings.data_dir, STORE_FILES, uid=roles.proxy)
     own_folder(settings.data_dir, uid=roles.proxy, mode=0o750)
     own_folder(settings.run_dir, uid=None, mode=0o755)
     # The judge makes its socket here, the proxy's group may connect to it.

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from models.artifact import Sha256, project_of
 from models.clock import utc_now
 from models.errors import PratiqueError
-from proxy.cli.store import DATABASE
+from proxy.store.bounds import DATABASE
 from proxy.store.memory import MemoryStore
 from proxy.store.sqlite import SqliteStore
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import random
 import signal
@@ -31,7 +32,6 @@ from proxy.artifacts.fetchers import Fetchers
 from proxy.artifacts.folder import FolderArtifacts
 from proxy.artifacts.provenance import ProvenanceObjects
 from proxy.behind import Behind, modes_of
-from proxy.cli.store import DATABASE
 from proxy.departures import Departures
 from proxy.driftwatch import DriftWatch
 from proxy.feeds.schedule import FeedSchedule
@@ -59,6 +59,7 @@ from proxy.resolve import Resolver
 from proxy.settings import Settings
 from proxy.simple.page import ProjectPage
 from proxy.sources.composition import Means, advisories_of, sources_of
+from proxy.store.bounds import DATABASE
 from proxy.store.port import Store, Token, TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.supervisor import SAY, ChildConfig, decode_config, proxy_name
@@ -483,6 +484,7 @@ def _door_settings(settings: Settings, *, token_required: bool) -> DoorSettings:
         upstreams=tuple(one.name for one in settings.upstreams),
         watch_hours=settings.watch_hours,
         prefetch=settings.prefetch,
+        trusted_proxies=tuple(ipaddress.ip_network(one) for one in settings.trusted_proxies),
     )
 
 

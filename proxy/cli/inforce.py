@@ -10,9 +10,9 @@ import click
 from models.clock import utc_now
 from models.errors import PolicyInvalid, PratiqueError
 from policies.policy import Policy
-from proxy.cli.store import DATABASE
 from proxy.policyfile import named_policy
 from proxy.settings import Settings
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 
 

@@ -10,10 +10,9 @@ from models.clock import utc_now
 from models.errors import StoreError
 from proxy.privileges import become_owner_of
 from proxy.settings import Settings
+from proxy.store.bounds import DATABASE
 from proxy.store.port import Store
 from proxy.store.sqlite import SqliteStore
-
-DATABASE = "pratique.sqlite3"
 
 Result = TypeVar("Result")
 

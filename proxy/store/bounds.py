@@ -5,6 +5,10 @@ from __future__ import annotations
 from models.evidence import TRACE_BYTES_MAX
 from models.work import RESOLVED_FILES_MAX
 
+DATABASE = "pratique.sqlite3"
+"""The store's file in the data folder; SQLite keeps others beside it."""
+STORE_FILES = tuple(DATABASE + end for end in ("", "-wal", "-shm", "-journal"))
+
 OPEN_JOBS_MAX = 10_000
 """Open jobs; at 1 s each a machine works on them for three hours, and nobody waits longer."""
 

@@ -89,6 +89,7 @@ def make_app(door: Door) -> web.Application:
         public_url=door.settings.public_url,
         open_to_read=not door.settings.token_required,
         first_admin=door.first_admin,
+        trusted=door.settings.trusted_proxies,
         clock=door.clock,
     )
     app[VISITORS] = visitors

@@ -23,6 +23,7 @@ from proxy.index.port import Ahead
 from proxy.simple.page import IndexFile, ProjectPage
 from proxy.store.port import Store, Token
 from proxy.telling.metrics import Metrics
+from proxy.web.forwarded import Network
 from proxy.web.share import QUEUE_SHARE_MAX
 
 HOP_S = 10.0
@@ -183,6 +184,8 @@ class DoorSettings:
     """Whether `/` and `/v/…` open without a token; the pages quote evidence."""
     metrics_public: bool = False
     """Whether `/metrics` opens to everybody who can reach us."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Front ends that may say whom they ask for."""
     upstreams: tuple[IndexName, ...] = ()
     """The upstreams by name, in the order in which they are asked."""
     prefetch: bool = True

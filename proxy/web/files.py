@@ -28,6 +28,7 @@ from proxy.store.port import Fetch, Token
 from proxy.web.auth import ANONYMOUS, Callers
 from proxy.web.delivery import Delivery
 from proxy.web.door import Door
+from proxy.web.forwarded import address_of
 from proxy.web.ids import DecisionIds
 from proxy.web.intake import Intake
 from proxy.web.listing import Listing
@@ -103,7 +104,8 @@ class Files:
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /files/{index}/{project}/{sha256}/{filename}, also what lies beside it."""
-        caller = _caller(self._callers.token(request), request.remote)
+        trusted = self._door.settings.trusted_proxies
+        caller = _caller(self._callers.token(request), address_of(request, trusted))
         asked = self._asked_for(request)
         ref = asked.ref
         facts = request[FACTS]
@@ -342,9 +344,9 @@ def refusal(door: Door, decision: Decision, decision_id: str, *, untried: str = 
     )
 
 
-def _caller(token: Token | None, remote: str | None) -> Caller:
+def _caller(token: Token | None, address: str) -> Caller:
     """Who asks, as bounds and fetch records know them."""
-    address = remote or "local"
+    address = address or "local"
     if token is None:
         return Caller(requester=ANONYMOUS, address=address)
     return Caller(requester=token.name, address=address, groups=token.groups)

@@ -18,6 +18,7 @@ from proxy.store.access_port import AccessPort
 from proxy.tokens import ANONYMOUS, principal_of
 from proxy.web.auth import Callers
 from proxy.web.door import TokensPort
+from proxy.web.forwarded import Networks, address_of
 from proxy.web.people import People
 from proxy.web.problems import retry_after
 from proxy.web.served import FACTS
@@ -57,9 +58,13 @@ class Visitors:
         public_url: str,
         open_to_read: bool,
         first_admin: FirstAdmin | None,
+        trusted: Networks,
         clock: Clock,
     ) -> None:
-        """`open_to_read`: whoever shows no token may look, as on a firewall for this machine alone."""
+        """`trusted`: front ends that may say whom they ask for.
+
+        `open_to_read`: whoever shows no token may look, as on a firewall for this machine alone.
+        """
         self.sessions = Sessions(store, tokens, clock=clock)
         self._callers = callers
         self._people = people
@@ -67,6 +72,7 @@ class Visitors:
         self._secure = self._origin.startswith("https:")
         self._open = open_to_read
         self._first_admin = first_admin
+        self._trusted = trusted
         self._logins = Throttle(LOGIN_TRIES_MAX, clock=clock)
         self._headers = Throttle(TOKEN_TRIES_MAX, clock=clock)
         self._changes = Throttle(CHANGES_MAX, clock=clock)
@@ -157,7 +163,7 @@ class Visitors:
         self._check_origin(request)
         form = await read_form(request)
         back = _next_of(form)
-        address = request.remote or ""
+        address = address_of(request, self._trusted)
         try:
             secret, who = await self.sessions.begin(str(form.get("token", ""))[:1000])
         except (NotAuthorised, NotAllowed) as error:
@@ -240,7 +246,7 @@ class Visitors:
         return error
 
     def _count_wrong(self, request: web.Request) -> None:
-        address = request.remote or ""
+        address = address_of(request, self._trusted)
         self._headers.check(address)
         self._headers.count(address)
 

@@ -15,9 +15,9 @@ from uuid import uuid4
 
 import pytest
 
-from proxy.cli.store import DATABASE
 from proxy.demo.packages import BuiltFile, build_wheel
 from proxy.demo.upstream import LocalUpstream
+from proxy.store.bounds import DATABASE
 from tests.firewall import Firewall, fetch, file_url, wait_until
 from tests.proofs.background import running_upstream
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from models.clock import utc_now
-from proxy.cli.store import DATABASE
 from proxy.index.default import default_upstream
+from proxy.store.bounds import DATABASE
 from proxy.store.port import Fetch, Store
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import ClientEnvironment, Firewall, client_environment

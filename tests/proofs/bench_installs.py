@@ -26,8 +26,8 @@ from packaging.utils import parse_wheel_filename
 from bench.judged import Judged
 from bench.load import cpu_s
 from bench.peers import Server, peer
-from proxy.cli.store import DATABASE
 from proxy.index.default import default_upstream
+from proxy.store.bounds import DATABASE
 from tests.firewall import Firewall, scratch_folder
 from tests.proofs.bench_stage import NO_BOXES, judged, judged_file, proxy_pids, with_token
 from tests.proofs.proof import Outcome

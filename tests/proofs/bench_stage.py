@@ -21,9 +21,9 @@ from bench.judged import Judged, approve
 from bench.load import Load, wrk
 from models.artifact import parse_ref
 from models.clock import utc_now
-from proxy.cli.store import DATABASE
 from proxy.demo.packages import BuiltFile, build_wheel
 from proxy.demo.upstream import JSON, LocalUpstream
+from proxy.store.bounds import DATABASE
 from proxy.store.port import TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.tokens import mint

@@ -17,6 +17,7 @@ from proxy.demo.packages import build_wheel, demo_packages
 from proxy.demo.upstream import LocalUpstream
 from proxy.privileges import child_setup
 from proxy.settings import Settings, read_settings
+from proxy.store.bounds import DATABASE
 from proxy.supervisor import children_of, decode_config, environment_of, prepare_folders
 from tests.firewall import Firewall, fetch, file_url, scratch_folder, wait_until
 from tests.proofs.background import running_upstream
@@ -48,6 +49,38 @@ def test_prepare__gives_each_role_its_folder(settings: Settings) -> None:
     log = settings.log_file.stat() if settings.log_file else None
     assert log is not None
     assert (log.st_uid, log.st_gid, stat.S_IMODE(log.st_mode)) == (0, 61300, 0o660)
+
+
+@pytest.mark.privileged
+def test_prepare__what_a_command_made_before_the_first_start_is_the_proxys(
+    settings: Settings,
+) -> None:
+    settings.data_dir.mkdir(parents=True)
+    store = settings.data_dir / DATABASE
+    store.write_text("a store")
+    prepare_folders(settings)
+    assert store.stat().st_uid == 61300
+    store.unlink()
+    store.write_text("root's, in a folder of the proxy's")
+    prepare_folders(settings)
+    assert store.stat().st_uid == 0
+
+
+@pytest.mark.privileged
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+def test_prepare__a_link_in_the_stores_place_gives_nothing_away(
+    settings: Settings, kind: str
+) -> None:
+    outside = scratch_folder() / "outside"
+    outside.write_text("root's own")
+    settings.data_dir.mkdir(parents=True)
+    place = settings.data_dir / DATABASE
+    if kind == "symbolic":
+        place.symlink_to(outside)
+    else:
+        place.hardlink_to(outside)
+    prepare_folders(settings)
+    assert outside.stat().st_uid == 0
 
 
 @pytest.mark.parametrize("kind", ["symbolic", "hard"])
@@ -173,3 +206,12 @@ def test_children__of_several_proxies_one_is_the_first_and_all_share_the_secrets
     configs = [decode_config(child.standard_input) for child in proxies]
     assert [config.number for config in configs] == [0, 1, 2]
     assert len({config.worker_secret for config in configs}) == 1
+
+
+@pytest.mark.privileged
+def test_serve__a_token_may_be_made_before_the_first_start() -> None:
+    with running_upstream(LocalUpstream([build_wheel("small", "1.0", {})])) as upstream:
+        firewall = Firewall(upstream=upstream.url, harness=False, options=("--boxes", "0"))
+        firewall.cli("token", "add", "client", "ci", "--actor", "ada")
+        with firewall:
+            assert fetch(firewall.index_url + "small/").status == 401

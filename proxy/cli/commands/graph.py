@@ -22,13 +22,14 @@ from models.errors import StoreError
 from models.evidence import Finding, Severity
 from models.work import Target
 from proxy.cli.options import settings_options
-from proxy.cli.store import DATABASE, with_store
+from proxy.cli.store import with_store
 from proxy.cli.tree_report import print_graph
 from proxy.graphing import Graphed, asked_for, graph_of
 from proxy.log import configure_log
 from proxy.settings import Settings
 from proxy.sources.advisories import AdvisorySource
 from proxy.sources.composition import standings_with
+from proxy.store.bounds import DATABASE
 from proxy.store.port import Store
 
 WHOLE, DOUBTFUL, BAD = 0, 3, 4

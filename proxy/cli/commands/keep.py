@@ -10,11 +10,12 @@ from rich.table import Table
 
 from models.clock import utc_now
 from proxy.cli.options import settings_options
-from proxy.cli.store import DATABASE, with_store, with_store_to_read
+from proxy.cli.store import with_store, with_store_to_read
 from proxy.keeping.keeper import Keeper, Kept
 from proxy.keeping.periods import periods_of
 from proxy.privileges import become_owner_of
 from proxy.settings import Settings
+from proxy.store.bounds import DATABASE
 from proxy.store.port import Store
 from proxy.store.sql.copying import compact
 

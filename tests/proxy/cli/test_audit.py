@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from proxy.cli.main import main
-from proxy.cli.store import DATABASE
 from proxy.keeping.archive import archive_audit
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.proxy.store.values import FakeClock
 

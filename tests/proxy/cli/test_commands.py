@@ -15,9 +15,9 @@ import pytest
 
 from models.clock import utc_now
 from policies.document import DEFAULT_POLICY_TOML
-from proxy.cli.store import DATABASE
 from proxy.demo.packages import STEALS_DECOY, build_wheel
 from proxy.demo.upstream import LocalUpstream
+from proxy.store.bounds import DATABASE
 from proxy.store.port import TokenKind
 from proxy.store.sqlite import SqliteStore
 from proxy.tokens import hash_secret

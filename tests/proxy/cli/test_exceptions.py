@@ -17,7 +17,7 @@ import pytest
 from models.clock import utc_now
 from models.decision import Action, Decision, HoldKind
 from policies.document import DEFAULT_POLICY_TOML
-from proxy.cli.store import DATABASE
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
 from tests.proxy.store.values import make_decision, make_fetch, make_ref

@@ -17,10 +17,10 @@ import pytest
 from analyzer.graph.joined import Standing
 from models.clock import utc_now
 from models.decision import Action
-from proxy.cli.store import DATABASE
 from proxy.cli.tree_report import age_words
 from proxy.demo.packages import build_wheel
 from proxy.demo.upstream import LocalUpstream
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
 from tests.proofs.background import running_upstream

@@ -16,8 +16,8 @@ import pytest
 from policies.document import DEFAULT_POLICY_TOML, parse_policy
 from proxy.admin.access import at_the_machine
 from proxy.admin.policy import set_policy
-from proxy.cli.store import DATABASE
 from proxy.demo.packages import build_wheel
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
 from tests.proxy.cli.test_commands import ROOT

@@ -35,9 +35,9 @@ from models.trust.reference import reference_of, write_reference
 from models.trust.rules import RulesScorer
 from proxy.admin.verdicts import EXPORTED
 from proxy.cli.main import main
-from proxy.cli.store import DATABASE
 from proxy.scanning import Scanned
 from proxy.scorers import scorer_named
+from proxy.store.bounds import DATABASE
 from proxy.store.port import AuditRow
 from proxy.store.sqlite import SqliteStore
 from proxy.verdicts.keys import key_id, read_public

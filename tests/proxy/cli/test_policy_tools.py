@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from models.clock import utc_now
 from proxy.cli.main import main
-from proxy.cli.store import DATABASE
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
 from tests.models.examples import evidence, ref

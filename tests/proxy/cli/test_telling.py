@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.clock import utc_now
-from proxy.cli.store import DATABASE
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.proxy.cli.test_commands import Run, data_dir, run
 from tests.proxy.store.test_contract_telling import make_event

@@ -22,7 +22,7 @@ from models.phase import Phase
 from models.research.qut_reader import read_rows
 from models.trace import RUNNER, Event, EventKind
 from models.work import Priority
-from proxy.cli.store import DATABASE
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 from tests.firewall import scratch_folder
 from tests.proxy.store.values import START, make_decision, make_evidence, make_facts, make_ref

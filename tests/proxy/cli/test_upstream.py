@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from models.artifact import IndexName
 from models.clock import utc_now
 from proxy.cli.main import main
-from proxy.cli.store import DATABASE
+from proxy.store.bounds import DATABASE
 from proxy.store.sqlite import SqliteStore
 
 TEXT = """

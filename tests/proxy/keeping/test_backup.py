@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from models.errors import StoreError
-from proxy.cli.store import DATABASE
 from proxy.keeping import backup
 from proxy.keeping.backup import check_copy
 from proxy.keeping.manifest import DATABASE_PART, JOURNALS, MANIFEST, SPOOL_PART, decode_manifest
+from proxy.store.bounds import DATABASE
 from proxy.store.sql.migrate import packaged
 from tests.proxy.keeping.dataset import ARTIFACTS, back_up, make_data, tree
 from tests.proxy.store.older import write_older
