@@ -46,7 +46,8 @@ def named(unit: Path) -> str:
 @pytest.mark.parametrize("unit", UNITS, ids=named)
 def test_exec_start__is_a_command_of_ours_with_options_it_has(unit: Path) -> None:
     program, command, *options = shlex.split(service(unit)["ExecStart"])
-    found = main.commands[command]
+    found = main.get_command(click.Context(main), command)
+    assert found is not None
     known = {flag for one in found.params if isinstance(one, click.Option) for flag in one.opts}
 
     assert program == f"{PREFIX}pratique"
