@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 
 import structlog
 
@@ -26,6 +27,9 @@ FIRST_S = 60.0
 """Seconds from the start to the first look: a server that starts has better things to do."""
 EVERY_S = 6 * 3600.0
 """Seconds between two looks. What is compared is a week; a quarter of a day moves it little."""
+REST = 4
+"""How long it rests after each part, of what the part took."""
+REST_MAX_S = 1.0
 RECENT = timedelta(days=7)
 """What is compared: what was observed in this time, as `pratique drift` has it by default."""
 
@@ -94,9 +98,14 @@ class DriftWatch:
             LOG.exception("drift_not_looked_at")
 
     def _report(self, reference: Reference) -> DriftReport:
+        last = monotonic()
+
         def progress(_done: int, _total: int) -> None:
-            if self._ending.is_set():
+            nonlocal last
+            # A thread of the process that answers requests: a fifth of the time is its.
+            if self._ending.wait(min(REST * (monotonic() - last), REST_MAX_S)):
                 raise _Stopped
+            last = monotonic()
 
         async def work() -> DriftReport:
             store = SqliteStore.look(self._database, clock=self._clock)

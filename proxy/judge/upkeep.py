@@ -80,6 +80,8 @@ class Upkeep:
         self._layers_off = layers_off
         self._nudge = nudge
         self._room = asyncio.Semaphore(AT_ONCE)
+        self.catching_up = True
+        """Whether the walk through all projects that follows a start is not at its end yet."""
         self._followed = 0
         self._skipped: dict[ArtifactRef, datetime] = {}
         self._clear_workers: dict[str, datetime] = {}
@@ -131,7 +133,8 @@ class Upkeep:
         """
         if await self._store.generation() <= self._followed:
             return False
-        changes = await self._store.changes_since(self._followed)
+        limit = FOLLOW_BATCH + 1
+        changes = await self._store.changes_since(self._followed, limit=limit)
         for change in changes[:FOLLOW_BATCH]:
             await self._derive(await self._contradicted(change), fresh=False)
             await self._derive(await self._of_other_sibling(change), fresh=False)
@@ -139,7 +142,9 @@ class Upkeep:
                 if len(self._dependants) < DEPENDANTS_WAITING_MAX:
                     self._dependants[ref] = None
             self._followed = max(self._followed, change.generation)
-        return len(changes) > FOLLOW_BATCH
+        more = len(changes) > FOLLOW_BATCH
+        self.catching_up = self.catching_up and more
+        return more
 
     async def follow_advisories(self) -> bool:
         """Judge again what an advisory that came, changed or went is about."""

@@ -233,12 +233,15 @@ class MemoryStore(
     async def generation(self) -> int:
         return self._generation
 
-    async def changes_since(self, generation: int) -> tuple[Change, ...]:
+    async def changes_since(
+        self, generation: int, *, limit: int | None = None
+    ) -> tuple[Change, ...]:
+        changed = sorted(self._changes.items(), key=lambda kv: kv[1])
         return tuple(
             Change(generation=number, index=index, project=project)
-            for (index, project), number in sorted(self._changes.items(), key=lambda kv: kv[1])
+            for (index, project), number in changed
             if number > generation
-        )
+        )[:limit]
 
     async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
         self._touch(index, project)

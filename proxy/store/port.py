@@ -333,8 +333,10 @@ class Store(
     async def generation(self) -> int:
         """The current generation: 0 in a new store, only ever growing, shared by all processes."""
 
-    async def changes_since(self, generation: int) -> tuple[Change, ...]:
-        """Every (index, project) that changed after `generation`, oldest first."""
+    async def changes_since(
+        self, generation: int, *, limit: int | None = None
+    ) -> tuple[Change, ...]:
+        """Every (index, project) that changed after `generation`, oldest first; `limit` of them."""
 
     async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
         """Raise the generation for a project whose page or overrides changed; the new one."""

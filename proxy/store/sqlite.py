@@ -160,8 +160,10 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelli
     async def generation(self) -> int:
         return await self._on.read(changes.generation)
 
-    async def changes_since(self, generation: int) -> tuple[Change, ...]:
-        return await self._on.read(changes.since, generation)
+    async def changes_since(
+        self, generation: int, *, limit: int | None = None
+    ) -> tuple[Change, ...]:
+        return await self._on.read(changes.since, generation, limit=limit)
 
     async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
         return await self._on.write(changes.touch, index, project)

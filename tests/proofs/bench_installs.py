@@ -43,6 +43,8 @@ PEERS = ("proxpi", "devpi", "pypiserver")
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
 """Where clients unpack, if it is there: a disk would add its moods to each install."""
 INSTALL_S = 300
+FAILED_CHARS = 160
+"""Characters that are told of why an install through a peer failed."""
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 
 
@@ -77,10 +79,16 @@ def installing(item: str) -> Outcome:
     runs: dict[str, list[Run]] = {}
     first: dict[str, Run] = {}
     with places(locked) as where:
+        failed: dict[str, str] = {}
         for name in where:
             if name not in (UPSTREAM, COLD, "pypiserver"):
-                first[name] = where[name](tool)
-        names = list(where)
+                try:
+                    first[name] = where[name](tool)
+                except AssertionError as error:
+                    if name not in PEERS:
+                        raise
+                    failed[name] = " ".join(str(error).split())[:FAILED_CHARS]
+        names = [name for name in where if name not in failed]
         for number in range(ROUNDS):
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 runs.setdefault(name, []).append(where[name](tool))
@@ -95,6 +103,7 @@ def installing(item: str) -> Outcome:
         ),
         measures={f"{item} {name} ratio": ratio for name, ratio in ratios.items()},
         facts={"set": locked.size}
+        | {name: f"failed: {why} |  |  |  | " for name, why in failed.items()}
         | {name: _row(taken, ratios[name], first.get(name)) for name, taken in runs.items()},
     )
 

@@ -130,8 +130,8 @@ _ITEMS: dict[str, Callable[[str], Outcome]] = {
     f"idle {IDLE}": idle,
     "p99 beside analyses": beside,
     "two processes": several,
-    **{f"growth of {name}": growing for name in DIMENSIONS},
+    **{f"install {tool} {what}": installing for what in SETS for tool in TOOLS},
     "cold pages": cold_pages,
     "cold files": cold_files,
-    **{f"install {tool} {what}": installing for what in SETS for tool in TOOLS},
+    **{f"growth of {name}": growing for name in DIMENSIONS},
 }

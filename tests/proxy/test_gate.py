@@ -59,9 +59,11 @@ class FlakyStore(MemoryStore):
         await self.read_may_end.wait()
         return found
 
-    async def changes_since(self, generation: int) -> tuple[Change, ...]:
+    async def changes_since(
+        self, generation: int, *, limit: int | None = None
+    ) -> tuple[Change, ...]:
         self._answer()
-        return await super().changes_since(generation)
+        return await super().changes_since(generation, limit=limit)
 
     async def put_decision(
         self, decision: Decision, *, actor: str = "judge", telling: Sequence[Event] = ()

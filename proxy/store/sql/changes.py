@@ -10,7 +10,9 @@ from proxy.store.port import Change
 from proxy.store.sql.connection import Session
 
 GENERATION = "SELECT coalesce(max(generation), 0) AS generation FROM changes"
-SINCE = "SELECT * FROM changes WHERE generation > :generation ORDER BY generation"
+SINCE = """
+SELECT * FROM changes WHERE generation > :generation ORDER BY generation LIMIT :limit
+"""
 # REPLACE takes the project's row away and adds it at the end, under the next number.
 TOUCH = "INSERT OR REPLACE INTO changes (index_name, project) VALUES (:index_name, :project)"
 KNOW_INDEX = "INSERT OR IGNORE INTO indexes (name) VALUES (:name)"
@@ -28,7 +30,7 @@ def generation(session: Session) -> int:
     return int(session.rows(GENERATION)[0]["generation"])
 
 
-def since(session: Session, after: int) -> tuple[Change, ...]:
+def since(session: Session, after: int, *, limit: int | None) -> tuple[Change, ...]:
     """What changed after a generation, oldest first: at most one row for each project."""
     return tuple(
         Change(
@@ -36,7 +38,9 @@ def since(session: Session, after: int) -> tuple[Change, ...]:
             index=IndexName(row["index_name"]),
             project=NormalizedName(row["project"]),
         )
-        for row in session.rows(SINCE, {"generation": after})
+        for row in session.rows(
+            SINCE, {"generation": after, "limit": -1 if limit is None else limit}
+        )
     )
 
 

@@ -178,6 +178,7 @@ async def test_changes_since__names_each_project_once_oldest_first(store: Store)
     changes = await store.changes_since(start)
     assert [change.project for change in changes] == ["c", "a"]
     assert changes[-1] == Change(generation=last, index=PYPI, project=name("a"))
+    assert await store.changes_since(start, limit=1) == changes[:1]
     assert await store.changes_since(last) == ()
 
 
