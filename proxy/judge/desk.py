@@ -12,7 +12,7 @@ import structlog
 from models.artifact import ArtifactRef
 from models.canonical import Digest
 from models.clock import Clock
-from models.decision import Decision, Override
+from models.decision import Decision
 from models.errors import JudgeRefused, PratiqueError
 from models.evidence import Layer
 from models.work import Job
@@ -120,19 +120,9 @@ class Desk:
         """
         return await self._hearings.hear(ref, fresh=True)
 
-    async def override_changed(self, override: Override) -> None:
-        """Derive again, at once, what a new or revoked override speaks about. Raises as judge_ref."""
-        LOG.info("override_followed", override_id=override.id, action=override.action.value)
-        while await self._upkeep.follow_changes():
-            pass
-
     async def requeue(self, ref: ArtifactRef) -> bool:
         """Queue `ref` for another analysis in the background; False where there is no room now."""
         return await self._hearings.requeue(ref)
-
-    async def worker_revoked(self, name: str) -> None:
-        """Derive again what rests on a worker whom the store distrusts now. Raises as judge_ref."""
-        await self._upkeep.leave_worker(name)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`. What is under way then is left to the next run."""

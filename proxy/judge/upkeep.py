@@ -82,7 +82,9 @@ class Upkeep:
         self._room = asyncio.Semaphore(AT_ONCE)
         self.catching_up = True
         """Whether the walk through all projects that follows a start is not at its end yet."""
-        self._followed = 0
+        self._followed: int | None = None
+        self._unwalked = 0
+        """Projects that changed before it have not been looked at since the start."""
         self._skipped: dict[ArtifactRef, datetime] = {}
         self._clear_workers: dict[str, datetime] = {}
         self._layers_revisited = False
@@ -97,6 +99,7 @@ class Upkeep:
         for step in (
             self.expire_leases,
             self.follow_changes,
+            self.catch_up,
             self.follow_advisories,
             self.derive_dependants,
             self.derive_expired,
@@ -126,25 +129,31 @@ class Upkeep:
         return False
 
     async def follow_changes(self) -> bool:
-        """Look at every project that changed, be it by this process or another.
-
-        After a start that is every project there is, since overrides may have come and gone
-        while nobody watched.
-        """
-        if await self._store.generation() <= self._followed:
+        """Look at every project that changed since the first sweep, be it by this process or another."""
+        generation = await self._store.generation()
+        if self._followed is None:
+            self._followed, self._unwalked = generation, generation + 1
+        if generation <= self._followed:
             return False
-        limit = FOLLOW_BATCH + 1
-        changes = await self._store.changes_since(self._followed, limit=limit)
-        for change in changes[:FOLLOW_BATCH]:
-            await self._derive(await self._contradicted(change), fresh=False)
-            await self._derive(await self._of_other_sibling(change), fresh=False)
-            for ref in await concerned(self._store, change):
-                if len(self._dependants) < DEPENDANTS_WAITING_MAX:
-                    self._dependants[ref] = None
+        changes = await self._store.changes_since(self._followed, limit=FOLLOW_BATCH)
+        for change in changes:
+            await self._follow(change)
             self._followed = max(self._followed, change.generation)
-        more = len(changes) > FOLLOW_BATCH
-        self.catching_up = self.catching_up and more
-        return more
+        return len(changes) == FOLLOW_BATCH
+
+    async def catch_up(self) -> bool:
+        """After a start, look at what changed before it, the newest first, until nothing is left.
+
+        Overrides may have come and gone while nobody watched.
+        """
+        if not self.catching_up:
+            return False
+        changes = await self._store.changes_before(self._unwalked, limit=FOLLOW_BATCH)
+        for change in changes:
+            await self._follow(change)
+            self._unwalked = change.generation
+        self.catching_up = len(changes) == FOLLOW_BATCH
+        return self.catching_up
 
     async def follow_advisories(self) -> bool:
         """Judge again what an advisory that came, changed or went is about."""
@@ -228,6 +237,13 @@ class Upkeep:
         await self._derive(switched_off, fresh=False)
         self._layers_revisited = True
         return False
+
+    async def _follow(self, change: Change) -> None:
+        await self._derive(await self._contradicted(change), fresh=False)
+        await self._derive(await self._of_other_sibling(change), fresh=False)
+        for ref in await concerned(self._store, change):
+            if len(self._dependants) < DEPENDANTS_WAITING_MAX:
+                self._dependants[ref] = None
 
     async def _contradicted(self, change: Change) -> tuple[ArtifactRef, ...]:
         """Refs of a project whose decision is not what overrides now say."""

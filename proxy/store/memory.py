@@ -236,12 +236,11 @@ class MemoryStore(
     async def changes_since(
         self, generation: int, *, limit: int | None = None
     ) -> tuple[Change, ...]:
-        changed = sorted(self._changes.items(), key=lambda kv: kv[1])
-        return tuple(
-            Change(generation=number, index=index, project=project)
-            for (index, project), number in changed
-            if number > generation
-        )[:limit]
+        return tuple(one for one in self._changed() if one.generation > generation)[:limit]
+
+    async def changes_before(self, generation: int, *, limit: int) -> tuple[Change, ...]:
+        earlier = [one for one in self._changed() if one.generation < generation]
+        return tuple(earlier[::-1][: row_limit(limit)])
 
     async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
         self._touch(index, project)
@@ -583,6 +582,12 @@ class MemoryStore(
 
     def _newest(self) -> Iterable[Decision]:
         return (self._history[place] for place in sorted(self._current.values(), reverse=True))
+
+    def _changed(self) -> list[Change]:
+        return [
+            Change(generation=number, index=index, project=project)
+            for (index, project), number in sorted(self._changes.items(), key=lambda kv: kv[1])
+        ]
 
     def _touch(self, index: IndexName, project: NormalizedName) -> None:
         self._indexes.add(index)

@@ -338,6 +338,9 @@ class Store(
     ) -> tuple[Change, ...]:
         """Every (index, project) that changed after `generation`, oldest first; `limit` of them."""
 
+    async def changes_before(self, generation: int, *, limit: int) -> tuple[Change, ...]:
+        """The last `limit` (index, project) that changed before `generation`, newest first."""
+
     async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
         """Raise the generation for a project whose page or overrides changed; the new one."""
 

@@ -165,6 +165,9 @@ class SqliteStore(SqliteDepartures, SqliteExceptions, SqliteOrigins, SqliteTelli
     ) -> tuple[Change, ...]:
         return await self._on.read(changes.since, generation, limit=limit)
 
+    async def changes_before(self, generation: int, *, limit: int) -> tuple[Change, ...]:
+        return await self._on.read(changes.before, generation, limit=limit)
+
     async def touch_project(self, index: IndexName, project: NormalizedName) -> int:
         return await self._on.write(changes.touch, index, project)
 

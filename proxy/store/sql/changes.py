@@ -7,11 +7,14 @@ from packaging.utils import NormalizedName
 from models.artifact import IndexName, Sha256
 from models.decision import Override
 from proxy.store.port import Change
-from proxy.store.sql.connection import Session
+from proxy.store.sql.connection import Row, Session
 
 GENERATION = "SELECT coalesce(max(generation), 0) AS generation FROM changes"
 SINCE = """
 SELECT * FROM changes WHERE generation > :generation ORDER BY generation LIMIT :limit
+"""
+BEFORE = """
+SELECT * FROM changes WHERE generation < :generation ORDER BY generation DESC LIMIT :limit
 """
 # REPLACE takes the project's row away and adds it at the end, under the next number.
 TOUCH = "INSERT OR REPLACE INTO changes (index_name, project) VALUES (:index_name, :project)"
@@ -32,16 +35,13 @@ def generation(session: Session) -> int:
 
 def since(session: Session, after: int, *, limit: int | None) -> tuple[Change, ...]:
     """What changed after a generation, oldest first: at most one row for each project."""
-    return tuple(
-        Change(
-            generation=row["generation"],
-            index=IndexName(row["index_name"]),
-            project=NormalizedName(row["project"]),
-        )
-        for row in session.rows(
-            SINCE, {"generation": after, "limit": -1 if limit is None else limit}
-        )
-    )
+    place = {"generation": after, "limit": -1 if limit is None else limit}
+    return tuple(map(_change, session.rows(SINCE, place)))
+
+
+def before(session: Session, generation: int, *, limit: int) -> tuple[Change, ...]:
+    """What changed last before a generation, newest first."""
+    return tuple(map(_change, session.rows(BEFORE, {"generation": generation, "limit": limit})))
 
 
 def touch(session: Session, index: IndexName, project: NormalizedName) -> int:
@@ -71,3 +71,11 @@ def _touched(
     sha256 = override.sha256 or Sha256("")
     rows = session.rows(PROJECTS_WITH_BYTES, {"sha256": sha256})
     return [(IndexName(row["index_name"]), NormalizedName(row["project"])) for row in rows]
+
+
+def _change(row: Row) -> Change:
+    return Change(
+        generation=row["generation"],
+        index=IndexName(row["index_name"]),
+        project=NormalizedName(row["project"]),
+    )

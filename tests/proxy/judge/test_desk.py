@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from analyzer.confusion.findings import OWNED_SIGNAL
 from models.artifact import ArtifactRef, Sha256
@@ -34,7 +35,7 @@ from models.work import (
 from policies.document import parse_policy
 from proxy.judge.core import LocalJudge
 from proxy.judge.desk import REFUSALS_MAX
-from proxy.judge.upkeep import STALE_BATCH
+from proxy.judge.upkeep import FOLLOW_BATCH, STALE_BATCH
 from proxy.store.port import Token, TokenKind
 from tests.models.examples import NOW, SHA, evidence, facts, finding, override, proof, ref
 from tests.proxy.judge.examples import Room
@@ -460,28 +461,14 @@ async def test_desk__an_override_made_elsewhere_is_followed_and_so_is_its_end() 
         await room.until(held)
 
 
-async def test_override_changed__is_in_force_when_it_returns() -> None:
-    room = Room()
-    await room.observe()
-    await room.desk.judge_ref(ref())
-    denial = override(OverrideAction.DENY)
-    await room.store.add_override(denial)
-    await room.desk.override_changed(denial)
-    assert (await room.decided()).action is Action.DENY
-    ended = await room.store.revoke_override(denial.id, actor="bob", at=room.clock())
-    await room.desk.override_changed(ended)
-    assert (await room.decided()).served
-
-
-async def test_override_changed__answers_for_what_still_waits_for_analysis() -> None:
+async def test_desk__an_override_answers_for_what_still_waits_for_analysis() -> None:
     room = Room()
     await room.store.enqueue(
         ref(), size_bytes=1, facts=facts(), priority=Priority.FILE, now=room.clock()
     )
-    allow = override(project=None, sha256=SHA, bound=())
-    await room.store.add_override(allow)
-    await room.desk.override_changed(allow)
-    assert (await room.decided()).served
+    await room.store.add_override(override(project=None, sha256=SHA, bound=()))
+    async with room.running():
+        assert (await room.decided()).served
     assert await job_state(room) is JobState.DECIDED
 
 
@@ -514,6 +501,41 @@ async def test_desk__overrides_given_while_it_was_away_are_found_at_the_start() 
         await room.until(denied)
 
 
+async def crowded(projects: int) -> Room:
+    """A store of so many projects; one more that was denied while nobody watched changed last."""
+    room = Room()
+    await room.observe()
+    await room.desk.judge_ref(ref())
+    for number in range(projects):
+        await room.store.touch_project(ref().index, canonicalize_name(f"other-{number}"))
+    await room.store.add_override(override(OverrideAction.DENY))
+    room.desk = room.new_desk()
+    return room
+
+
+async def test_upkeep__walks_through_all_projects_once_after_a_start_the_newest_first() -> None:
+    room = await crowded(2 * FOLLOW_BATCH)
+    upkeep = room.desk._upkeep
+    assert await upkeep.sweep()
+    assert (await room.decided()).action is Action.DENY
+    assert upkeep.catching_up
+    sweeps = 1
+    while await upkeep.sweep():
+        sweeps += 1
+    assert sweeps == 2
+    assert not upkeep.catching_up
+
+
+async def test_upkeep__what_changes_is_followed_before_what_was_there_at_the_start() -> None:
+    room = await crowded(2 * FOLLOW_BATCH)
+    upkeep = room.desk._upkeep
+    await upkeep.sweep()
+    await room.store.revoke_override(override().id, actor="bob", at=room.clock())
+    await upkeep.sweep()
+    assert upkeep.catching_up
+    assert (await room.decided()).served
+
+
 async def test_desk__what_rests_on_a_revoked_worker_is_held_again() -> None:
     room = Room()
     token = Token(id="t1", kind=TokenKind.WORKER, name="w1", hash="0" * 64, created_at=NOW)
@@ -530,15 +552,6 @@ async def test_desk__what_rests_on_a_revoked_worker_is_held_again() -> None:
 
         await room.until(held)
     assert await job_state(room) is JobState.QUEUED
-
-
-async def test_worker_revoked__is_in_force_when_it_returns() -> None:
-    room = Room()
-    await room.observe()
-    await room.desk.judge_ref(ref())
-    await room.store.distrust_worker("w1")
-    await room.desk.worker_revoked("w1")
-    assert (await room.decided()).hold is HoldKind.ANALYSIS
 
 
 async def test_desk__a_layer_that_is_on_again_is_measured_before_the_decision_changes() -> None:

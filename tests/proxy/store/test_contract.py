@@ -182,6 +182,16 @@ async def test_changes_since__names_each_project_once_oldest_first(store: Store)
     assert await store.changes_since(last) == ()
 
 
+async def test_changes_before__are_the_newest_of_what_is_older(store: Store) -> None:
+    for project in ("a", "b", "c"):
+        start = await store.touch_project(PYPI, name(project))
+    await store.touch_project(PYPI, name("a"))
+    older = await store.changes_before(start + 1, limit=10)
+    assert [change.project for change in older] == ["c", "b"]
+    assert await store.changes_before(start + 1, limit=1) == older[:1]
+    assert await store.changes_before(older[-1].generation, limit=10) == ()
+
+
 async def test_changes_since__another_instance_sees_them(opener: Opener) -> None:
     here, there = opener(), opener()
     before = await there.generation()

@@ -160,6 +160,7 @@ async def everything(
         await store.decisions_expired(now, limit=10),
         await store.decisions_not_resting_on(POLICY, MODEL, limit=10),
         await store.changes_since(0),
+        await store.changes_before(await store.generation(), limit=3),
         (extent := await store.extent()).count,
         [one.decision for one in await store.standing(after=0, up_to=extent.newest, limit=100)],
         await store.decisions_with(REFS[2].sha256),
