@@ -6,6 +6,8 @@ TREE = $(shell ./install.sh tree)
 NAME ?=
 BUDGET ?= 40m
 ARGS ?=
+# Of pytest-xdist: one for a core, four at most; what needs root shares one (tests/conftest.py).
+WORKERS ?= -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help install dev serve demo test lint format bench prove fuzz lock docs clean
 
@@ -25,7 +27,7 @@ demo: install ## A local upstream with an inert hostile package, behind a firewa
 	@exec "$(BIN)"/pratique demo $(ARGS)
 
 test: dev ## Run the tests (ARGS="tests/proxy -k hold")
-	@cd "$(TREE)" && exec "$(BIN)"/python -m pytest $(ARGS)
+	@cd "$(TREE)" && exec "$(BIN)"/python -m pytest $(WORKERS) $(ARGS)
 
 lint: dev ## ruff, mypy --strict, and the floors of the house
 	@"$(BIN)"/ruff check .

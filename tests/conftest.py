@@ -17,6 +17,9 @@ from tests.proofs.proof import stale_records
 WEB = Path(__file__).parent / "proxy" / "web"
 REQUIRE_PRIVILEGED = os.environ.get("REQUIRE_PRIVILEGED") == "1"
 
+MACHINE = "machine"
+"""The group of every module that needs root or BPF."""
+
 ALLOWED_SKIPS: dict[str, str] = {}
 """Test id → why it may be skipped even where REQUIRE_PRIVILEGED=1. Empty is best."""
 
@@ -28,6 +31,14 @@ def pytest_asyncio_loop_factories(
     if WEB in item.path.parents:
         return {"uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares this machine's uids, cgroups and namespaces runs in one worker; the rest by modules."""
+    machine = {item.path for item in items if item.get_closest_marker("privileged")}
+    for item in items:
+        group = MACHINE if item.path in machine else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)
