@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from functools import lru_cache
+from typing import NamedTuple, NewType
 
 from packageurl import PackageURL
 from packaging.utils import (
-    InvalidSdistFilename,
     InvalidWheelFilename,
     NormalizedName,
     canonicalize_name,
-    parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from models.errors import ValueInvalid
 
@@ -36,6 +35,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _INDEX_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
 PROJECT_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 """A project's name as it may be spelled (packaging.python.org, Names and normalization)."""
+READ_PARTS_MAX = 8_192
+"""Versions, names and tags in filenames that are remembered as read; some 2 MB each."""
+_BUILD = re.compile(r"[0-9]")
+"""What a build number begins with (PEP 427)."""
 _PROJECT = re.compile(rf"{PROJECT_PATTERN}\Z")
 _FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!~-]*\Z")
 
@@ -156,6 +159,16 @@ class ArtifactRef:
         ).to_string()
 
 
+class Stated(NamedTuple):
+    """What a filename says of its file."""
+
+    kind: ArtifactKind
+    """A wheel or sdist only where the whole name parses."""
+    project: NormalizedName | None
+    version: str
+    """The normalised version; empty where there is none that we can read."""
+
+
 def parse_ref(index: str, project: str, sha256: str, filename: str) -> ArtifactRef:
     """A reference from untrusted text. Raises ValueInvalid; the project may be un-normalised.
 
@@ -163,52 +176,92 @@ def parse_ref(index: str, project: str, sha256: str, filename: str) -> ArtifactR
     smuggled in under a name that nobody looked at.
     """
     name = parse_project(project)
+    ref, _ = parse_listed(parse_index_name(index), name, parse_sha256(sha256), filename)
+    return ref
+
+
+def parse_listed(
+    index: IndexName, project: NormalizedName, sha256: Sha256, filename: str
+) -> tuple[ArtifactRef, Stated]:
+    """`parse_ref` for one of the files on a page of an index, with what its name says."""
     checked = parse_filename(filename)
-    stated = _stated_project(checked)
-    if stated is not None and stated != name:
-        raise ValueInvalid(f"The file {checked} does not belong to the project {name}.")
-    return ArtifactRef(
-        index=parse_index_name(index), project=name, filename=checked, sha256=parse_sha256(sha256)
-    )
+    stated = stated_by(checked)
+    if stated.project is not None and stated.project != project:
+        raise ValueInvalid(f"The file {checked} does not belong to the project {project}.")
+    return ArtifactRef(index=index, project=project, filename=checked, sha256=sha256), stated
 
 
 def kind_of(filename: str) -> ArtifactKind:
     """What the ending of `filename` announces; a wheel or sdist only where its name parses."""
-    if _wheel(filename):
-        return ArtifactKind.WHEEL
-    if _sdist(filename):
-        return ArtifactKind.SDIST
-    return ArtifactKind.OTHER
+    return stated_by(filename).kind
 
 
 def version_of(filename: str) -> str | None:
     """The normalised version that `filename` states, or None where it states none."""
-    parsed = _wheel(filename) or _sdist(filename)
-    return str(parsed[1]) if parsed else None
+    return stated_by(filename).version or None
 
 
 def project_of(filename: str) -> NormalizedName | None:
     """The normalised project that `filename` states, or None where it states none."""
-    return _stated_project(filename)
+    return stated_by(filename).project
 
 
-def _stated_project(filename: str) -> NormalizedName | None:
-    parsed = _wheel(filename) or _sdist(filename)
-    return parsed[0] if parsed else None
+def stated_by(filename: str) -> Stated:
+    """All that `filename` states."""
+    if (wheel := _wheel(filename)) is not None:
+        return Stated(ArtifactKind.WHEEL, *wheel)
+    if (sdist := _sdist(filename)) is not None:
+        return Stated(ArtifactKind.SDIST, *sdist)
+    return _NOTHING_STATED
 
 
-def _wheel(filename: str) -> tuple[NormalizedName, Version] | None:
+_NOTHING_STATED = Stated(ArtifactKind.OTHER, None, "")
+
+
+# A page may list ten thousand files, of a few names, hundreds of versions and a few dozen tags: each of
+# these is read by packaging once, and remembered. The rules are packaging's; a test compares.
+def _wheel(filename: str) -> tuple[NormalizedName, str] | None:
     if not filename.endswith(".whl"):
         return None
+    parts = filename[:-4].split("-")
+    if len(parts) == 6 and _BUILD.match(parts[2]):
+        del parts[2]
+    if len(parts) != 5:
+        return None
+    name, version, python, abi, platform = parts
+    normal = _normal_version(version)
+    if normal is None or not _is_wheel_rest(name, python, abi, platform):
+        return None
+    return _normal_name(name), normal
+
+
+def _sdist(filename: str) -> tuple[NormalizedName, str] | None:
+    if filename.endswith(".tar.gz"):
+        stem = filename[:-7]
+    elif filename.endswith(".zip"):
+        stem = filename[:-4]
+    else:
+        return None
+    name, _, version = stem.rpartition("-")
+    normal = _normal_version(version) if name else None
+    return None if normal is None else (_normal_name(name), normal)
+
+
+_normal_name = lru_cache(maxsize=READ_PARTS_MAX)(canonicalize_name)
+
+
+@lru_cache(maxsize=READ_PARTS_MAX)
+def _normal_version(text: str) -> str | None:
     try:
-        name, version, _, _ = parse_wheel_filename(filename)
+        return str(Version(text))
+    except InvalidVersion:
+        return None
+
+
+@lru_cache(maxsize=READ_PARTS_MAX)
+def _is_wheel_rest(name: str, python: str, abi: str, platform: str) -> bool:
+    try:
+        parse_wheel_filename(f"{name}-1-{python}-{abi}-{platform}.whl")
     except InvalidWheelFilename:
-        return None
-    return name, version
-
-
-def _sdist(filename: str) -> tuple[NormalizedName, Version] | None:
-    try:
-        return parse_sdist_filename(filename)
-    except InvalidSdistFilename:
-        return None
+        return False
+    return True

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 from cachetools import TTLCache
 from packaging.utils import NormalizedName
@@ -237,7 +238,7 @@ def _files(departures: Iterable[Departure]) -> Iterable[IndexFile]:
             LOG.error("departure_unreadable", filename=one.ref.filename)
             continue
         for file in page.files:
-            yield replace(file, departed_at=one.since)
+            yield msgspec.structs.replace(file, departed_at=one.since)
 
 
 def _denial_id(other: ArtifactRef) -> str:

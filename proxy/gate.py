@@ -199,7 +199,7 @@ class Gate:
         *,
         as_of: datetime,
     ) -> View:
-        """The decisions in force of the files on one page.
+        """The decisions in force of the files on one page, and maybe of others of the project.
 
         It gives way to other requests now and then; should something change meanwhile, the
         project's revision is another one afterwards.
@@ -207,13 +207,14 @@ class Gate:
         project = self._projects.get((index, name))
         if project is None:
             return View(decisions={}, good_until=None, fallback=self._policy().fallback)
-        silent = not (project.overrides or project.blocked)
+        if not (project.overrides or project.blocked):
+            # Nothing is said of what has no decision; a page of thousands may have none.
+            refs = (decision.ref for decision in project.decisions.values())
         decisions: dict[str, Decision] = {}
         for number, ref in enumerate(refs):
             if number % VIEW_AT_ONCE == VIEW_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            if not silent or ref.key in project.decisions:
-                decisions[ref.key] = self.decide(ref, requester="", as_of=as_of)
+            decisions[ref.key] = self.decide(ref, requester="", as_of=as_of)
         moments = [d.expires_at for d in decisions.values() if d.expires_at]
         moments += _turns(project.overrides)
         return View(

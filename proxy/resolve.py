@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
 import structlog
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -114,7 +115,7 @@ class _Yanking:
         if not any(file.sha256 in self._files for file in page.files):
             return page
         files = (
-            replace(file, yanked=True) if file.sha256 in self._files else file
+            msgspec.structs.replace(file, yanked=True) if file.sha256 in self._files else file
             for file in page.files
         )
         return replace(page, files=tuple(files))

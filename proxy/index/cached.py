@@ -27,7 +27,7 @@ from proxy.index.client import CONNECTIONS_MAX
 from proxy.index.flight import SingleFlight
 from proxy.index.freshness import Freshness, Trouble
 from proxy.index.port import Ahead, FetchedPage, PageSource
-from proxy.index.upstream import read_page
+from proxy.index.upstream import light_or_threaded, read_page
 from proxy.simple.negotiate import Format
 from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
 from proxy.simple.render import render_project
@@ -321,7 +321,7 @@ class CachedIndex:
         fetched = await self._source.fetch(project, etag=etag)
         now = self._clock()
         fresh_until = now + self._fresh_for(fetched.max_age_s)
-        digest = hashlib.sha256(fetched.body).hexdigest()
+        digest = await light_or_threaded(len(fetched.body), _digest, fetched.body)
         if before is not None and (fetched.unchanged or digest == before.body_digest):
             after = replace(
                 before, checked_at=now, fresh_until=fresh_until, trouble=None, retry_at=None
@@ -332,15 +332,18 @@ class CachedIndex:
         page = await read_page(
             fetched.content_type, fetched.body, fetched.url, project=project, index=self.name
         )
-        if fetched.last_serial is not None:
+        if fetched.last_serial not in {None, page.extra_meta.get(LAST_SERIAL_KEY)}:
             meta = {**page.extra_meta, LAST_SERIAL_KEY: fetched.last_serial}
-            page = replace(page, extra_meta=meta)
+            page = replace(page, extra_meta=meta, portable=False)
         if page.skipped:
             LOG.warning("page_entries_skipped", project=project, skipped=page.skipped)
-        body = render_project(page, format=Format.JSON_V1)
+        if page.portable:
+            body, serial = fetched.body, digest[:SERIAL_CHARS]
+        else:
+            body, serial = await light_or_threaded(len(fetched.body), _stored_form, page)
         after = _Entry(
             page=page,
-            serial=_serial(body),
+            serial=serial,
             body_digest=digest,
             etag=fetched.etag,
             size_bytes=len(body),
@@ -369,7 +372,7 @@ class CachedIndex:
             written is not None and now - written < timedelta(seconds=PERSIST_AGAIN_S)
         ):
             return entry
-        body = render_project(entry.page, format=Format.JSON_V1)
+        body, _ = await light_or_threaded(entry.size_bytes, _stored_form, entry.page)
         return await self._persist(project, entry, body, fetched.max_age_s, first=True)
 
     async def _gone(self, project: NormalizedName, before: _Entry | None) -> _Entry:
@@ -431,5 +434,15 @@ class CachedIndex:
         return entry.page is not None and age <= timedelta(seconds=self._bounds.stale_s)
 
 
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _stored_form(page: ProjectPage) -> tuple[bytes, str]:
+    """As it is written, and its serial."""
+    body = render_project(page, format=Format.JSON_V1)
+    return body, _serial(body)
+
+
 def _serial(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()[:SERIAL_CHARS] if body else "absent"
+    return _digest(body)[:SERIAL_CHARS] if body else "absent"

@@ -11,11 +11,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from urllib.parse import quote, urlsplit
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
+import msgspec
 from packaging.utils import NormalizedName
 
-from models.artifact import ArtifactKind, ArtifactRef, IndexName, Sha256, parse_ref
+from models.artifact import (
+    ArtifactKind,
+    ArtifactRef,
+    IndexName,
+    Sha256,
+    Stated,
+    parse_listed,
+)
 from models.decision import Action, Decision, HoldKind, ReasonCode
 from models.errors import ValueInvalid
 from models.reason import yank_reason
@@ -58,22 +67,24 @@ def guard_page(
     without a sha256, or whose name belongs to another project, cannot be served under invariant 2
     and are left out.
     """
-    listed = [
-        (file, ref) for file in page.files if (ref := _ref(file, index, page.name)) is not None
-    ]
-    verdicts = {ref.key: _current(decisions.get(ref.key), as_of) for _, ref in listed}
-    listed = _one_of_a_name(listed, verdicts)
+    listed = _one_of_a_name(
+        [
+            one
+            for file in page.files
+            if (one := _listed(file, index, page.name, decisions, as_of)) is not None
+        ]
+    )
     blocked = {
-        ref.version: decision
-        for _, ref in listed
-        if (decision := verdicts[ref.key]) is not None and _condemns(decision) and ref.version
+        one.stated.version: one.verdict
+        for one in listed
+        if one.verdict is not None and _condemns(one.verdict) and one.stated.version
     }
     open_ = [
-        verdicts[ref.key]
-        for file, ref in listed
-        if not (file.is_yanked or file.departed_at)
-        and ref.version not in blocked
-        and ref.kind is not ArtifactKind.OTHER
+        one.verdict
+        for one in listed
+        if not (one.file.is_yanked or one.file.departed_at)
+        and one.stated.version not in blocked
+        and one.stated.kind is not ArtifactKind.OTHER
     ]
     servable = any(_serves(verdict) for verdict in open_)
     # An installer may as well fall back to what nobody has judged: it is held, and judged, then.
@@ -81,15 +92,14 @@ def guard_page(
     secure = origin if is_secure(origin) else ""
     files = tuple(
         _guarded(
-            file,
-            ref,
+            one,
             yanked=_mark(
-                file, verdicts[ref.key], blocked.get(ref.version), servable, hopeful, fallback
+                one.file, one.verdict, blocked.get(one.stated.version), servable, hopeful, fallback
             ),
             metadata=metadata,
             origin=secure,
         )
-        for file, ref in listed
+        for one in listed
     )
     return replace(
         page,
@@ -101,8 +111,11 @@ def guard_page(
 
 
 def file_url(ref: ArtifactRef) -> str:
-    """The file's URL relative to the project page; it carries all that finds the file again."""
-    return f"{_UP}files/{ref.index}/{ref.project}/{ref.sha256}/{quote(ref.filename, safe='+!~')}"
+    """The file's URL relative to the project page; it carries all that finds the file again.
+
+    Nothing that `parse_filename` lets through needs quoting in a path.
+    """
+    return f"{_UP}files/{ref.index}/{ref.project}/{ref.sha256}/{ref.filename}"
 
 
 def is_secure(origin: str) -> bool:
@@ -111,32 +124,44 @@ def is_secure(origin: str) -> bool:
     return parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
 
 
-def _ref(file: IndexFile, index: IndexName, project: NormalizedName) -> ArtifactRef | None:
+class _Listed(NamedTuple):
+    """A file that can be served, and what is decided of it."""
+
+    file: IndexFile
+    ref: ArtifactRef
+    stated: Stated
+    verdict: Decision | None
+
+
+def _listed(
+    file: IndexFile,
+    index: IndexName,
+    project: NormalizedName,
+    decisions: Mapping[str, Decision],
+    as_of: datetime,
+) -> _Listed | None:
     if file.sha256 is None:
         return None
     try:
-        return parse_ref(index, project, file.sha256, file.filename)
+        ref, stated = parse_listed(index, project, file.sha256, file.filename)
     except ValueInvalid:
         return None
+    return _Listed(file, ref, stated, _current(decisions.get(ref.key), as_of))
 
 
-def _one_of_a_name(
-    listed: list[tuple[IndexFile, ArtifactRef]], verdicts: Mapping[str, Decision | None]
-) -> list[tuple[IndexFile, ArtifactRef]]:
+def _one_of_a_name(listed: list[_Listed]) -> list[_Listed]:
     """What departed is there while it is served, and then in the place of what took its name."""
-    if not any(file.departed_at for file, _ in listed):
+    if not any(one.file.departed_at for one in listed):
         return listed
     served = {
-        (file.filename, bool(file.departed_at))
-        for file, ref in listed
-        if _serves(verdicts[ref.key])
+        (one.file.filename, bool(one.file.departed_at)) for one in listed if _serves(one.verdict)
     }
     kept = {name for name, departed in served if departed and (name, False) not in served}
     return [
-        (file, ref)
-        for file, ref in listed
-        if (file.filename in kept) is bool(file.departed_at)
-        and (not file.departed_at or _serves(verdicts[ref.key]))
+        one
+        for one in listed
+        if (one.file.filename in kept) is bool(one.file.departed_at)
+        and (not one.file.departed_at or _serves(one.verdict))
     ]
 
 
@@ -196,39 +221,28 @@ def _allowed_by_name(decision: Decision | None) -> bool:
 
 
 def _guarded(
-    file: IndexFile,
-    ref: ArtifactRef,
-    *,
-    yanked: bool | str,
-    metadata: Mapping[Sha256, Sha256],
-    origin: str,
+    one: _Listed, *, yanked: bool | str, metadata: Mapping[Sha256, Sha256], origin: str
 ) -> IndexFile:
-    url = file_url(ref)
-    extra = passed_file_keys(file.extra)
-    if origin and isinstance(file.extra.get("provenance"), str):
+    url = file_url(one.ref)
+    extra = passed_file_keys(one.file.extra)
+    if origin and isinstance(one.file.extra.get("provenance"), str):
         # Upstream's own words behind our URL (PEP 740 wants a whole one): a redirect would pass us by.
         extra["provenance"] = f"{origin}/{url.removeprefix(_UP)}{PROVENANCE_SUFFIX}"
-    return replace(
-        file,
-        url=url,
-        yanked=yanked,
-        core_metadata=_core_metadata(file, ref, metadata),
-        extra=extra,
+    return msgspec.structs.replace(
+        one.file, url=url, yanked=yanked, core_metadata=_core_metadata(one, metadata), extra=extra
     )
 
 
-def _core_metadata(
-    file: IndexFile, ref: ArtifactRef, metadata: Mapping[Sha256, Sha256]
-) -> bool | str:
+def _core_metadata(one: _Listed, metadata: Mapping[Sha256, Sha256]) -> bool | str:
     """A hash that can be verified, or nothing: a wrong or missing file stops pip (FACTS.md 1.4).
 
     For wheels only: of an unjudged sdist nothing may go out (invariant 1).
     """
-    if ref.kind is not ArtifactKind.WHEEL:
+    if one.stated.kind is not ArtifactKind.WHEEL:
         return False
-    if isinstance(file.core_metadata, str):
-        return file.core_metadata
-    return metadata.get(ref.sha256, False)
+    if isinstance(one.file.core_metadata, str):
+        return one.file.core_metadata
+    return metadata.get(one.ref.sha256, False)
 
 
 def _one_line(text: str) -> str:

@@ -27,6 +27,8 @@ _AWAY = re.compile(r"//|\\\\|\b(?:https?|ftp|file):", re.IGNORECASE)
 
 def passed_file_keys(extra: Mapping[str, Any]) -> dict[str, Any]:
     """The unknown keys of a file's entry that may be passed on."""
+    if extra.keys() <= _WITHHELD_KEYS:  # as on nearly every file
+        return {}
     return {
         key: value
         for key, value in extra.items()

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -33,6 +34,8 @@ from proxy.simple.page import NOWHERE, IndexFile, ProjectPage
 
 TEXT_CHARS_MAX = 4000
 """Characters of a requires-python, yank reason, status or URL; longer ones are malformed (ours)."""
+SPECIFIERS_MAX = 1_024
+"""Texts of requires-python remembered as read: all files of a project share a handful of them."""
 SIZE_BYTES_MAX = 2**53
 """Bytes a `size` may claim: the largest integer that every JSON reader keeps exact (RFC 8259, 6)."""
 
@@ -40,6 +43,7 @@ _PLAIN_URL = re.compile(
     r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?/[A-Za-z0-9/._~+!=-]*\Z"
 )
 """An absolute URL without anything odd, which most are: it needs no taking apart."""
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){4,128}\Z")
 _ALGORITHMS = hashlib.algorithms_guaranteed
 """What a URL fragment may name; anything else there (`egg=`) is no hash (PEP 503)."""
@@ -117,6 +121,7 @@ def parse_json(
         extra_meta={key: value for key, value in meta.items() if key != "api-version"},
         skipped=skipped,
         index=index,
+        portable=_urls_stand(files, entries),
     )
 
 
@@ -212,7 +217,7 @@ def _file_from_json(entry: Any, base_url: str, index: IndexName) -> IndexFile:
         requires_python=_requires_python(entry.get("requires-python")),
         yanked=_yanked(entry.get("yanked")),
         core_metadata=_core_metadata(entry),
-        extra={key: value for key, value in entry.items() if key not in _FILE_KEYS},
+        extra={key: entry[key] for key in entry if key not in _FILE_KEYS},
         index=index,
     )
 
@@ -235,6 +240,12 @@ def _file_from_html(link: Link, base_url: str, index: IndexName) -> IndexFile:
         extra=_extra_html(attributes),
         index=index,
     )
+
+
+def _urls_stand(files: Iterable[IndexFile], entries: Iterable[Any]) -> bool:
+    stated = (entry.get("url") for entry in entries if isinstance(entry, dict))
+    whole = {url for url in stated if isinstance(url, str)}
+    return all(file.url in whole for file in files)
 
 
 def _filename(value: Any) -> str:
@@ -265,6 +276,8 @@ def _url(value: Any, base_url: str, filename: str) -> str:
 def _hashes(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise _Malformed
+    if len(value) == 1 and isinstance(digest := value.get("sha256"), str):
+        return {"sha256": parse_sha256(digest.lower())}
     checked: dict[str, str] = {}
     for name, digest in value.items():
         if not _is_algorithm(name) or not isinstance(digest, str):
@@ -290,7 +303,9 @@ def _time(value: Any) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-        return None if moment.tzinfo is None else moment.astimezone(UTC)
+        if moment.tzinfo is None or moment.tzinfo is UTC:
+            return moment if moment.tzinfo else None
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -301,6 +316,11 @@ def _requires_python(value: Any) -> str | None:
         return None
     if not isinstance(value, str) or len(value) > TEXT_CHARS_MAX:
         raise _Malformed
+    return _one_specifier(value)
+
+
+@lru_cache(maxsize=SPECIFIERS_MAX)
+def _one_specifier(value: str) -> str | None:
     text = " ".join(value.split())
     if not text.isprintable():
         raise _Malformed
@@ -339,7 +359,7 @@ def _core_metadata_html(attributes: Mapping[str, str]) -> bool | str:
 
 def _digest_or_true(value: Any) -> bool | str:
     """The sha256; True (there, but not to be relied on) where it is none."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F]{64}", value):
+    if isinstance(value, str) and _SHA256.match(value):
         return value.lower()
     return True
 

@@ -59,7 +59,8 @@ def api_version_of(page: ProjectPage) -> str:
 
 def format_time(moment: datetime) -> str:
     """PEP 700's one form: `yyyy-mm-ddThh:mm:ss.ffffffZ`."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _project_json(page: ProjectPage) -> bytes:
@@ -82,14 +83,16 @@ def _file_json(file: IndexFile) -> dict[str, Any]:
         **file.extra,
         "filename": file.filename,
         "url": file.url,
-        "hashes": dict(file.hashes),
+        "hashes": file.hashes,
         "requires-python": file.requires_python,
         "yanked": file.yanked,
     }
     if file.size is not None:
         entry["size"] = file.size
-    if file.upload_time is not None:
-        entry["upload-time"] = format_time(file.upload_time)
+    if (moment := file.upload_time) is not None:
+        # The encoder writes the same, in a tenth of the time, but leaves out a fraction of nothing.
+        quick = moment.tzinfo is UTC and moment.microsecond
+        entry["upload-time"] = moment if quick else format_time(moment)
     match file.core_metadata:
         case str(sha256):
             entry["core-metadata"] = {"sha256": sha256}

@@ -1,4 +1,4 @@
-"""The index: each page rendered and compressed once per state of the project, then served as bytes."""
+"""The index: each page rendered once per state of the project, compressed once asked for, served as bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import sys
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
@@ -46,6 +46,10 @@ RENDERS_WAITING_MAX = 256
 """Pages that are being rendered, or wait for a thread."""
 RENDERS_MAX = 2
 """Threads that render at once; each holds a page, its values and its compressed form."""
+PageKey = tuple[str, Format, bool]
+"""Project, format, and whether it is marked."""
+CODE_INLINE_BYTES_MAX = 20_000
+"""Bytes of a page that is compressed on the event loop, in half a millisecond; a larger one gets a thread."""
 CODED_BYTES_MIN = 512
 """Bytes below which compression saves no packet."""
 GZIP_LEVEL = 6
@@ -73,14 +77,16 @@ class Representation:
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """One page in one format, with what it was made from."""
+    """One page in one format, with what it was made from; in each coding once somebody asks for it."""
 
-    identity: Representation
-    gzip: Representation | None
-    zstd: Representation | None
+    plain: Representation
+    tag: str
+    format: Format
+    last_serial: int | None
     serial: Hashable
     revision: Hashable
     good_until: datetime | None
+    coded: dict[Coding, Representation] = field(default_factory=dict)
     believed_until: float = 0.0
     """Monotonic seconds until which upstream's part is not looked at again; ours always is."""
     aged: Aged = AGE_UNKNOWN
@@ -89,13 +95,23 @@ class Entry:
     @property
     def size_bytes(self) -> int:
         """What it weighs in the cache."""
-        return sum(len(one.body) for one in (self.identity, self.gzip, self.zstd) if one)
+        return len(self.plain.body) + sum(len(one.body) for one in self.coded.values())
 
-    def choose(self, coding: Coding) -> Representation:
-        """The page in that coding, or plain where it is too small to be coded."""
-        if coding is Coding.IDENTITY:
-            return self.identity
-        return (self.zstd if coding is Coding.ZSTD else self.gzip) or self.identity
+    def at_hand(self, coding: Coding) -> Representation | None:
+        """The page in that coding, or plain where it is too small to be coded; None: not made yet."""
+        if coding is Coding.IDENTITY or len(self.plain.body) < CODED_BYTES_MIN:
+            return self.plain
+        return self.coded.get(coding)
+
+    def code(self, coding: Coding) -> Representation:
+        """The page in that coding; blocking."""
+        body = self.plain.body
+        data = (
+            zstd.compress(body, ZSTD_LEVEL)
+            if coding is Coding.ZSTD
+            else gzip.compress(body, GZIP_LEVEL, mtime=0)
+        )
+        return _representation(data, self.tag, self.format, coding, self.last_serial)
 
     def fresh(self, serial: Hashable, revision: Hashable, now: datetime) -> bool:
         """Whether nothing it was made from has changed."""
@@ -112,8 +128,11 @@ class Pages:
     def __init__(self, door: Door, callers: Callers, metadata: MetadataSource) -> None:
         self._door = door
         self._callers = callers
-        self._entries: LRUCache[tuple[str, Format, bool], Entry] = LRUCache(
+        self._entries: LRUCache[PageKey, Entry] = LRUCache(
             maxsize=door.settings.pages_bytes_max, getsizeof=lambda entry: entry.size_bytes
+        )
+        self._codings: SingleFlight[tuple[str, Format, bool, str, Coding], Representation] = (
+            SingleFlight(flights_max=RENDERS_WAITING_MAX, what="pages")
         )
         self._renders: SingleFlight[tuple[str, Format, bool, Hashable, Hashable], Entry] = (
             SingleFlight(flights_max=RENDERS_WAITING_MAX, what="pages")
@@ -142,7 +161,9 @@ class Pages:
         if entry.aged.stale is not None:
             facts["stale"] = entry.aged.stale.trouble
             self._door.metrics.served_stale(entry.aged.stale)
-        return await _respond(request, entry)
+        coding = chosen_coding(request.headers.get(hdrs.ACCEPT_ENCODING))
+        chosen = entry.at_hand(coding) or await self._code((name, format_, marked), entry, coding)
+        return await _respond(request, entry, chosen)
 
     async def project_without_slash(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /simple/{project}: PEP 503 wants the slash."""
@@ -245,7 +266,24 @@ class Pages:
                 entry = await asyncio.to_thread(make)
         return self._keep(key, entry)
 
-    def _keep(self, key: tuple[str, Format, bool], entry: Entry) -> Entry:
+    async def _code(self, key: PageKey, entry: Entry, coding: Coding) -> Representation:
+        return await self._codings.run(
+            (*key, entry.tag, coding), lambda: self._coded(key, entry, coding)
+        )
+
+    async def _coded(self, key: PageKey, entry: Entry, coding: Coding) -> Representation:
+        if len(entry.plain.body) <= CODE_INLINE_BYTES_MAX:
+            made = entry.code(coding)
+        else:
+            async with self._threads:
+                made = await asyncio.to_thread(entry.code, coding)
+        entry.coded[coding] = made
+        if self._entries.get(key) is entry:
+            del self._entries[key]  # weighed anew
+            self._keep(key, entry)
+        return made
+
+    def _keep(self, key: PageKey, entry: Entry) -> Entry:
         if entry.size_bytes <= self._entries.maxsize:
             self._entries[key] = entry
         return entry
@@ -260,27 +298,25 @@ def entry_of(
     *,
     last_serial: int | None = None,
 ) -> Entry:
-    """The entry of a rendered page; compresses it, once in each coding, where that pays."""
+    """The entry of a rendered page."""
     tag = tag_of(format_, (body,))
-    worth = len(body) >= CODED_BYTES_MIN
-
-    def coded(coding: Coding, data: bytes) -> Representation:
-        headers = page_headers(tag, format_, coding)
-        if last_serial is not None:
-            headers[LAST_SERIAL] = str(last_serial)
-        return _representation(data, headers)
-
     return Entry(
-        identity=coded(Coding.IDENTITY, body),
-        gzip=coded(Coding.GZIP, gzip.compress(body, GZIP_LEVEL, mtime=0)) if worth else None,
-        zstd=coded(Coding.ZSTD, zstd.compress(body, ZSTD_LEVEL)) if worth else None,
+        plain=_representation(body, tag, format_, Coding.IDENTITY, last_serial),
+        tag=tag,
+        format=format_,
+        last_serial=last_serial,
         serial=serial,
         revision=revision,
         good_until=good_until,
     )
 
 
-def _representation(body: bytes, headers: CIMultiDict[str]) -> Representation:
+def _representation(
+    body: bytes, tag: str, format_: Format, coding: Coding, last_serial: int | None
+) -> Representation:
+    headers = page_headers(tag, format_, coding)
+    if last_serial is not None:
+        headers[LAST_SERIAL] = str(last_serial)
     unchanged = not_modified(headers)
     return Representation(
         body=body,
@@ -318,11 +354,11 @@ def chosen_coding(accept_encoding: str | None) -> Coding:
     return choose_coding(accept_encoding)
 
 
-async def _respond(request: web.Request, entry: Entry) -> web.StreamResponse:
-    headers = request.headers
-    chosen = entry.choose(chosen_coding(headers.get(hdrs.ACCEPT_ENCODING)))
+async def _respond(
+    request: web.Request, entry: Entry, chosen: Representation
+) -> web.StreamResponse:
     added = entry.aged.added
-    if matches(headers.get(hdrs.IF_NONE_MATCH), chosen.etag):
+    if matches(request.headers.get(hdrs.IF_NONE_MATCH), chosen.etag):
         return Ready(
             status=304,
             head=chosen.head_not_modified,

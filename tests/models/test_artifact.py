@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from packageurl import PackageURL
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 
 from models.artifact import (
     FILENAME_CHARS_MAX,
@@ -17,6 +26,7 @@ from models.artifact import (
     parse_project,
     parse_ref,
     parse_sha256,
+    stated_by,
     version_of,
 )
 from models.errors import ValueInvalid
@@ -80,3 +90,29 @@ def test_parse_ref__a_file_of_another_project_is_refused() -> None:
 )
 def test_kind_of__by_the_name(filename: str, kind: ArtifactKind, version: str | None) -> None:
     assert (kind_of(filename), version_of(filename)) == (kind, version)
+
+
+PARTS = st.sampled_from(
+    ["demo", "De.mo_x", "d__o", "é", "", "1", "1.0", "01.0", "1.0+a.b", "1.0_1", "x", "2b", "0", "py3",
+     "py2.py3", "none", "any", "abi3.", ".", "manylinux_2_17_x86_64.manylinux2014_x86_64", "zip", "tar.gz"]
+)  # fmt: skip
+NAMES = st.builds(
+    lambda parts, end: "-".join(parts) + end,
+    st.lists(PARTS | st.text(st.sampled_from("aB1._-+!~ é"), max_size=4), max_size=7),
+    st.sampled_from([".whl", ".tar.gz", ".zip", ".zip.tar.gz", ".tar.gz.zip", ".egg", ""]),
+)
+
+
+@settings(max_examples=2_000)
+@given(NAMES)
+def test_stated_by__reads_as_packaging_does(filename: str) -> None:
+    kind, wanted = ArtifactKind.OTHER, None
+    with suppress(InvalidSdistFilename):
+        kind, wanted = ArtifactKind.SDIST, parse_sdist_filename(filename)
+    with suppress(InvalidWheelFilename):
+        kind, wanted = ArtifactKind.WHEEL, parse_wheel_filename(filename)[:2]
+    stated = stated_by(filename)
+    assert stated.kind is kind
+    assert (stated.project, stated.version) == (
+        (wanted[0], str(wanted[1])) if wanted is not None else (None, "")
+    )

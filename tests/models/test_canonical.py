@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.artifact import Release, parse_project
 from models.canonical import added_in, canonical_json, digest_of, digest_of_bytes
@@ -27,6 +30,32 @@ def test_canonical_json__of_a_value_is_that_of_its_fields() -> None:
 @pytest.mark.parametrize("value", [0.5, {"a": [1, {"b": 1.0}]}, (float("nan"),)])
 def test_canonical_json__refuses_floats_however_deep(value: object) -> None:
     with pytest.raises(TypeError, match="float"):
+        canonical_json(value)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON_VALUES)
+def test_canonical_json__is_what_rfc_8785_wants(value: object) -> None:
+    try:
+        wanted = rfc8785.dumps(value)  # type: ignore[arg-type]  # whatever JSON can say
+    except UnicodeEncodeError:  # half a character in a key
+        with pytest.raises(UnicodeEncodeError):
+            canonical_json(value)
+    except rfc8785.CanonicalizationError:
+        with pytest.raises(rfc8785.CanonicalizationError):
+            canonical_json(value)
+    else:
+        assert canonical_json(value) == wanted
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), [{"a": 2**60}]])
+def test_canonical_json__refuses_integers_that_json_cannot_keep(value: object) -> None:
+    with pytest.raises(rfc8785.IntegerDomainError):
         canonical_json(value)
 
 

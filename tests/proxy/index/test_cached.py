@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urljoin
 
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
@@ -254,6 +256,23 @@ async def test_project__outlives_a_restart(house: House) -> None:
     house.restart()
     assert await house.versions() == ("1.0",)
     assert house.index.serial(DEMO) == serial
+    assert len(house.source.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["../../packages/a.whl", "https://files.test/a.whl", "/a.whl#md5=ab"]
+)
+async def test_project__its_files_are_where_they_were_after_a_restart(
+    house: House, url: str
+) -> None:
+    entry = {"filename": "a.whl", "url": url, "hashes": {"sha256": "ab" * 32}}
+    document = {"meta": {"api-version": "1.0"}, "name": "demo", "files": [entry]}
+    house.source.body = json.dumps(document).encode()
+    (before,) = (await house.index.project(DEMO)).files
+    assert before.url == urljoin("https://index.test/simple/demo/", url.partition("#")[0])
+    house.restart()
+    (after,) = (await house.index.project(DEMO)).files
+    assert after == before
     assert len(house.source.calls) == 1
 
 

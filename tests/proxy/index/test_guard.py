@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
 
+import msgspec
 import pytest
 from packaging.utils import canonicalize_name
 
@@ -42,7 +42,7 @@ def file(filename: str, **keys: object) -> IndexFile:
         sha256=sha(filename),
         hashes={"sha256": sha(filename)},
     )
-    return replace(entry, **keys)  # type: ignore[arg-type]  # whatever the test names
+    return msgspec.structs.replace(entry, **keys)
 
 
 def decision(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +61,9 @@ def test_render_project__html_holds_no_more_tags_than_files(page: ProjectPage) -
 
 def test_render_project__hostile_text_is_escaped() -> None:
     hostile = '"><script>alert(1)</script>'
-    file = replace(FILE, requires_python=hostile, yanked=hostile, url=f"x/{hostile}")
+    file = msgspec.structs.replace(
+        FILE, requires_python=hostile, yanked=hostile, url=f"x/{hostile}"
+    )
     page = ProjectPage(name=DEMO, files=(file,), status="archived", status_reason=hostile)
     assert b"<script" not in render_project(page, format=Format.HTML_LEGACY)
 
@@ -85,7 +87,9 @@ def test_render_project__json_has_the_form_of_pep_700() -> None:
 
 
 def test_render_project__without_every_size_it_does_not_claim_pep_700() -> None:
-    page = ProjectPage(name=DEMO, files=(FILE, replace(FILE, size=None)), api_version="1.4")
+    page = ProjectPage(
+        name=DEMO, files=(FILE, msgspec.structs.replace(FILE, size=None)), api_version="1.4"
+    )
     document = json.loads(render_project(page, format=Format.JSON_V1))
     assert document["meta"]["api-version"] == "1.0"
 
@@ -101,14 +105,18 @@ def test_render_project__without_every_size_it_does_not_claim_pep_700() -> None:
 def test_render_project__html_announces_metadata_under_both_names(
     core_metadata: bool | str, expected: str | None
 ) -> None:
-    page = ProjectPage(name=DEMO, files=(replace(FILE, core_metadata=core_metadata),))
+    page = ProjectPage(
+        name=DEMO, files=(msgspec.structs.replace(FILE, core_metadata=core_metadata),)
+    )
     body = render_project(page, format=Format.HTML_LEGACY).decode()
     found = re.findall(r'data-(?:core|dist-info)-metadata="([^"]*)"', body)
     assert found == ([] if expected is None else [expected, expected])
 
 
 def test_render_project__html_falls_back_to_another_hash() -> None:
-    page = ProjectPage(name=DEMO, files=(replace(FILE, sha256=None, hashes={"md5": "ab" * 16}),))
+    page = ProjectPage(
+        name=DEMO, files=(msgspec.structs.replace(FILE, sha256=None, hashes={"md5": "ab" * 16}),)
+    )
     assert b"#md5=abab" in render_project(page, format=Format.HTML_V1)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from packaging.utils import canonicalize_name
 
 from models.artifact import ArtifactRef, IndexName, Sha256, parse_ref
@@ -48,7 +49,7 @@ def listed(ref: ArtifactRef, *, days: float = 10, **rest: Any) -> IndexFile:
         size=5,
         upload_time=NOW - timedelta(days=days),
     )
-    return replace(base, **rest)
+    return msgspec.structs.replace(base, **rest)
 
 
 def page_of(*files: IndexFile, project: str = "", **rest: Any) -> ProjectPage:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from models.artifact import ArtifactRef
@@ -134,7 +135,7 @@ async def test_metadata__large_bytes_and_those_of_unknown_size_stay_where_they_a
     unknown = publish(house, filename="demo-2.0-py3-none-any.whl", data=b"unknown")
     page = house.upstream.pages["demo"]
     sizes = {WHEEL: FILE_BYTES_MAX + 1, unknown.filename: None}
-    files = tuple(replace(file, size=sizes[file.filename]) for file in page.files)
+    files = tuple(msgspec.structs.replace(file, size=sizes[file.filename]) for file in page.files)
     house.upstream.pages["demo"] = replace(page, files=files)
     for ref in (large, unknown):
         await house.decide(served(ref))

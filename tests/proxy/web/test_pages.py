@@ -15,6 +15,7 @@ from models.decision import OverrideAction
 from models.errors import UpstreamInvalid
 from proxy.simple.negotiate import Coding, Format
 from proxy.simple.page import ProjectPage
+from proxy.web.pages import Entry, Representation
 from proxy.web.parts import PARTS_BYTES_MIN
 from tests.proxy.web.decided import denied, held, override, proved, served, until
 from tests.proxy.web.house import Answer, House, unavailable
@@ -110,6 +111,30 @@ async def test_page__large_one_is_rendered_once_for_many(house: House) -> None:
     assert {answer.status for answer in answers} == {200}
     assert len({answer.body for answer in answers}) == 1
     assert len(files(answers[0])) == 200
+
+
+@pytest.mark.parametrize("files_count", [20, 400])
+async def test_page__is_compressed_once_and_only_as_somebody_asks(
+    house: House, monkeypatch: pytest.MonkeyPatch, files_count: int
+) -> None:
+    for number in range(files_count):
+        house.upstream.publish(f"demo-{number}.0-py3-none-any.whl", str(number).encode())
+    made: list[Coding] = []
+    compress = Entry.code
+
+    def code(entry: Entry, coding: Coding) -> Representation:
+        made.append(coding)
+        return compress(entry, coding)
+
+    monkeypatch.setattr(Entry, "code", code)
+    await house.get(PAGE, Accept=PIP, Accept_Encoding="identity")
+    assert made == []
+    for coding in (Coding.GZIP, Coding.ZSTD):
+        several = [house.get(PAGE, Accept=PIP, Accept_Encoding=coding.value) for _ in range(10)]
+        assert len({decoded(answer) for answer in await asyncio.gather(*several)}) == 1
+        again = await house.get(PAGE, Accept=PIP, Accept_Encoding=coding.value)
+        assert again.headers["Content-Encoding"] == coding
+    assert made == [Coding.GZIP, Coding.ZSTD]
 
 
 async def test_page__head_has_no_body(house: House) -> None:
