@@ -33,11 +33,12 @@ def pytest_asyncio_loop_factories(
     return {"asyncio": asyncio.new_event_loop}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares this machine's uids, cgroups and namespaces runs in one worker; the rest by modules."""
     machine = {item.path for item in items if item.get_closest_marker("privileged")}
     for item in items:
-        group = MACHINE if item.path in machine else str(item.path)
+        group = MACHINE if item.path in machine else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
 
 
