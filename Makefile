@@ -7,7 +7,7 @@ NAME ?=
 BUDGET ?= 40m
 ARGS ?=
 # Of pytest-xdist: one for a core, four at most; what needs root shares one (tests/conftest.py).
-WORKERS ?= -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+WORKERS ?= -n auto --maxprocesses 4 --no-loadscope-reorder
 
 .PHONY: help install dev serve demo test lint format bench prove fuzz lock docs clean
 

@@ -6,10 +6,13 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Callable, Generator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
+from xdist.scheduler import LoadScopeScheduling
 
 from analyzer.trace.probes import TRACEFS_PLACES
 from tests.proofs.proof import stale_records
@@ -18,7 +21,7 @@ WEB = Path(__file__).parent / "proxy" / "web"
 REQUIRE_PRIVILEGED = os.environ.get("REQUIRE_PRIVILEGED") == "1"
 
 MACHINE = "machine"
-"""The group of every module that needs root or BPF."""
+"""The scope of every module with a test that needs root or BPF."""
 
 ALLOWED_SKIPS: dict[str, str] = {}
 """Test id → why it may be skipped even where REQUIRE_PRIVILEGED=1. Empty is best."""
@@ -33,13 +36,27 @@ def pytest_asyncio_loop_factories(
     return {"asyncio": asyncio.new_event_loop}
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares this machine's uids, cgroups and namespaces runs in one worker; the rest by modules."""
-    machine = {item.path for item in items if item.get_closest_marker("privileged")}
-    for item in items:
-        group = MACHINE if item.path in machine else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByMachine(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """What shares this machine's uids, cgroups and namespaces runs in one worker; the rest by modules.
+
+    xdist's own groups do nothing under pytest 9.2 (pytest-xdist 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return MACHINE if needs_the_machine(self.config.rootpath / module) else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
+    """Whatever --dist says."""
+    return ByMachine(config, log)
+
+
+@cache
+def needs_the_machine(module: Path) -> bool:
+    """Whether any of its tests is marked as privileged."""
+    return "mark.privileged" in module.read_text()
 
 
 @pytest.hookimpl(wrapper=True)
