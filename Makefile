@@ -6,7 +6,7 @@ TREE = $(shell ./install.sh tree)
 NAME ?=
 BUDGET ?= 40m
 ARGS ?=
-# Of pytest-xdist: one for a core, four at most; what needs root shares one (tests/conftest.py).
+# How pytest-xdist shares out the tests; empty: one after another. What needs root is one worker's (tests/conftest.py).
 WORKERS ?= -n auto --maxprocesses 4 --no-loadscope-reorder
 
 .PHONY: help install dev serve demo test lint format bench prove fuzz lock docs clean
