@@ -21,7 +21,9 @@ WEB = Path(__file__).parent / "proxy" / "web"
 REQUIRE_PRIVILEGED = os.environ.get("REQUIRE_PRIVILEGED") == "1"
 
 MACHINE = "machine"
-"""The scope of every module with a test that needs root or BPF."""
+"""The scope of modules with tests that need root or BPF."""
+CLIENTS = "clients"
+"""The scope of those whose firewalls have uids of their own, and no boxes."""
 
 ALLOWED_SKIPS: dict[str, str] = {}
 """Test id → why it may be skipped even where REQUIRE_PRIVILEGED=1. Empty is best."""
@@ -44,7 +46,7 @@ class ByMachine(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return MACHINE if needs_the_machine(self.config.rootpath / module) else module
+        return shared_by(self.config.rootpath / module) or module
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -54,9 +56,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
 
 
 @cache
-def needs_the_machine(module: Path) -> bool:
-    """Whether any of its tests is marked as privileged."""
-    return "mark.privileged" in module.read_text()
+def shared_by(module: Path) -> str:
+    """What a test module shares with others, so that they cannot run at once; empty: nothing."""
+    text = module.read_text()
+    if "mark.privileged" not in text:
+        return ""
+    return CLIENTS if "tests.clients" in text else MACHINE
 
 
 @pytest.hookimpl(wrapper=True)
