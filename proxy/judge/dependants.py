@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from analyzer.graph.joined import Standing
@@ -19,15 +19,19 @@ REFUSED = "dependency-refused"
 """The finding that a dependant has while what it depends on is refused."""
 
 
-async def concerned(store: Store, change: Change) -> tuple[ArtifactRef, ...]:
+async def concerned(
+    store: Store, change: Change, decisions: Sequence[Decision]
+) -> tuple[ArtifactRef, ...]:
     """Dependants of a project's releases whose decision is older than what they hang on.
+
+    `decisions` are the project's, the newest first.
 
     Served ones of a release that is refused by now; and those with the finding that it was, where
     it is served again. Each is named once for a change: a new decision is younger. Raises StoreError.
     """
-    decisions = (await store.decisions_of(change.index, change.project))[:FILES_MAX]
-    refused = [one for one in decisions if standing_of(one) is Standing.REFUSED]
-    served = [one for one in decisions if one.served]
+    recent = decisions[:FILES_MAX]
+    refused = [one for one in recent if standing_of(one) is Standing.REFUSED]
+    served = [one for one in recent if one.served]
     found: dict[ArtifactRef, None] = {}
     for ref, decision in await _dependants(store, change, refused):
         if decision.served and decision.as_of < _newest(refused):

@@ -33,8 +33,8 @@ REFUSALS_MAX = 3
 """Times the judge may refuse a job's evidence before the job ends as analysis-failed."""
 
 
-CATCHING_UP_REST = 9
-"""How long upkeep rests after a start, of what each of its sweeps took: a tenth of the time is its."""
+CATCHING_UP_REST = 19
+"""How long upkeep rests after a start, of what each of its sweeps took: a twentieth of the time is its."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
+from time import monotonic
 
 import structlog
 
@@ -31,6 +32,8 @@ EXPIRED_BATCH = 50
 """Ended decisions derived again in one sweep."""
 FOLLOW_BATCH = 200
 """Changed projects looked at in one sweep."""
+CATCH_UP_S = 0.1
+"""Seconds of one sweep for what changed before the start: a project may have a thousand decisions."""
 DEPENDANTS_BATCH = 10
 """Dependants of a refused release derived again in one sweep: half the world may hang on one."""
 DEPENDANTS_WAITING_MAX = 10_000
@@ -148,10 +151,13 @@ class Upkeep:
         """
         if not self.catching_up:
             return False
+        begun = monotonic()
         changes = await self._store.changes_before(self._unwalked, limit=FOLLOW_BATCH)
         for change in changes:
             await self._follow(change)
             self._unwalked = change.generation
+            if monotonic() - begun > CATCH_UP_S:
+                return True
         self.catching_up = len(changes) == FOLLOW_BATCH
         return self.catching_up
 
@@ -239,16 +245,21 @@ class Upkeep:
         return False
 
     async def _follow(self, change: Change) -> None:
-        await self._derive(await self._contradicted(change), fresh=False)
-        await self._derive(await self._of_other_sibling(change), fresh=False)
-        for ref in await concerned(self._store, change):
+        decisions = await self._store.decisions_of(change.index, change.project)
+        contradicted = await self._contradicted(change, decisions)
+        await self._derive(contradicted, fresh=False)
+        if contradicted:
+            decisions = await self._store.decisions_of(change.index, change.project)
+        await self._derive(await self._of_other_sibling(decisions), fresh=False)
+        for ref in await concerned(self._store, change, decisions):
             if len(self._dependants) < DEPENDANTS_WAITING_MAX:
                 self._dependants[ref] = None
 
-    async def _contradicted(self, change: Change) -> tuple[ArtifactRef, ...]:
+    async def _contradicted(
+        self, change: Change, decisions: tuple[Decision, ...]
+    ) -> tuple[ArtifactRef, ...]:
         """Refs of a project whose decision is not what overrides now say."""
         overrides = await self._store.overrides(project=change.project)
-        decisions = await self._store.decisions_of(change.index, change.project)
         if not overrides and not any(decision.override_id for decision in decisions):
             return ()
         policy, now = self._policy(), self._clock()
@@ -262,12 +273,12 @@ class Upkeep:
                     refs.append(ref)
         return tuple(refs)
 
-    async def _of_other_sibling(self, change: Change) -> tuple[ArtifactRef, ...]:
+    async def _of_other_sibling(self, decisions: tuple[Decision, ...]) -> tuple[ArtifactRef, ...]:
         """Refs of a project that no worker can run, whose approved sibling came or went."""
         if not self._policy().native_of_sibling:
             return ()  # those that rested on one are stale by the policy's digest
         refs = []
-        for decision in await self._store.decisions_of(change.index, change.project):
+        for decision in decisions:
             if PLATFORM.isdisjoint(stated.code for stated in decision.reasons):
                 continue
             facts = evidence = None

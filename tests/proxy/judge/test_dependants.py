@@ -33,17 +33,21 @@ async def hang(store: MemoryStore, *refs: ArtifactRef) -> None:
         await store.put_dependencies(one, [lib])
 
 
+async def concerning(store: MemoryStore) -> tuple[ArtifactRef, ...]:
+    return await concerned(store, CHANGE, await store.decisions_of(LIB.index, LIB.project))
+
+
 async def test_concerned__are_those_served_before_the_refusal() -> None:
     store = MemoryStore(clock=FakeClock())
     await hang(store, app(0), app(1), app(2), app(3))
     await store.put_decision(make_decision(app(0), as_of=NOW))
     await store.put_decision(make_decision(app(1), as_of=LATER + timedelta(seconds=1)))
     await store.put_decision(make_decision(app(2), action=Action.DENY, as_of=NOW))
-    assert await concerned(store, CHANGE) == ()
+    assert await concerning(store) == ()
     await store.put_decision(make_decision(LIB, as_of=NOW))
-    assert await concerned(store, CHANGE) == ()
+    assert await concerning(store) == ()
     await store.put_decision(make_decision(LIB, action=Action.DENY, as_of=LATER))
-    assert await concerned(store, CHANGE) == (app(0),)
+    assert await concerning(store) == (app(0),)
 
 
 async def test_concerned__are_those_that_blame_it_once_it_is_served_again() -> None:
@@ -54,7 +58,7 @@ async def test_concerned__are_those_that_blame_it_once_it_is_served_again() -> N
     await store.put_decision(replace(held, reasons=(blamed,)))
     await store.put_decision(make_decision(app(1), action=Action.HOLD, as_of=NOW))
     await store.put_decision(make_decision(LIB, as_of=LATER))
-    assert await concerned(store, CHANGE) == (app(0),)
+    assert await concerning(store) == (app(0),)
 
 
 async def test_upkeep__judges_dependants_again_with_fresh_facts_and_no_storm() -> None:

@@ -322,6 +322,7 @@ CONFINED = """
 import sys
 from pathlib import Path
 from proxy.judge.confine import drop_network
+from models.trust import booster  # before the tests' own models, which import LightGBM without its bounds
 from models.trust.shelf import Shelf
 from tests.models.examples import evidence, facts
 from tests.models.trust.shelved import COLUMNS, NAME
