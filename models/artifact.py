@@ -131,7 +131,7 @@ class ArtifactRef:
     @property
     def key(self) -> str:
         """A stable text key, `index/project/sha256/filename` (the order of the file URL)."""
-        return f"{self.index}/{self.project}/{self.sha256}/{self.filename}"
+        return key_of(self.index, self.project, self.sha256, self.filename)
 
     @property
     def kind(self) -> ArtifactKind:
@@ -157,6 +157,11 @@ class ArtifactRef:
             version=self.version or None,
             qualifiers={"file_name": self.filename, "checksum": f"sha256:{self.sha256}"},
         ).to_string()
+
+
+def key_of(index: IndexName, project: NormalizedName, sha256: Sha256, filename: str) -> str:
+    """The `key` of such a reference, without making it."""
+    return f"{index}/{project}/{sha256}/{filename}"
 
 
 class Stated(NamedTuple):

@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
-from models.artifact import ArtifactRef, IndexName
+from models.artifact import ArtifactRef, IndexName, key_of
 from models.clock import Clock
 from models.decision import Action, Decision, HoldKind, Override, ReasonCode, TrustTier, reason
 from models.errors import PratiqueError
@@ -24,6 +24,7 @@ from policies.evaluate import evaluate
 from policies.modes import Mode, lets_through, may_let_through
 from policies.policy import Policy
 from proxy.policybook import PolicyBook
+from proxy.simple.page import IndexFile
 from proxy.store.port import GATE, Store
 from proxy.telling.verdicts import told_of
 
@@ -195,11 +196,11 @@ class Gate:
         self,
         index: IndexName,
         name: NormalizedName,
-        refs: Iterable[ArtifactRef],
+        files: Iterable[IndexFile],
         *,
         as_of: datetime,
     ) -> View:
-        """The decisions in force of the files on one page, and maybe of others of the project.
+        """The decisions in force of the files on one page.
 
         It gives way to other requests now and then; should something change meanwhile, the
         project's revision is another one afterwards.
@@ -207,14 +208,20 @@ class Gate:
         project = self._projects.get((index, name))
         if project is None:
             return View(decisions={}, good_until=None, fallback=self._policy().fallback)
-        if not (project.overrides or project.blocked):
-            # Nothing is said of what has no decision; a page of thousands may have none.
-            refs = (decision.ref for decision in project.decisions.values())
+        # Nothing is said of what has no decision; a page of thousands may have a few.
+        silent = not (project.overrides or project.blocked)
         decisions: dict[str, Decision] = {}
-        for number, ref in enumerate(refs):
+        for number, file in enumerate(files):
             if number % VIEW_AT_ONCE == VIEW_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            decisions[ref.key] = self.decide(ref, requester="", as_of=as_of)
+            if file.sha256 is None:
+                continue
+            key = key_of(index, name, file.sha256, file.filename)
+            if not silent or key in project.decisions:
+                ref = ArtifactRef(
+                    index=index, project=name, filename=file.filename, sha256=file.sha256
+                )
+                decisions[key] = self.decide(ref, requester="", as_of=as_of)
         moments = [d.expires_at for d in decisions.values() if d.expires_at]
         moments += _turns(project.overrides)
         return View(

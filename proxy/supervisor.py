@@ -42,7 +42,7 @@ START_S = 60.0
 STOP_S = 10.0
 """Seconds a child may take to end after SIGTERM before it is killed."""
 BEHIND_NICE = 5
-"""Judge and worker stand back by so much: who waits for an approved file goes first."""
+"""Sandbox, judge and worker stand back by so much: who waits for an approved file goes first."""
 FAILED_STARTS_MAX = 5
 """Starts in a row that may fail before the supervisor gives up at its own start."""
 
@@ -286,6 +286,7 @@ def children_of(settings: Settings, *, listen_fd: int) -> list[Child]:
                 interpreters=settings.interpreters,
             ),
             uid=None,
+            nice=BEHIND_NICE,
             needed=False,
         ),
         Child(

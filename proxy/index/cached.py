@@ -29,7 +29,7 @@ from proxy.index.freshness import Freshness, Trouble
 from proxy.index.port import Ahead, FetchedPage, PageSource
 from proxy.index.upstream import light_or_threaded, read_page
 from proxy.simple.negotiate import Format
-from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
+from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage, last_serial_of
 from proxy.simple.render import render_project
 from proxy.store.port import StoredPage
 
@@ -332,11 +332,22 @@ class CachedIndex:
         page = await read_page(
             fetched.content_type, fetched.body, fetched.url, project=project, index=self.name
         )
-        if fetched.last_serial not in {None, page.extra_meta.get(LAST_SERIAL_KEY)}:
+        if fetched.last_serial not in (None, last_serial_of(page)):
             meta = {**page.extra_meta, LAST_SERIAL_KEY: fetched.last_serial}
             page = replace(page, extra_meta=meta, portable=False)
         if page.skipped:
             LOG.warning("page_entries_skipped", project=project, skipped=page.skipped)
+        if before is not None and before.page is not None and _same(before.page, page):
+            after = replace(
+                before,
+                body_digest=digest,
+                etag=fetched.etag,
+                checked_at=now,
+                fresh_until=fresh_until,
+                trouble=None,
+                retry_at=None,
+            )
+            return await self._persist_again(project, after, fetched, now)
         if page.portable:
             body, serial = fetched.body, digest[:SERIAL_CHARS]
         else:
@@ -351,8 +362,6 @@ class CachedIndex:
             fresh_until=fresh_until,
             persisted_at=before.persisted_at if before is not None else None,
         )
-        if before is not None and before.serial == after.serial:
-            return await self._persist_again(project, after, fetched, now)
         await self._tell_changed(project, before, page)
         return await self._persist(project, after, body, fetched.max_age_s, first=before is None)
 
@@ -432,6 +441,11 @@ class CachedIndex:
         """Whether a page that is no longer fresh may still be shown."""
         age = self._clock() - entry.checked_at
         return entry.page is not None and age <= timedelta(seconds=self._bounds.stale_s)
+
+
+def _same(one: ProjectPage, other: ProjectPage) -> bool:
+    """Whether they say the same; Python takes true for 1."""
+    return one == other and last_serial_of(one) == last_serial_of(other)
 
 
 def _digest(body: bytes) -> str:

@@ -149,7 +149,7 @@ class Upkeep:
 
         Overrides may have come and gone while nobody watched.
         """
-        if not self.catching_up:
+        if not self.catching_up or self._followed is None:
             return False
         begun = monotonic()
         changes = await self._store.changes_before(self._unwalked, limit=FOLLOW_BATCH)

@@ -105,3 +105,11 @@ def split_place(place: str) -> tuple[IndexName, str]:
     """(index, URL) of a `IndexFile.place`; a URL alone is nowhere's."""
     index, _, url = place.rpartition(" ")
     return IndexName(index), url
+
+
+def last_serial_of(page: ProjectPage) -> int | None:
+    """Upstream's serial of the page; None where it tells none that is a number."""
+    stated = page.extra_meta.get(LAST_SERIAL_KEY)
+    if isinstance(stated, int) and not isinstance(stated, bool) and stated >= 0:
+        return stated
+    return None

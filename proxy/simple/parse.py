@@ -121,7 +121,7 @@ def parse_json(
         extra_meta={key: value for key, value in meta.items() if key != "api-version"},
         skipped=skipped,
         index=index,
-        portable=_urls_stand(files, entries),
+        portable=not skipped and all(map(_stands, files, entries)),
     )
 
 
@@ -242,10 +242,9 @@ def _file_from_html(link: Link, base_url: str, index: IndexName) -> IndexFile:
     )
 
 
-def _urls_stand(files: Iterable[IndexFile], entries: Iterable[Any]) -> bool:
-    stated = (entry.get("url") for entry in entries if isinstance(entry, dict))
-    whole = {url for url in stated if isinstance(url, str)}
-    return all(file.url in whole for file in files)
+def _stands(file: IndexFile, entry: Any) -> bool:
+    """Whether its URL was whole."""
+    return bool(file.url == entry.get("url"))
 
 
 def _filename(value: Any) -> str:

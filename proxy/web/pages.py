@@ -16,12 +16,12 @@ from cachetools import LRUCache
 from multidict import CIMultiDict
 from packaging.utils import NormalizedName
 
-from models.artifact import ArtifactRef, parse_project
+from models.artifact import parse_project
 from policies.modes import Mode, lets_through
 from proxy.index.flight import SingleFlight
 from proxy.index.guard import guard_page
 from proxy.simple.negotiate import Coding, Format, choose, choose_coding
-from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage
+from proxy.simple.page import ProjectPage, last_serial_of
 from proxy.simple.render import render_project
 from proxy.web.aged import AGE_UNKNOWN, Aged, aged_by
 from proxy.web.auth import ANONYMOUS, Callers
@@ -131,9 +131,9 @@ class Pages:
         self._entries: LRUCache[PageKey, Entry] = LRUCache(
             maxsize=door.settings.pages_bytes_max, getsizeof=lambda entry: entry.size_bytes
         )
-        self._codings: SingleFlight[tuple[str, Format, bool, str, Coding], Representation] = (
-            SingleFlight(flights_max=RENDERS_WAITING_MAX, what="pages")
-        )
+        self._codings: SingleFlight[
+            tuple[str, Format, bool, str, int | None, Coding], Representation
+        ] = SingleFlight(flights_max=RENDERS_WAITING_MAX, what="pages")
         self._renders: SingleFlight[tuple[str, Format, bool, Hashable, Hashable], Entry] = (
             SingleFlight(flights_max=RENDERS_WAITING_MAX, what="pages")
         )
@@ -229,12 +229,7 @@ class Pages:
         key = (name, format_, marked)
         index = page.index
         marked = marked and door.gate.marks_index(index)
-        refs = (
-            ArtifactRef(index=index, project=name, filename=file.filename, sha256=file.sha256)
-            for file in page.files
-            if file.sha256 is not None
-        )
-        view = await door.gate.view(index, name, refs, as_of=as_of)
+        view = await door.gate.view(index, name, page.files, as_of=as_of)
         metadata = await self._metadata.known(view.decisions.values())
         decisions = view.decisions
         if not marked:
@@ -268,7 +263,7 @@ class Pages:
 
     async def _code(self, key: PageKey, entry: Entry, coding: Coding) -> Representation:
         return await self._codings.run(
-            (*key, entry.tag, coding), lambda: self._coded(key, entry, coding)
+            (*key, entry.tag, entry.last_serial, coding), lambda: self._coded(key, entry, coding)
         )
 
     async def _coded(self, key: PageKey, entry: Entry, coding: Coding) -> Representation:
@@ -326,14 +321,6 @@ def _representation(
         head=head_of(200, headers, body),
         head_not_modified=head_of(304, unchanged, b""),
     )
-
-
-def last_serial_of(page: ProjectPage) -> int | None:
-    """Upstream's serial of the page; None where it tells none that is a number."""
-    stated = page.extra_meta.get(LAST_SERIAL_KEY)
-    if isinstance(stated, int) and not isinstance(stated, bool) and stated >= 0:
-        return stated
-    return None
 
 
 @lru_cache(maxsize=NAMES_MAX)

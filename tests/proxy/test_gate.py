@@ -17,6 +17,7 @@ from models.errors import StoreError
 from policies.document import DEFAULT_POLICY_TOML, parse_policy
 from proxy.admin.events import Event
 from proxy.gate import SNAPSHOT_AGE_S, Gate
+from proxy.simple.page import IndexFile
 from proxy.store.memory import MemoryStore
 from proxy.store.port import Change
 from tests.proxy.web.decided import (
@@ -433,10 +434,14 @@ async def test_alternative__expired_approval_is_no_advice(bench: Bench) -> None:
     assert gate.alternative(NEWER, as_of=START) == ""
 
 
+def listed(*refs: ArtifactRef) -> list[IndexFile]:
+    return [IndexFile(filename=ref.filename, url="", sha256=ref.sha256) for ref in refs]
+
+
 async def test_view__holds_until_the_next_expiry(bench: Bench) -> None:
     soon = START + timedelta(minutes=5)
     await bench.load(served(WHEEL, expires_at=soon), denied(NEWER))
-    view = await bench.gate.view(INDEX, DEMO, [WHEEL, NEWER, SDIST], as_of=START)
+    view = await bench.gate.view(INDEX, DEMO, listed(WHEEL, NEWER, SDIST), as_of=START)
     assert set(view.decisions) == {WHEEL.key, NEWER.key}
     assert view.good_until == soon
 
@@ -444,7 +449,7 @@ async def test_view__holds_until_the_next_expiry(bench: Bench) -> None:
 async def test_view__deny_of_the_whole_project_marks_unseen_files(bench: Bench) -> None:
     await bench.store.add_override(override(OverrideAction.DENY))
     await bench.load()
-    view = await bench.gate.view(INDEX, DEMO, [WHEEL], as_of=START)
+    view = await bench.gate.view(INDEX, DEMO, listed(WHEEL), as_of=START)
     assert view.decisions[WHEEL.key].action is Action.DENY
 
 

@@ -24,7 +24,7 @@ from proxy.index.cached import REFRESHES_AHEAD_MAX, CacheBounds, CachedIndex
 from proxy.index.freshness import Freshness, Trouble
 from proxy.index.port import Ahead, FetchedPage
 from proxy.simple.negotiate import Format
-from proxy.simple.page import ProjectPage
+from proxy.simple.page import ProjectPage, last_serial_of
 from proxy.simple.render import render_project
 from proxy.store.memory import MemoryStore
 from proxy.store.port import StoredPage
@@ -274,6 +274,57 @@ async def test_project__its_files_are_where_they_were_after_a_restart(
     (after,) = (await house.index.project(DEMO)).files
     assert after == before
     assert len(house.source.calls) == 1
+
+
+def two_of(first: object, second: object) -> bytes:
+    """A page of two files at these URLs."""
+    entries = [
+        {"filename": "a.whl", "url": first, "hashes": {"sha256": "ab" * 32}},
+        {"filename": "b.whl", "url": second, "hashes": {"sha256": "cd" * 32}},
+    ]
+    document = {"meta": {"api-version": "1.0"}, "name": "demo", "files": entries}
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("a.whl", "https://index.test/simple/demo/a.whl"),
+        ("https://index.test/a.whl", "https:///b.whl"),
+        ("https://index.test/a.whl", ["b.whl"]),
+    ],
+)
+async def test_project__malformed_and_relative_urls_read_the_same_after_a_restart(
+    house: House, first: object, second: object
+) -> None:
+    house.source.body = two_of(first, second)
+    before = (await house.index.project(DEMO)).files
+    house.restart()
+    assert (await house.index.project(DEMO)).files == before
+
+
+async def test_project__what_only_looks_different_is_no_change(house: House) -> None:
+    house.source.body = two_of("https://index.test/a.whl", "https://index.test/b.whl")
+    await house.index.project(DEMO)
+    generation = await house.store.generation()
+    house.clock.pass_s(7 * 3_600)
+    await house.index.project(DEMO)
+    house.restart()
+    house.source.body = json.dumps(json.loads(house.source.body), indent=1).encode()
+    house.clock.pass_s(7 * 3_600)
+    await house.index.project(DEMO)
+    assert await house.store.generation() == generation
+
+
+@pytest.mark.parametrize("stated", [[], {}, True, "7", 7.0])
+async def test_project__a_serial_that_is_none_is_no_matter(house: House, stated: object) -> None:
+    meta = {"api-version": "1.0", "_last-serial": stated}
+    house.source.body = json.dumps({"meta": meta, "name": "demo", "files": []}).encode()
+    assert last_serial_of(await house.index.project(DEMO)) is None
+    house.restart()
+    house.source.last_serial = 1
+    house.clock.pass_s(600)
+    assert last_serial_of(await house.index.project(DEMO)) == 1
 
 
 async def test_project__a_stored_page_beyond_the_bound_is_not_shown(house: House) -> None:

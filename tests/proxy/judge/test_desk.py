@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -536,6 +537,25 @@ async def test_upkeep__a_sweep_after_a_start_takes_no_longer_than_its_bound(
         sweeps += 1
     assert sweeps >= 6
     assert (await room.decided()).action is Action.DENY
+
+
+async def test_upkeep__a_store_that_fails_at_first_costs_a_sweep(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = await crowded(3)
+    with monkeypatch.context() as failing:
+        failing.setattr(room.store, "generation", fails(StoreError("busy")))
+        await room.desk._upkeep.sweep()
+    while await room.desk._upkeep.sweep():
+        pass
+    assert (await room.decided()).action is Action.DENY
+
+
+def fails(error: Exception) -> Callable[[], Awaitable[int]]:
+    async def failing() -> int:
+        raise error
+
+    return failing
 
 
 async def test_upkeep__what_changes_is_followed_before_what_was_there_at_the_start() -> None:
