@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,16 @@ def pytest_asyncio_loop_factories(
     if WEB in item.path.parents:
         return {"uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one id, which schemathesis makes, get numbers: xdist would run the first of them alone."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        seen[item.nodeid] += 1
+        if (number := seen[item.nodeid]) > 1:
+            item._id = replace(item._id, params=f"{item._id.params or ''}#{number}")
+    assert len({item.nodeid for item in items}) == len(items)
 
 
 class ByMachine(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
