@@ -27,9 +27,9 @@ FIRST_S = 60.0
 """Seconds from the start to the first look: a server that starts has better things to do."""
 EVERY_S = 6 * 3600.0
 """Seconds between two looks. What is compared is a week; a quarter of a day moves it little."""
-REST = 4
+REST = 19
 """How long it rests after each part, of what the part took."""
-REST_MAX_S = 1.0
+REST_MAX_S = 20.0
 RECENT = timedelta(days=7)
 """What is compared: what was observed in this time, as `pratique drift` has it by default."""
 
@@ -102,7 +102,7 @@ class DriftWatch:
 
         def progress(_done: int, _total: int) -> None:
             nonlocal last
-            # A thread of the process that answers requests: a fifth of the time is its.
+            # A thread of the process that answers requests: a twentieth of the time is its.
             if self._ending.wait(min(REST * (monotonic() - last), REST_MAX_S)):
                 raise _Stopped
             last = monotonic()
