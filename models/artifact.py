@@ -36,7 +36,7 @@ _INDEX_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
 PROJECT_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 """A project's name as it may be spelled (packaging.python.org, Names and normalization)."""
 READ_PARTS_MAX = 8_192
-"""Versions, names and tags in filenames that are remembered as read; some 2 MB each."""
+"""Versions, names and tags of filenames that are remembered as read: 2 MB each, 6 of the longest."""
 _BUILD = re.compile(r"[0-9]")
 """What a build number begins with (PEP 427)."""
 _PROJECT = re.compile(rf"{PROJECT_PATTERN}\Z")

@@ -30,6 +30,7 @@ EVERY_S = 6 * 3600.0
 REST = 19
 """How long it rests after each part, of what the part took."""
 REST_MAX_S = 20.0
+"""Seconds of such a rest at most, whatever held the part up."""
 RECENT = timedelta(days=7)
 """What is compared: what was observed in this time, as `pratique drift` has it by default."""
 

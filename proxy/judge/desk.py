@@ -34,7 +34,9 @@ REFUSALS_MAX = 3
 
 
 CATCHING_UP_REST = 19
-"""How long upkeep rests after a start, of what each of its sweeps took: a twentieth of the time is its."""
+"""How long upkeep rests after a start, of what each of its sweeps took: a twentieth of the time is its.
+
+Never longer than it rests anyway, for leases run out and decisions end meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,8 @@ class Desk:
             await asyncio.sleep(self._times.upkeep_pause_s)
             if more and self._upkeep.catching_up:
                 # Half a million projects take minutes of what answers requests; a bell cuts it short.
-                await _rung(self._due, CATCHING_UP_REST * (_now() - begun))
+                rest = min(CATCHING_UP_REST * (_now() - begun), self._times.upkeep_s)
+                await _rung(self._due, rest)
             if not more:
                 await _rung(self._due, self._times.upkeep_s)
 

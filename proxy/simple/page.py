@@ -91,7 +91,10 @@ class ProjectPage:
     index: IndexName = NOWHERE
     """The upstream that it came from."""
     portable: bool = field(default=False, compare=False)
-    """Whether the JSON it was read from says the same wherever it is read: no URL in it is relative."""
+    """Whether the JSON it was read from may be kept in place of ours.
+
+    No URL in it is relative, and each digest is spelled so that a search for it finds it.
+    """
 
     def file(self, filename: str, sha256: Sha256) -> IndexFile | None:
         """The entry of that name with that digest; None where the page has none."""

@@ -121,7 +121,7 @@ def parse_json(
         extra_meta={key: value for key, value in meta.items() if key != "api-version"},
         skipped=skipped,
         index=index,
-        portable=not skipped and all(map(_stands, files, entries)),
+        portable=not skipped and b"\\" not in body and all(map(_stands, files, entries)),
     )
 
 
@@ -243,8 +243,8 @@ def _file_from_html(link: Link, base_url: str, index: IndexName) -> IndexFile:
 
 
 def _stands(file: IndexFile, entry: Any) -> bool:
-    """Whether its URL was whole."""
-    return bool(file.url == entry.get("url"))
+    """Whether its URL was whole, and its digests stood there as we spell them."""
+    return bool(file.url == entry.get("url") and file.hashes == entry.get("hashes"))
 
 
 def _filename(value: Any) -> str:

@@ -45,7 +45,7 @@ RENDER_INLINE_FILES_MAX = 50
 RENDERS_WAITING_MAX = 256
 """Pages that are being rendered, or wait for a thread."""
 RENDERS_MAX = 2
-"""Threads that render at once; each holds a page, its values and its compressed form."""
+"""Threads that render at once; each holds a page, and its values or its compressed form."""
 PageKey = tuple[str, Format, bool]
 """Project, format, and whether it is marked."""
 CODE_INLINE_BYTES_MAX = 20_000

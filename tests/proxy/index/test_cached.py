@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
@@ -301,6 +302,23 @@ async def test_project__malformed_and_relative_urls_read_the_same_after_a_restar
     before = (await house.index.project(DEMO)).files
     house.restart()
     assert (await house.index.project(DEMO)).files == before
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [lambda text: text, str.upper, lambda text: "".join(f"\\u{ord(c):04x}" for c in text)],
+)
+async def test_project__a_digest_is_found_in_its_page_however_it_was_spelled(
+    house: House, spelled: Callable[[str], str]
+) -> None:
+    digest = "ab" * 32
+    body = two_of("https://index.test/a.whl", "https://index.test/b.whl").decode()
+    house.source.body = body.replace(digest, spelled(digest)).encode()
+    first, _ = (await house.index.project(DEMO)).files
+    assert first.sha256 == digest
+    stored = await house.store.page(MAIN, DEMO)
+    assert stored is not None
+    assert digest.encode() in stored.body
 
 
 async def test_project__what_only_looks_different_is_no_change(house: House) -> None:
