@@ -164,6 +164,11 @@ def key_of(index: IndexName, project: NormalizedName, sha256: Sha256, filename: 
     return f"{index}/{project}/{sha256}/{filename}"
 
 
+def sha256_of(key: str) -> Sha256:
+    """The digest that stands in a `key`."""
+    return Sha256(key.split("/", 3)[2])
+
+
 class Stated(NamedTuple):
     """What a filename says of its file."""
 
@@ -181,19 +186,25 @@ def parse_ref(index: str, project: str, sha256: str, filename: str) -> ArtifactR
     smuggled in under a name that nobody looked at.
     """
     name = parse_project(project)
-    ref, _ = parse_listed(parse_index_name(index), name, parse_sha256(sha256), filename)
+    ref = ArtifactRef(
+        index=parse_index_name(index),
+        project=name,
+        filename=filename,
+        sha256=parse_sha256(sha256),
+    )
+    stated_in(name, filename)
     return ref
 
 
-def parse_listed(
-    index: IndexName, project: NormalizedName, sha256: Sha256, filename: str
-) -> tuple[ArtifactRef, Stated]:
-    """`parse_ref` for one of the files on a page of an index, with what its name says."""
-    checked = parse_filename(filename)
-    stated = stated_by(checked)
+def stated_in(project: NormalizedName, filename: str) -> Stated:
+    """What the name of a file says that a page of `project` lists.
+
+    Raises ValueInvalid for what is no safe filename, and where it names another project.
+    """
+    stated = stated_by(parse_filename(filename))
     if stated.project is not None and stated.project != project:
-        raise ValueInvalid(f"The file {checked} does not belong to the project {project}.")
-    return ArtifactRef(index=index, project=project, filename=checked, sha256=sha256), stated
+        raise ValueInvalid(f"The file {filename} does not belong to the project {project}.")
+    return stated
 
 
 def kind_of(filename: str) -> ArtifactKind:
@@ -213,11 +224,19 @@ def project_of(filename: str) -> NormalizedName | None:
 
 def stated_by(filename: str) -> Stated:
     """All that `filename` states."""
-    if (wheel := _wheel(filename)) is not None:
-        return Stated(ArtifactKind.WHEEL, *wheel)
-    if (sdist := _sdist(filename)) is not None:
-        return Stated(ArtifactKind.SDIST, *sdist)
-    return _NOTHING_STATED
+    if filename.endswith(".whl"):
+        name, _, rest = filename.partition("-")
+        version, _, tags = rest.partition("-")
+        stated = _wheel(name, version) if _is_wheel_rest(name, tags) else None
+    elif filename.endswith(".tar.gz"):
+        name, _, version = filename[:-7].rpartition("-")
+        stated = _sdist(name, version)
+    elif filename.endswith(".zip"):
+        name, _, version = filename[:-4].rpartition("-")
+        stated = _sdist(name, version)
+    else:
+        stated = None
+    return stated or _NOTHING_STATED
 
 
 _NOTHING_STATED = Stated(ArtifactKind.OTHER, None, "")
@@ -225,37 +244,18 @@ _NOTHING_STATED = Stated(ArtifactKind.OTHER, None, "")
 
 # A page may list ten thousand files, of a few names, hundreds of versions and a few dozen tags: each of
 # these is read by packaging once, and remembered. The rules are packaging's; a test compares.
-def _wheel(filename: str) -> tuple[NormalizedName, str] | None:
-    if not filename.endswith(".whl"):
-        return None
-    parts = filename[:-4].split("-")
-    if len(parts) == 6 and _BUILD.match(parts[2]):
-        del parts[2]
-    if len(parts) != 5:
-        return None
-    name, version, python, abi, platform = parts
+@lru_cache(maxsize=READ_PARTS_MAX)
+def _wheel(name: str, version: str) -> Stated | None:
     normal = _normal_version(version)
-    if normal is None or not _is_wheel_rest(name, python, abi, platform):
-        return None
-    return _normal_name(name), normal
-
-
-def _sdist(filename: str) -> tuple[NormalizedName, str] | None:
-    if filename.endswith(".tar.gz"):
-        stem = filename[:-7]
-    elif filename.endswith(".zip"):
-        stem = filename[:-4]
-    else:
-        return None
-    name, _, version = stem.rpartition("-")
-    normal = _normal_version(version) if name else None
-    return None if normal is None else (_normal_name(name), normal)
-
-
-_normal_name = lru_cache(maxsize=READ_PARTS_MAX)(canonicalize_name)
+    return None if normal is None else Stated(ArtifactKind.WHEEL, canonicalize_name(name), normal)
 
 
 @lru_cache(maxsize=READ_PARTS_MAX)
+def _sdist(name: str, version: str) -> Stated | None:
+    normal = _normal_version(version) if name else None
+    return None if normal is None else Stated(ArtifactKind.SDIST, canonicalize_name(name), normal)
+
+
 def _normal_version(text: str) -> str | None:
     try:
         return str(Version(text))
@@ -264,9 +264,15 @@ def _normal_version(text: str) -> str | None:
 
 
 @lru_cache(maxsize=READ_PARTS_MAX)
-def _is_wheel_rest(name: str, python: str, abi: str, platform: str) -> bool:
+def _is_wheel_rest(name: str, rest: str) -> bool:
+    """Whether `rest`, what follows the version, is an optional build number and three tags."""
+    parts = rest.removesuffix(".whl").split("-")
+    if len(parts) == 4 and _BUILD.match(parts[0]):
+        del parts[0]
+    if len(parts) != 3:
+        return False
     try:
-        parse_wheel_filename(f"{name}-1-{python}-{abi}-{platform}.whl")
+        parse_wheel_filename(f"{name}-1-{'-'.join(parts)}.whl")
     except InvalidWheelFilename:
         return False
     return True

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import ResolveResult
@@ -113,6 +114,7 @@ class UpstreamClient:
         self._authorization = authorization or from_url
         self._origin = _origin(self.url)
         self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[tuple[str, str], str | None] = {}
 
     async def start(self) -> None:
         """Open the pool."""
@@ -126,8 +128,8 @@ class UpstreamClient:
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=self.bounds.connect_s, sock_read=self.bounds.read_s
             ),
-            trust_env=True,
         )
+        self._proxies.clear()
 
     async def close(self) -> None:
         """Close the pool."""
@@ -203,6 +205,7 @@ class UpstreamClient:
                 headers=headers | self._credentials_for(url),
                 allow_redirects=False,
                 auto_decompress=not raw,
+                proxy=self._proxy_for(url),
             )
             target = response.headers.get("Location", "")
             if response.status not in REDIRECTS or not target:
@@ -212,6 +215,18 @@ class UpstreamClient:
         raise UpstreamInvalid(
             f"The upstream redirected more than {self.bounds.redirects_max} times."
         )
+
+    def _proxy_for(self, url: str) -> str | None:
+        """What the environment names as the proxy to a host (`https_proxy`, `no_proxy`), looked up once.
+
+        aiohttp's own `trust_env` looks for each request, in a thread, and reads ~/.netrc as well:
+        credentials that nobody gave us for this.
+        """
+        scheme, host, _ = _origin(url)
+        if (scheme, host) not in self._proxies:
+            found = None if proxy_bypass(host) else getproxies().get(scheme)
+            self._proxies[scheme, host] = found
+        return self._proxies[scheme, host]
 
     def _credentials_for(self, url: str) -> dict[str, str]:
         if self._authorization and _origin(url) == self._origin:
@@ -224,12 +239,14 @@ async def read_bounded(answer: Answer, *, bytes_max: int) -> bytes:
     announced = answer.response.content_length
     if announced is not None and announced > bytes_max:
         raise _too_large(bytes_max)
-    body = bytearray()
-    async for chunk in answer.response.content.iter_chunked(CHUNK_BYTES):
-        body += chunk
-        if len(body) > bytes_max:
+    chunks: list[bytes] = []
+    size_bytes = 0
+    async for chunk in answer.response.content.iter_any():
+        chunks.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes > bytes_max:
             raise _too_large(bytes_max)
-    return bytes(body)
+    return b"".join(chunks)
 
 
 class _GuardedResolver(aiohttp.ThreadedResolver):

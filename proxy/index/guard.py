@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,7 +22,8 @@ from models.artifact import (
     IndexName,
     Sha256,
     Stated,
-    parse_listed,
+    key_of,
+    stated_in,
 )
 from models.decision import Action, Decision, HoldKind, ReasonCode
 from models.errors import ValueInvalid
@@ -46,6 +46,8 @@ _ALONE = frozenset(
 """Causes of a refusal that say nothing about the other files of the release."""
 _UP = "../../"
 """From a project page to our root."""
+_FILES = f"{_UP}files/"
+"""From a project page to the files; the rest of a file's URL is the key of its decision."""
 _NO_METADATA: Mapping[Sha256, Sha256] = MappingProxyType({})
 
 
@@ -115,7 +117,7 @@ def file_url(ref: ArtifactRef) -> str:
 
     Nothing that `parse_filename` lets through needs quoting in a path.
     """
-    return f"{_UP}files/{ref.index}/{ref.project}/{ref.sha256}/{ref.filename}"
+    return _FILES + ref.key
 
 
 def is_secure(origin: str) -> bool:
@@ -124,11 +126,11 @@ def is_secure(origin: str) -> bool:
     return parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
 
 
-class _Listed(NamedTuple):
+class _Listed(msgspec.Struct, frozen=True, gc=False):
     """A file that can be served, and what is decided of it."""
 
     file: IndexFile
-    ref: ArtifactRef
+    key: str
     stated: Stated
     verdict: Decision | None
 
@@ -143,10 +145,12 @@ def _listed(
     if file.sha256 is None:
         return None
     try:
-        ref, stated = parse_listed(index, project, file.sha256, file.filename)
+        stated = stated_in(project, file.filename)
     except ValueInvalid:
         return None
-    return _Listed(file, ref, stated, _current(decisions.get(ref.key), as_of))
+    key = key_of(index, project, file.sha256, file.filename)
+    decision = decisions.get(key)
+    return _Listed(file, key, stated, decision and _current(decision, as_of))
 
 
 def _one_of_a_name(listed: list[_Listed]) -> list[_Listed]:
@@ -165,9 +169,9 @@ def _one_of_a_name(listed: list[_Listed]) -> list[_Listed]:
     ]
 
 
-def _current(decision: Decision | None, as_of: datetime) -> Decision | None:
+def _current(decision: Decision, as_of: datetime) -> Decision | None:
     """The decision, unless it is an approval that has run out: that file is unseen again."""
-    if decision is None or not decision.served:
+    if not decision.served:
         return decision
     expired = decision.expires_at is not None and decision.expires_at <= as_of
     return None if expired else decision
@@ -223,13 +227,17 @@ def _allowed_by_name(decision: Decision | None) -> bool:
 def _guarded(
     one: _Listed, *, yanked: bool | str, metadata: Mapping[Sha256, Sha256], origin: str
 ) -> IndexFile:
-    url = file_url(one.ref)
-    extra = passed_file_keys(one.file.extra)
-    if origin and isinstance(one.file.extra.get("provenance"), str):
+    file = one.file
+    extra = passed_file_keys(file.extra) if file.extra else file.extra
+    if origin and isinstance(file.extra.get("provenance"), str):
         # Upstream's own words behind our URL (PEP 740 wants a whole one): a redirect would pass us by.
-        extra["provenance"] = f"{origin}/{url.removeprefix(_UP)}{PROVENANCE_SUFFIX}"
+        extra = {**extra, "provenance": f"{origin}/files/{one.key}{PROVENANCE_SUFFIX}"}
     return msgspec.structs.replace(
-        one.file, url=url, yanked=yanked, core_metadata=_core_metadata(one, metadata), extra=extra
+        file,
+        url=_FILES + one.key,
+        yanked=yanked,
+        core_metadata=_core_metadata(one, metadata),
+        extra=extra,
     )
 
 
@@ -242,7 +250,8 @@ def _core_metadata(one: _Listed, metadata: Mapping[Sha256, Sha256]) -> bool | st
         return False
     if isinstance(one.file.core_metadata, str):
         return one.file.core_metadata
-    return metadata.get(one.ref.sha256, False)
+    digest = one.file.sha256
+    return metadata.get(digest, False) if digest is not None else False
 
 
 def _one_line(text: str) -> str:

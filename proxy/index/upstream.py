@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
@@ -26,8 +27,10 @@ from proxy.simple.parse import (
 Params = ParamSpec("Params")
 Made = TypeVar("Made")
 
-INLINE_BYTES_MAX = 64 * 1024
-"""Bytes of a JSON page that is read or written on the event loop (1 to 2 ms); larger ones in a thread."""
+INLINE_BYTES_MAX = 192 * 1024
+"""Bytes of a JSON page that is read or written on the event loop (a millisecond); larger ones in a thread."""
+HTML_WEIGHT = 50
+"""Times that a byte of HTML takes as long to read as one of JSON (some 100 µs a link, and 2)."""
 MAX_AGE_S_MAX = 365 * 86_400
 """Seconds; what a max-age may claim before it is cut (ours)."""
 
@@ -127,18 +130,28 @@ class UpstreamIndex:
 async def read_page(
     content_type: str, body: bytes, url: str, *, project: NormalizedName, index: IndexName = NOWHERE
 ) -> ProjectPage:
-    """A page of `index` by its content type, parsed off the event loop where it is large.
+    """`parse_page`, off the event loop where it takes long."""
+    return await light_or_threaded(
+        weight_of(content_type, body),
+        partial(parse_page, content_type, body, url, project=project, index=index),
+    )
 
-    Raises UpstreamInvalid.
-    """
+
+def parse_page(
+    content_type: str, body: bytes, url: str, *, project: NormalizedName, index: IndexName = NOWHERE
+) -> ProjectPage:
+    """A page of `index` by its content type. Raises UpstreamInvalid."""
     media_type = _media_type(content_type)
     if media_type == Format.JSON_V1:
-        return await light_or_threaded(
-            len(body), lambda: parse_json(body, url, project=project, index=index)
-        )
+        return parse_json(body, url, project=project, index=index)
     if media_type in _HTML_TYPES:
-        return await asyncio.to_thread(parse_html, body, url, project=project, index=index)
+        return parse_html(body, url, project=project, index=index)
     raise _unknown_type()
+
+
+def weight_of(content_type: str, body: bytes) -> int:
+    """Bytes of JSON that take as long to read: of HTML each takes about fifty times as long."""
+    return len(body) * (HTML_WEIGHT if _media_type(content_type) in _HTML_TYPES else 1)
 
 
 async def light_or_threaded(

@@ -12,11 +12,12 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
 from bs4 import MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+from msgspec import UNSET, UnsetType
 from packaging.utils import NormalizedName, canonicalize_name
 from pypi_simple import UnexpectedRepoVersionWarning, UnsupportedRepoVersionError
 from pypi_simple.html import Link, RepositoryPage
@@ -44,6 +45,7 @@ _PLAIN_URL = re.compile(
 )
 """An absolute URL without anything odd, which most are: it needs no taking apart."""
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
+_PLAIN_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){4,128}\Z")
 _ALGORITHMS = hashlib.algorithms_guaranteed
 """What a URL fragment may name; anything else there (`egg=`) is no hash (PEP 503)."""
@@ -56,6 +58,9 @@ _FILE_KEYS = frozenset(
 )
 """Known keys, among them every spelling of PEP 658's that was ever served: an unchecked
 announcement of metadata must not slip through as an unknown key."""
+_NO_EXTRA: Mapping[str, Any] = {}
+_NO_PROVENANCE: Mapping[str, Any] = {"provenance": None}
+"""The unknown keys of nearly every file, once for all of them."""
 _PAGE_KEYS = frozenset({"meta", "name", "files", "versions", "project-status"})
 
 # Remarks of the libraries that help nobody here: a newer minor version is fine to read (PEP 629),
@@ -84,6 +89,43 @@ class _ProjectList(msgspec.Struct):
 _LIST_DECODER = msgspec.json.Decoder(_ProjectList)
 
 
+class _PlainFile(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A file's entry as PyPI writes it: what is of another type, or unknown here, is not plain."""
+
+    filename: str
+    url: str
+    hashes: dict[str, str]
+    requires_python: str | None = msgspec.field(name="requires-python", default=None)
+    size: Annotated[int, msgspec.Meta(ge=0, le=SIZE_BYTES_MAX)] | None = None
+    upload_time: str | None = msgspec.field(name="upload-time", default=None)
+    yanked: bool | str = False
+    core_metadata: dict[str, Any] | bool | UnsetType = msgspec.field(
+        name="core-metadata", default=UNSET
+    )
+    data_dist_info_metadata: msgspec.Raw = msgspec.field(
+        name="data-dist-info-metadata", default=msgspec.Raw()
+    )
+    """The same once more, for older clients; `core-metadata` is what counts (PEP 714)."""
+    provenance: Any = UNSET
+
+
+class _PlainPage(msgspec.Struct, forbid_unknown_fields=True):
+    """A page as PyPI writes it."""
+
+    meta: dict[str, Any]
+    name: str
+    files: list[_PlainFile]
+    versions: Any = None
+    project_status: Any = msgspec.field(name="project-status", default=None)
+    alternate_locations: Any = msgspec.field(name="alternate-locations", default=UNSET)
+
+
+_PLAIN_DECODER = msgspec.json.Decoder(_PlainPage)
+
+
+_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+
+
 class _Malformed(Exception):
     """This one entry is no use."""
 
@@ -95,6 +137,88 @@ def parse_json(
 
     Raises UpstreamInvalid for what is not a page of major version 1, or is another project's.
     """
+    page = _read_whole(body, project=project, index=index)
+    return page or _read_by_entry(body, base_url, project=project, index=index)
+
+
+def _read_whole(body: bytes, *, project: NormalizedName, index: IndexName) -> ProjectPage | None:
+    """The page where nothing on it is odd: read in C, in a third of the time. None: something is.
+
+    Says of every page what `_read_by_entry` says, or nothing; a test compares.
+    """
+    try:
+        plain = _PLAIN_DECODER.decode(body)
+        if not _is_plain(plain, project):
+            return None
+        specifiers = {t: _requires_python(t) for t in {f.requires_python for f in plain.files}}
+        files = tuple(_file_from_plain(file, specifiers, index) for file in plain.files)
+        status, status_reason = _status(plain.project_status)
+        alternate = plain.alternate_locations
+        return ProjectPage(
+            name=project,
+            files=files,
+            versions=_versions(plain.versions),
+            status=status,
+            status_reason=status_reason,
+            api_version=_api_version(plain.meta.pop("api-version", None)),
+            extra={} if alternate is UNSET else {"alternate-locations": alternate},
+            extra_meta=plain.meta,
+            index=index,
+            portable=b"\\" not in body,
+        )
+    except (*_UNREADABLE, UpstreamInvalid, ValueInvalid, _Malformed):
+        return None
+
+
+def _is_plain(page: _PlainPage, project: NormalizedName) -> bool:
+    """Whether each name, URL and digest is what it is when no more needs to be asked."""
+    files = page.files
+    names = [file.filename for file in files]
+    urls = [file.url for file in files]
+    ends = [f"/{name}" for name in names]
+    return (
+        canonicalize_name(page.name) == project
+        and all(map(parse_filename, names))
+        and all(map(_PLAIN_URL.match, urls))
+        and all(map(str.endswith, urls, ends))
+        and max(map(len, urls), default=0) <= TEXT_CHARS_MAX
+        and all(_is_plain_digest(file.hashes) for file in files)
+    )
+
+
+def _is_plain_digest(hashes: Mapping[str, str]) -> bool:
+    return len(hashes) == 1 and bool(_PLAIN_SHA256.match(hashes.get("sha256", "")))
+
+
+def _file_from_plain(
+    file: _PlainFile, specifiers: Mapping[str | None, str | None], index: IndexName
+) -> IndexFile:
+    if file.core_metadata is UNSET and file.data_dist_info_metadata:
+        raise _Malformed
+    return IndexFile(
+        filename=file.filename,
+        url=file.url,
+        sha256=Sha256(file.hashes["sha256"]),
+        hashes=file.hashes,
+        size=file.size,
+        upload_time=_time(file.upload_time),
+        requires_python=specifiers[file.requires_python],
+        yanked=file.yanked is not False and _yanked(file.yanked),
+        core_metadata=_digest_of(file.core_metadata),
+        extra=_extra_of(file.provenance),
+        index=index,
+    )
+
+
+def _extra_of(provenance: Any) -> Mapping[str, Any]:
+    if provenance is None:
+        return _NO_PROVENANCE
+    return _NO_EXTRA if provenance is UNSET else {"provenance": provenance}
+
+
+def _read_by_entry(
+    body: bytes, base_url: str, *, project: NormalizedName, index: IndexName
+) -> ProjectPage:
     document = _json_object(body)
     meta = document.get("meta")
     if not isinstance(meta, dict):
@@ -161,7 +285,7 @@ def parse_projects_json(body: bytes) -> tuple[str, ...]:
     """The names on a JSON project list (PEP 691), as they stand there. Raises UpstreamInvalid."""
     try:
         listed = _LIST_DECODER.decode(body).projects
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise UpstreamInvalid("The upstream's project list has no list of projects.") from error
     names = (entry.name for entry in listed if isinstance(entry, _Listed))
     return tuple(name for name in names if isinstance(name, str) and _is_project(name))
@@ -179,7 +303,7 @@ def parse_projects_html(body: bytes) -> tuple[str, ...]:
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise UpstreamInvalid("The upstream's JSON page cannot be read.") from error
     if not isinstance(document, dict):
         raise UpstreamInvalid("The upstream's JSON page is not an object.")
@@ -338,11 +462,14 @@ def _yanked(value: Any) -> bool | str:
 def _core_metadata(entry: Mapping[str, Any]) -> bool | str:
     for key in _METADATA_KEYS:
         if key in entry:
-            value = entry[key]
-            if isinstance(value, dict):
-                return _digest_or_true(value.get("sha256"))
-            return value is True
+            return _digest_of(entry[key])
     return False
+
+
+def _digest_of(announced: Any) -> bool | str:
+    if isinstance(announced, dict):
+        return _digest_or_true(announced.get("sha256"))
+    return announced is True
 
 
 def _core_metadata_html(attributes: Mapping[str, str]) -> bool | str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from proxy.simple.negotiate import Format
 from proxy.simple.page import IndexFile, ProjectPage
@@ -26,6 +27,23 @@ NAMES_PER_PART = 2_048
 """Names in one part of the project list: some 64 KiB."""
 
 _ENCODER = msgspec.json.Encoder()
+
+
+class _Digest(msgspec.Struct, gc=False):
+    sha256: str
+
+
+class _Entry(msgspec.Struct, gc=False, kw_only=True):
+    """A file as JSON has it; a dict would take four times as long to make."""
+
+    filename: str
+    url: str
+    hashes: Mapping[str, str]
+    requires_python: str | None = msgspec.field(name="requires-python")
+    yanked: bool | str
+    size: int | UnsetType = UNSET
+    upload_time: datetime | str | UnsetType = msgspec.field(name="upload-time", default=UNSET)
+    core_metadata: _Digest | bool | UnsetType = msgspec.field(name="core-metadata", default=UNSET)
 
 
 def render_project(page: ProjectPage, *, format: Format) -> bytes:  # noqa: A002 (the field's word)
@@ -78,27 +96,27 @@ def _project_json(page: ProjectPage) -> bytes:
     return _ENCODER.encode(document)
 
 
-def _file_json(file: IndexFile) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        **file.extra,
-        "filename": file.filename,
-        "url": file.url,
-        "hashes": file.hashes,
-        "requires-python": file.requires_python,
-        "yanked": file.yanked,
-    }
-    if file.size is not None:
-        entry["size"] = file.size
-    if (moment := file.upload_time) is not None:
-        # The encoder writes the same, in a tenth of the time, but leaves out a fraction of nothing.
-        quick = moment.tzinfo is UTC and moment.microsecond
-        entry["upload-time"] = moment if quick else format_time(moment)
-    match file.core_metadata:
-        case str(sha256):
-            entry["core-metadata"] = {"sha256": sha256}
-        case True:
-            entry["core-metadata"] = True
-    return entry
+def _file_json(file: IndexFile) -> _Entry | dict[str, Any]:
+    stated = file.core_metadata
+    entry = _Entry(
+        filename=file.filename,
+        url=file.url,
+        hashes=file.hashes,
+        requires_python=file.requires_python,
+        yanked=file.yanked,
+        size=UNSET if file.size is None else file.size,
+        upload_time=UNSET if file.upload_time is None else _time_json(file.upload_time),
+        core_metadata=(stated or UNSET) if isinstance(stated, bool) else _Digest(stated),
+    )
+    if not file.extra:
+        return entry
+    known: dict[str, Any] = msgspec.to_builtins(entry)
+    return {**file.extra, **known}
+
+
+def _time_json(moment: datetime) -> datetime | str:
+    """What the encoder writes as `format_time` does, in a tenth of the time: all but whole seconds."""
+    return moment if moment.tzinfo is UTC and moment.microsecond else format_time(moment)
 
 
 def _project_html(page: ProjectPage) -> bytes:

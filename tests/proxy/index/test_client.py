@@ -218,3 +218,29 @@ def test_client__an_upstream_must_be_http(url: str) -> None:
 )
 def test_is_link_local__knows_every_spelling(host: str, expected: bool) -> None:
     assert _is_link_local(host) is expected
+
+
+async def test_get__goes_through_the_proxy_that_the_environment_names(
+    upstream: LocalUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    async def forward(request: web.Request) -> web.Response:
+        seen.append((str(request.url), request.headers.get("Proxy-Authorization")))
+        return web.Response(body=b"through the proxy")
+
+    async with local_upstream() as forwarder:
+        forwarder.always[PATH] = forward
+        forwarder.always["http://index.invalid" + PATH] = forward
+        proxy = forwarder.url.removesuffix("/simple/").replace("http://", "http://ann:secret@")
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", "")
+        async with (
+            client_of("http://index.invalid/simple/") as client,
+            client.get(f"{client.url}demo/", total_s=2.0) as got,
+        ):
+            assert await read_bounded(got, bytes_max=100) == b"through the proxy"
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        upstream.always[PATH] = answer(body=b"direct")
+        assert await body_of(upstream) == b"direct"
+    assert seen == [("http://index.invalid/simple/demo/", "Basic YW5uOnNlY3JldA==")]

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from models.errors import UpstreamInvalid
-from proxy.simple.page import IndexFile
+from proxy.simple import parse
+from proxy.simple.page import NOWHERE, IndexFile
 from proxy.simple.parse import (
     parse_html,
     parse_json,
@@ -262,3 +263,73 @@ def test_parse_projects__keeps_only_names() -> None:
     assert parse_projects_html(b'<a href="/x/">Demo</a><a href="/y/">no name!</a>') == ("Demo",)
     with pytest.raises(UpstreamInvalid):
         parse_projects_json(b'{"projects": 1}')
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    """An entry as PyPI writes it."""
+    usual = entry(url=f"https://files.test/a/{WHEEL}", core_metadata={"sha256": SHA})
+    return usual | {"data-dist-info-metadata": {"sha256": SHA}, "provenance": None} | changes
+
+
+ODD: dict[str, list[Any]] = {
+    "filename": ["demo-2.tar.gz", "-x.whl", "é.whl", "a" * 300 + ".whl", "", None],
+    "url": [f"../{WHEEL}", f"http://x.test/{WHEEL}", f"https://x.test/{WHEEL}?q", "ftp://x/y",
+            f"https://u@x.test/{WHEEL}", f"https://x.test/{'a' * 4000}/{WHEEL}", "https://x.test/o.whl", None],
+    "hashes": [{}, {"sha256": SHA.upper()}, {"sha256": "ab"}, {"sha256": SHA, "md5": "AB" * 16},
+               {"sha256": SHA, "md5": "no"}, {"md5": "ab" * 16}, {"sha256": 1}, [], None],
+    "requires-python": [None, "", " >=3 ,\t<4 ", "a\u0007b", "x" * 5000, 3],
+    "size": [None, 0, -1, 2**53, 2**53 + 1, 1.0, 1.5, 10**400, True, "1"],
+    "upload-time": [None, "", "2024-01-02T03:04:05Z", "2024-01-02T03:04:05.1234567Z",
+                    "2024-01-02T03:04:05+02:00", "2024-01-02T03:04:05", "9999-12-31T23:59:59-10:00", 5],
+    "yanked": [None, True, "", "broken", "é\n", "x" * 5000, 1, []],
+    "core-metadata": [None, True, False, {}, {"sha256": SHA.upper()}, {"sha256": "no"}, {"x": [1]}, "yes"],
+    "data-dist-info-metadata": [None, True, False, {"sha256": SHA}, 3],
+    "provenance": [None, "https://index.test/p", 1, {"a": []}],
+    "gpg-sig": [True],
+    "x-new": [{"a": [1]}],
+}  # fmt: skip
+ODD_PAGE: dict[str, list[Any]] = {
+    "meta": [{"api-version": "1.4", "_last-serial": 7, "tracks": ["x"]}, {"api-version": "2.0"}, {}, None],
+    "name": ["Demo", "other", "", None],
+    "versions": [None, ["1.0", "1.0", "x\n", 3], "1.0"],
+    "project-status": [None, {"status": "archived", "reason": "a\nb"}, {"status": 1}, "active"],
+    "alternate-locations": [None, ["https://x.test/"], 3],
+    "new": [1],
+}  # fmt: skip
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """A page as PyPI writes it, and what else one may find in each place of it."""
+    entries = []
+    for _ in range(draw(st.integers(0, 3))):
+        made = plain()
+        for key in draw(st.lists(st.sampled_from(sorted(ODD)), max_size=2)):
+            made[key] = draw(st.sampled_from(ODD[key]))
+        for key in draw(st.lists(st.sampled_from(sorted(plain())), max_size=1)):
+            del made[key]
+        entries.append(made)
+    changes = {
+        key: draw(st.sampled_from(ODD_PAGE[key]))
+        for key in draw(st.sets(st.sampled_from(sorted(ODD_PAGE)), max_size=2))
+    }
+    return page(*entries, **changes)
+
+
+@settings(CALM, max_examples=1_500)
+@given(documents())
+def test_read_whole__says_what_reading_entry_by_entry_says_or_nothing(body: bytes) -> None:
+    whole = parse._read_whole(body, project=DEMO, index=NOWHERE)
+    if whole is None:
+        return
+    by_entry = parse._read_by_entry(body, BASE, project=DEMO, index=NOWHERE)
+    assert (whole, whole.portable) == (by_entry, by_entry.portable)
+    assert repr(whole) == repr(by_entry)
+
+
+def test_read_whole__reads_a_page_as_pypi_writes_it() -> None:
+    body = page(plain(), plain(yanked="broken"), versions=["1.0"])
+    whole = parse._read_whole(body, project=DEMO, index=NOWHERE)
+    assert whole is not None
+    assert [file.yanked for file in whole.files] == [False, "broken"]
+    assert whole.files[0].core_metadata == SHA
