@@ -24,7 +24,7 @@ from models.errors import (
     UpstreamUnavailable,
 )
 from proxy.artifacts.folder import FolderArtifacts, Partial
-from proxy.index.client import CHUNK_BYTES, Answer, UpstreamClient, read_bounded
+from proxy.index.client import Answer, UpstreamClient, read_bounded
 from proxy.index.flight import SingleFlight
 from proxy.index.port import Ahead
 from proxy.simple.page import IndexFile, ProjectPage
@@ -35,6 +35,8 @@ FILE_BYTES_MAX = 2 * 1024**3
 """Bytes of one artifact; the largest public wheels (GPU builds) are below 1.5 GB."""
 FILE_TOTAL_S = 900.0
 """Seconds one download may take with all its tries: 2 GiB at 2.4 MB/s."""
+CHUNK_BYTES = 256 * 1024
+"""Read from upstream and written to the disk at a time."""
 FETCHES_MAX = 8
 """Downloads that run at once against one upstream."""
 FLIGHTS_MAX = 256

@@ -14,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import ResolveResult
+from cachetools import LRUCache
 from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
@@ -52,7 +53,8 @@ RETRY_WAIT_S = 0.3
 RETRY_WAIT_S_MAX = 3.0
 CONNECTIONS_MAX = 32
 """Connections to the upstream that are open at once."""
-CHUNK_BYTES = 256 * 1024
+HOSTS_MAX = 1_024
+"""Hosts of which it is remembered whether the environment names a proxy to them."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 RETRYABLE = frozenset({408, 425, 429})
@@ -114,7 +116,7 @@ class UpstreamClient:
         self._authorization = authorization or from_url
         self._origin = _origin(self.url)
         self._session: aiohttp.ClientSession | None = None
-        self._proxies: dict[tuple[str, str], str | None] = {}
+        self._proxies: LRUCache[tuple[str, str], str | None] = LRUCache(maxsize=HOSTS_MAX)
 
     async def start(self) -> None:
         """Open the pool."""
@@ -223,10 +225,12 @@ class UpstreamClient:
         credentials that nobody gave us for this.
         """
         scheme, host, _ = _origin(url)
-        if (scheme, host) not in self._proxies:
+        try:
+            return self._proxies[scheme, host]
+        except KeyError:
             found = None if proxy_bypass(host) else getproxies().get(scheme)
             self._proxies[scheme, host] = found
-        return self._proxies[scheme, host]
+            return found
 
     def _credentials_for(self, url: str) -> dict[str, str]:
         if self._authorization and _origin(url) == self._origin:
