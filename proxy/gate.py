@@ -14,7 +14,7 @@ from cachetools import LRUCache
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
-from models.artifact import ArtifactRef, IndexName, key_of, sha256_of
+from models.artifact import ArtifactRef, IndexName, key_of
 from models.clock import Clock
 from models.decision import Action, Decision, HoldKind, Override, ReasonCode, TrustTier, reason
 from models.errors import PratiqueError
@@ -210,12 +210,11 @@ class Gate:
             return View(decisions={}, good_until=None, fallback=self._policy().fallback)
         # Nothing is said of what has no decision; a page of thousands may have a few.
         silent = not (project.overrides or project.blocked)
-        decided = {sha256_of(key) for key in project.decisions} if silent else frozenset()
         decisions: dict[str, Decision] = {}
         for number, file in enumerate(files):
             if number % VIEW_AT_ONCE == VIEW_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            if file.sha256 is None or (silent and file.sha256 not in decided):
+            if file.sha256 is None:
                 continue
             key = key_of(index, name, file.sha256, file.filename)
             if not silent or key in project.decisions:

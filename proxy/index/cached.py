@@ -27,7 +27,7 @@ from proxy.index.client import CONNECTIONS_MAX
 from proxy.index.flight import SingleFlight
 from proxy.index.freshness import Freshness, Trouble
 from proxy.index.port import Ahead, FetchedPage, PageSource
-from proxy.index.upstream import light_or_threaded, parse_page, read_page, weight_of
+from proxy.index.upstream import light_or_threaded, read_page
 from proxy.simple.negotiate import Format
 from proxy.simple.page import LAST_SERIAL_KEY, ProjectPage, last_serial_of
 from proxy.simple.render import render_project
@@ -57,6 +57,8 @@ REFRESHES_MAX = 512
 """Pages that are fetched at once."""
 REFRESHES_AHEAD_MAX = CONNECTIONS_MAX // 2
 """Fetches under way from which none is begun that nobody waits for."""
+DIGEST_INLINE_BYTES_MAX = 256 * 1024
+"""Bytes of a page whose digest is taken on the event loop (0.2 ms; 2 ms without instructions for it)."""
 SERIAL_CHARS = 16
 
 
@@ -321,19 +323,20 @@ class CachedIndex:
         fetched = await self._source.fetch(project, etag=etag)
         now = self._clock()
         fresh_until = now + self._fresh_for(fetched.max_age_s)
-        known = before.body_digest if before is not None else ""
-        digest, page = await light_or_threaded(
-            weight_of(fetched.content_type, fetched.body), self._read, project, fetched, known
-        )
-        if page is None:
-            if before is None:
-                raise UpstreamUnavailable(
-                    "The upstream says that a page we never had is unchanged."
-                )
+        if len(fetched.body) <= DIGEST_INLINE_BYTES_MAX:
+            digest = _digest(fetched.body)
+        else:
+            digest = await asyncio.to_thread(_digest, fetched.body)
+        if before is not None and (fetched.unchanged or digest == before.body_digest):
             after = replace(
                 before, checked_at=now, fresh_until=fresh_until, trouble=None, retry_at=None
             )
             return await self._persist_again(project, after, fetched, now)
+        if fetched.unchanged:
+            raise UpstreamUnavailable("The upstream says that a page we never had is unchanged.")
+        page = await read_page(
+            fetched.content_type, fetched.body, fetched.url, project=project, index=self.name
+        )
         if fetched.last_serial not in (None, last_serial_of(page)):
             meta = {**page.extra_meta, LAST_SERIAL_KEY: fetched.last_serial}
             page = replace(page, extra_meta=meta, portable=False)
@@ -366,18 +369,6 @@ class CachedIndex:
         )
         await self._tell_changed(project, before, page)
         return await self._persist(project, after, body, fetched.max_age_s, first=before is None)
-
-    def _read(
-        self, project: NormalizedName, fetched: FetchedPage, known: str
-    ) -> tuple[str, ProjectPage | None]:
-        """The body's digest, and the page unless it is the one before. Raises UpstreamInvalid."""
-        digest = _digest(fetched.body)
-        if fetched.unchanged or digest == known:
-            return digest, None
-        page = parse_page(
-            fetched.content_type, fetched.body, fetched.url, project=project, index=self.name
-        )
-        return digest, page
 
     async def _tell_changed(
         self, project: NormalizedName, before: _Entry | None, page: ProjectPage | None

@@ -53,6 +53,8 @@ RETRY_WAIT_S = 0.3
 RETRY_WAIT_S_MAX = 3.0
 CONNECTIONS_MAX = 32
 """Connections to the upstream that are open at once."""
+CHUNKS_MAX = 1_024
+"""Pieces of a body that are held apart: each weighs more than a byte or two that drip in."""
 HOSTS_MAX = 1_024
 """Hosts of which it is remembered whether the environment names a proxy to them."""
 
@@ -173,6 +175,8 @@ class UpstreamClient:
                     answer.response.release()
         except aiohttp.InvalidURL as error:
             raise UpstreamInvalid("The upstream points to a URL that cannot be read.") from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise _unavailable(url, error) from None  # its text may hold the proxy's password
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unavailable(url, error) from error
 
@@ -228,7 +232,8 @@ class UpstreamClient:
         try:
             return self._proxies[scheme, host]
         except KeyError:
-            found = None if proxy_bypass(host) else getproxies().get(scheme)
+            bypassed = proxy_bypass(host)
+            found = None if bypassed else getproxies().get(scheme)
             self._proxies[scheme, host] = found
             return found
 
@@ -250,6 +255,8 @@ async def read_bounded(answer: Answer, *, bytes_max: int) -> bytes:
         size_bytes += len(chunk)
         if size_bytes > bytes_max:
             raise _too_large(bytes_max)
+        if len(chunks) > CHUNKS_MAX:
+            chunks = [b"".join(chunks)]
     return b"".join(chunks)
 
 

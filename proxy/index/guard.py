@@ -44,9 +44,7 @@ _ALONE = frozenset(
     {ReasonCode.OVERRIDE_DENY, ReasonCode.UNSUPPORTED_FILE, ReasonCode.RELEASE_SIBLING_BLOCKED}
 )
 """Causes of a refusal that say nothing about the other files of the release."""
-_UP = "../../"
-"""From a project page to our root."""
-_FILES = f"{_UP}files/"
+_FILES = "../../files/"
 """From a project page to the files; the rest of a file's URL is the key of its decision."""
 _NO_METADATA: Mapping[Sha256, Sha256] = MappingProxyType({})
 

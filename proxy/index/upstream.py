@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
@@ -22,17 +21,17 @@ from proxy.simple.parse import (
     parse_json,
     parse_projects_html,
     parse_projects_json,
+    read_by_entry,
+    read_whole,
 )
 
 Params = ParamSpec("Params")
 Made = TypeVar("Made")
 
-INLINE_BYTES_MAX = 192 * 1024
-"""Bytes of a JSON page that is read or written on the event loop; larger ones in a thread.
-
-1 to 2 ms where the page is as PyPI writes it, thrice that where something on it is odd."""
-HTML_WEIGHT = 50
-"""Times that a byte of HTML takes as long to read as one of JSON (some 100 µs a link, and 2)."""
+WHOLE_BYTES_MAX = 192 * 1024
+"""Bytes of a JSON page that is read as a whole on the event loop (2 ms); larger ones in a thread."""
+INLINE_BYTES_MAX = 32 * 1024
+"""Bytes of a JSON page with something odd on it, or of one to be written, of which the same is true."""
 MAX_AGE_S_MAX = 365 * 86_400
 """Seconds; what a max-age may claim before it is cut (ours)."""
 
@@ -132,28 +131,23 @@ class UpstreamIndex:
 async def read_page(
     content_type: str, body: bytes, url: str, *, project: NormalizedName, index: IndexName = NOWHERE
 ) -> ProjectPage:
-    """`parse_page`, off the event loop where it takes long."""
-    return await light_or_threaded(
-        weight_of(content_type, body),
-        partial(parse_page, content_type, body, url, project=project, index=index),
-    )
+    """A page of `index` by its content type, read off the event loop where that takes long.
 
-
-def parse_page(
-    content_type: str, body: bytes, url: str, *, project: NormalizedName, index: IndexName = NOWHERE
-) -> ProjectPage:
-    """A page of `index` by its content type. Raises UpstreamInvalid."""
+    Raises UpstreamInvalid.
+    """
     media_type = _media_type(content_type)
-    if media_type == Format.JSON_V1:
-        return parse_json(body, url, project=project, index=index)
     if media_type in _HTML_TYPES:
-        return parse_html(body, url, project=project, index=index)
-    raise _unknown_type()
-
-
-def weight_of(content_type: str, body: bytes) -> int:
-    """Bytes of JSON that take as long to read: of HTML each takes about fifty times as long."""
-    return len(body) * (HTML_WEIGHT if _media_type(content_type) in _HTML_TYPES else 1)
+        return await asyncio.to_thread(parse_html, body, url, project=project, index=index)
+    if media_type != Format.JSON_V1:
+        raise _unknown_type()
+    if len(body) > WHOLE_BYTES_MAX:
+        return await asyncio.to_thread(parse_json, body, url, project=project, index=index)
+    whole = read_whole(body, project=project, index=index)
+    if whole is not None:
+        return whole
+    return await light_or_threaded(
+        len(body), read_by_entry, body, url, project=project, index=index
+    )
 
 
 async def light_or_threaded(

@@ -45,7 +45,6 @@ _PLAIN_URL = re.compile(
 )
 """An absolute URL without anything odd, which most are: it needs no taking apart."""
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z")
-_PLAIN_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){4,128}\Z")
 _ALGORITHMS = hashlib.algorithms_guaranteed
 """What a URL fragment may name; anything else there (`egg=`) is no hash (PEP 503)."""
@@ -60,7 +59,7 @@ _FILE_KEYS = frozenset(
 announcement of metadata must not slip through as an unknown key."""
 _NO_EXTRA: Mapping[str, Any] = {}
 _NO_PROVENANCE: Mapping[str, Any] = {"provenance": None}
-"""The unknown keys of nearly every file, once for all of them."""
+"""The unknown keys of nearly every file, once for all of them: never to be changed."""
 _PAGE_KEYS = frozenset({"meta", "name", "files", "versions", "project-status"})
 
 # Remarks of the libraries that help nobody here: a newer minor version is fine to read (PEP 629),
@@ -102,10 +101,11 @@ class _PlainFile(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     core_metadata: dict[str, Any] | bool | UnsetType = msgspec.field(
         name="core-metadata", default=UNSET
     )
-    data_dist_info_metadata: msgspec.Raw = msgspec.field(
-        name="data-dist-info-metadata", default=msgspec.Raw()
+    data_dist_info_metadata: dict[str, Any] | bool | UnsetType = msgspec.field(
+        name="data-dist-info-metadata", default=UNSET
     )
-    """The same once more, for older clients; `core-metadata` is what counts (PEP 714)."""
+    """The same once more, for older clients; `core-metadata` is what counts (PEP 714). It is read all
+    the same: a body may be kept as it came, and must be JSON throughout."""
     provenance: Any = UNSET
 
 
@@ -137,14 +137,14 @@ def parse_json(
 
     Raises UpstreamInvalid for what is not a page of major version 1, or is another project's.
     """
-    page = _read_whole(body, project=project, index=index)
-    return page or _read_by_entry(body, base_url, project=project, index=index)
+    page = read_whole(body, project=project, index=index)
+    return page or read_by_entry(body, base_url, project=project, index=index)
 
 
-def _read_whole(body: bytes, *, project: NormalizedName, index: IndexName) -> ProjectPage | None:
+def read_whole(body: bytes, *, project: NormalizedName, index: IndexName) -> ProjectPage | None:
     """The page where nothing on it is odd: read in C, in a third of the time. None: something is.
 
-    Says of every page what `_read_by_entry` says, or nothing; a test compares.
+    Says of every page what `read_by_entry` says, or nothing; a test compares.
     """
     try:
         plain = _PLAIN_DECODER.decode(body)
@@ -182,18 +182,15 @@ def _is_plain(page: _PlainPage, project: NormalizedName) -> bool:
         and all(map(_PLAIN_URL.match, urls))
         and all(map(str.endswith, urls, ends))
         and max(map(len, urls), default=0) <= TEXT_CHARS_MAX
-        and all(_is_plain_digest(file.hashes) for file in files)
+        and all(len(file.hashes) == 1 for file in files)
+        and all(parse_sha256(file.hashes.get("sha256", "")) for file in files)
     )
-
-
-def _is_plain_digest(hashes: Mapping[str, str]) -> bool:
-    return len(hashes) == 1 and bool(_PLAIN_SHA256.match(hashes.get("sha256", "")))
 
 
 def _file_from_plain(
     file: _PlainFile, specifiers: Mapping[str | None, str | None], index: IndexName
 ) -> IndexFile:
-    if file.core_metadata is UNSET and file.data_dist_info_metadata:
+    if file.core_metadata is UNSET and file.data_dist_info_metadata is not UNSET:
         raise _Malformed
     return IndexFile(
         filename=file.filename,
@@ -216,9 +213,10 @@ def _extra_of(provenance: Any) -> Mapping[str, Any]:
     return _NO_EXTRA if provenance is UNSET else {"provenance": provenance}
 
 
-def _read_by_entry(
+def read_by_entry(
     body: bytes, base_url: str, *, project: NormalizedName, index: IndexName
 ) -> ProjectPage:
+    """`parse_json` of any page, one entry after the other: three times as long as `read_whole`."""
     document = _json_object(body)
     meta = document.get("meta")
     if not isinstance(meta, dict):

@@ -228,7 +228,7 @@ class Pages:
         *,
         marked: bool,
     ) -> Entry:
-        """The entry, in the coding of who asked first as well: that costs no second thread."""
+        """The entry; where it takes a thread, in the coding of who asked first as well."""
         door = self._door
         as_of = door.clock()
         key = (name, format_, marked)
@@ -257,7 +257,10 @@ class Pages:
             )
             body = render_project(guarded, format=format_)
             last = last_serial_of(page)
-            entry = entry_of(body, format_, serial, revision, view.good_until, last_serial=last)
+            return entry_of(body, format_, serial, revision, view.good_until, last_serial=last)
+
+        def make_coded() -> Entry:
+            entry = make()
             if entry.at_hand(coding) is None:
                 entry.coded[coding] = entry.code(coding)
             return entry
@@ -266,7 +269,7 @@ class Pages:
             entry = make()
         else:
             async with self._threads:
-                entry = await asyncio.to_thread(make)
+                entry = await asyncio.to_thread(make_coded)
         return self._keep(key, entry)
 
     async def _code(self, key: PageKey, entry: Entry, coding: Coding) -> Representation:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from models.errors import UpstreamInvalid
-from proxy.simple import parse
 from proxy.simple.page import NOWHERE, IndexFile
 from proxy.simple.parse import (
     parse_html,
     parse_json,
     parse_projects_html,
     parse_projects_json,
+    read_by_entry,
+    read_whole,
 )
 from tests.proxy.simple.strategies import CALM
 
@@ -283,7 +284,7 @@ ODD: dict[str, list[Any]] = {
                     "2024-01-02T03:04:05+02:00", "2024-01-02T03:04:05", "9999-12-31T23:59:59-10:00", 5],
     "yanked": [None, True, "", "broken", "é\n", "x" * 5000, 1, []],
     "core-metadata": [None, True, False, {}, {"sha256": SHA.upper()}, {"sha256": "no"}, {"x": [1]}, "yes"],
-    "data-dist-info-metadata": [None, True, False, {"sha256": SHA}, 3],
+    "data-dist-info-metadata": [None, {"x": 1}, "1", True, False, {"sha256": SHA}, 3],
     "provenance": [None, "https://index.test/p", 1, {"a": []}],
     "gpg-sig": [True],
     "x-new": [{"a": [1]}],
@@ -319,17 +320,26 @@ def documents(draw: st.DrawFn) -> bytes:
 @settings(CALM, max_examples=1_500)
 @given(documents())
 def test_read_whole__says_what_reading_entry_by_entry_says_or_nothing(body: bytes) -> None:
-    whole = parse._read_whole(body, project=DEMO, index=NOWHERE)
+    whole = read_whole(body, project=DEMO, index=NOWHERE)
     if whole is None:
         return
-    by_entry = parse._read_by_entry(body, BASE, project=DEMO, index=NOWHERE)
+    by_entry = read_by_entry(body, BASE, project=DEMO, index=NOWHERE)
     assert (whole, whole.portable) == (by_entry, by_entry.portable)
     assert repr(whole) == repr(by_entry)
 
 
+@pytest.mark.parametrize("key", sorted({*plain(), "x"}))
+@pytest.mark.parametrize("value", [b'"\xff"', b"1e999", b'{"\xff": 1}', b"[1,]"])
+def test_read_whole__takes_nothing_for_json_that_is_none(key: str, value: bytes) -> None:
+    body = page(plain() | {key: "HERE"}).replace(b'"HERE"', value)
+    assert read_whole(body, project=DEMO, index=NOWHERE) is None
+    with pytest.raises(UpstreamInvalid):
+        read_by_entry(body, BASE, project=DEMO, index=NOWHERE)
+
+
 def test_read_whole__reads_a_page_as_pypi_writes_it() -> None:
     body = page(plain(), plain(yanked="broken"), versions=["1.0"])
-    whole = parse._read_whole(body, project=DEMO, index=NOWHERE)
+    whole = read_whole(body, project=DEMO, index=NOWHERE)
     assert whole is not None
     assert [file.yanked for file in whole.files] == [False, "broken"]
     assert whole.files[0].core_metadata == SHA
