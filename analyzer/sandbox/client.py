@@ -55,7 +55,9 @@ class SandboxClient:
         """What the daemon can do. Raises SandboxUnavailable."""
         async with self._connect() as connection:
             await _send(connection, {"op": "hello"})
-            message, descriptors = await asyncio.wait_for(_receive(connection), ANSWER_S)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes with the answer.
+            async with asyncio.timeout(ANSWER_S):
+                message, descriptors = await _receive(connection)
             wire.close_all(descriptors)
             message.pop("op", None)
             return msgspec.convert(message, Hello)
