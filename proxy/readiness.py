@@ -26,8 +26,7 @@ AHEAD_S = 60.0
 async def judge_listens(path: Path) -> str:
     """Whether somebody listens on the judge's socket."""
     try:
-        async with asyncio.timeout(CHECK_S):
-            _, writer = await asyncio.open_unix_connection(path)
+        _, writer = await asyncio.wait_for(asyncio.open_unix_connection(path), CHECK_S)
     except (OSError, TimeoutError):
         return "nobody listens on the judge's socket"
     writer.close()

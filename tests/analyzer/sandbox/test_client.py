@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.sandbox.client import SandboxClient, SandboxUnavailable
+from analyzer.sandbox.client import SandboxClient
+from models.errors import SandboxUnavailable
 
 
 @pytest.mark.parametrize("turns", range(6))
