@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
-from cachetools import LRUCache
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
@@ -23,6 +22,7 @@ from policies.case import Case
 from policies.evaluate import evaluate
 from policies.modes import Mode, lets_through, may_let_through
 from policies.policy import Policy
+from proxy.athand import AtHand
 from proxy.policybook import PolicyBook
 from proxy.simple.page import IndexFile
 from proxy.store.port import GATE, Store
@@ -122,7 +122,7 @@ class Gate:
         self._book = PolicyBook(store)
         self._poll_s = poll_s
         self._snapshot_age = timedelta(seconds=snapshot_age_s)
-        self._projects: LRUCache[ProjectKey, _Project] = LRUCache(
+        self._projects: AtHand[ProjectKey, _Project] = AtHand(
             maxsize=decisions_max, getsizeof=lambda project: 1 + len(project.decisions)
         )
         self._reading: dict[ProjectKey, asyncio.Task[None]] = {}
@@ -289,10 +289,10 @@ class Gate:
 
         Raises StoreError, upon which nothing may be served on its account.
         """
+        if decision.evidence_digest is not None or decision.hold is HoldKind.ANALYSIS:
+            return
         project = self._projects.get((decision.ref.index, decision.ref.project))
         if project is None or project.words.get(decision.ref.key) is not decision:
-            return
-        if decision.hold is HoldKind.ANALYSIS:
             return
         policy = self._policy()
         if policy.digest == decision.policy_digest:

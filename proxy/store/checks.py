@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec import structs
 from packaging.utils import NormalizedName
 
 from models.artifact import IndexName
@@ -104,7 +105,7 @@ def _fits(text: str) -> bool:
 
 
 def _clean_fetch(fetch: Fetch) -> Fetch:
-    return replace(
+    return structs.replace(
         fetch,
         requester=clean(fetch.requester.replace("\0", "?"), FETCH_TEXT_CHARS_MAX),
         address=clean(fetch.address.replace("\0", "?"), FETCH_TEXT_CHARS_MAX),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aiohttp import hdrs, web
-from cachetools import LRUCache
 
 from models.artifact import ArtifactKind, ArtifactRef, parse_ref
 from models.decision import Action, Decision, HoldKind
@@ -100,13 +99,13 @@ class Files:
         self._ahead = ahead
         self._listing = Listing(door)
         self._ids = DecisionIds()
-        self._asked: LRUCache[tuple[str, ...], _Asked] = LRUCache(ASKED_MAX)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /files/{index}/{project}/{sha256}/{filename}, also what lies beside it."""
         trusted = self._door.settings.trusted_proxies
         caller = _caller(self._callers.token(request), address_of(request, trusted))
-        asked = self._asked_for(request)
+        part = request.match_info
+        asked = _asked_for(part["index"], part["project"], part["sha256"], part["filename"])
         ref = asked.ref
         facts = request[FACTS]
         facts["requester"] = caller.requester
@@ -122,18 +121,6 @@ class Files:
             return await self._metadata(request, ref, caller)
         send = self._provenance if asked.suffix == PROVENANCE_SUFFIX else self._send
         return await self._bytes(request, ref, caller, send)
-
-    def _asked_for(self, request: web.Request) -> _Asked:
-        """What is meant. One spelling each: any other is a 404. Raises ValueInvalid."""
-        part = request.match_info
-        key = (part["index"], part["project"], part["sha256"], part["filename"])
-        asked = self._asked.get(key)
-        if asked is None:
-            asked = _parse(*key)
-            if asked.ref.project != part["project"]:
-                raise ValueInvalid("There is no such file.")
-            self._asked[key] = asked
-        return asked
 
     async def _bytes(
         self, request: web.Request, ref: ArtifactRef, caller: Caller, send: _Send
@@ -362,10 +349,14 @@ def _priority(request: web.Request) -> Priority:
     return Priority.METADATA if partial else Priority.FILE
 
 
-def _parse(index: str, project: str, sha256: str, filename: str) -> _Asked:
+@lru_cache(maxsize=ASKED_MAX)
+def _asked_for(index: str, project: str, sha256: str, filename: str) -> _Asked:
+    """What is meant. One spelling each: any other is a 404. Raises ValueInvalid."""
     beside = (METADATA_SUFFIX, PROVENANCE_SUFFIX)
     suffix = next((one for one in beside if filename.endswith(one)), "")
     ref = parse_ref(index, project, sha256, filename.removesuffix(suffix))
+    if ref.project != project:
+        raise ValueInvalid("There is no such file.")
     return _Asked(ref, ref.version, suffix)
 
 

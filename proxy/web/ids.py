@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cachetools import LRUCache
-
 from models.decision import Action, Decision, HoldKind
+from proxy.athand import AtHand
 
 IDS_MAX = 8_192
 """Decisions whose id is remembered."""
@@ -31,7 +30,7 @@ class DecisionIds:
     """By the identity of the object: the gate hands out the same one."""
 
     def __init__(self) -> None:
-        self._known: LRUCache[int, _Known] = LRUCache(IDS_MAX)
+        self._known: AtHand[int, _Known] = AtHand(IDS_MAX)
 
     def of(self, decision: Decision) -> str:
         """`decision.id`."""

@@ -27,7 +27,6 @@ from proxy.web.aged import AGE_UNKNOWN, Aged, aged_by
 from proxy.web.auth import ANONYMOUS, Callers
 from proxy.web.door import Door
 from proxy.web.metadata import MetadataSource
-from proxy.web.parts import PARTS_BYTES_MIN, parts_of, send_parts
 from proxy.web.problems import problem
 from proxy.web.projectlist import ProjectList
 from proxy.web.ranges import matches
@@ -164,7 +163,7 @@ class Pages:
             facts["stale"] = entry.aged.stale.trouble
             self._door.metrics.served_stale(entry.aged.stale)
         chosen = entry.at_hand(coding) or await self._code((name, format_, marked), entry, coding)
-        return await _respond(request, entry, chosen)
+        return _respond(request, entry, chosen)
 
     async def project_without_slash(self, request: web.Request) -> web.StreamResponse:
         """GET, HEAD /simple/{project}: PEP 503 wants the slash."""
@@ -352,9 +351,7 @@ def chosen_coding(accept_encoding: str | None) -> Coding:
     return choose_coding(accept_encoding)
 
 
-async def _respond(
-    request: web.Request, entry: Entry, chosen: Representation
-) -> web.StreamResponse:
+def _respond(request: web.Request, entry: Entry, chosen: Representation) -> Ready:
     added = entry.aged.added
     if matches(request.headers.get(hdrs.IF_NONE_MATCH), chosen.etag):
         return Ready(
@@ -364,9 +361,6 @@ async def _respond(
             headers=chosen.not_modified,
             added=added,
         )
-    if len(chosen.body) >= PARTS_BYTES_MIN:
-        all_ = CIMultiDict([*chosen.headers.items(), *added.headers.items()])
-        return await send_parts(request, parts_of(chosen.body), len(chosen.body), all_)
     return Ready(
         status=200, head=chosen.head, body=chosen.body, headers=chosen.headers, added=added
     )

@@ -1,8 +1,4 @@
-"""Large bodies in parts, each written when the client has taken the one before.
-
-Handed over whole, a body of megabytes is copied into the buffer of every connection that reads it
-slowly. In parts, a connection holds one of them.
-"""
+"""Bodies in parts, made while they are sent: each when the client has taken the one before."""
 
 from __future__ import annotations
 
@@ -12,8 +8,6 @@ from aiohttp import hdrs, web
 
 PART_BYTES = 128 * 1024
 """Bytes of one part; the kernel takes about as much of a fast client at once."""
-PARTS_BYTES_MIN = 1024 * 1024
-"""Bytes from which a body is sent in parts."""
 
 
 def parts_of(body: bytes) -> Iterator[memoryview]:

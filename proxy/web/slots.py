@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +15,7 @@ class Slots:
         self._what = what
         self._in_all_max = in_all_max
         self._per_client_max = per_client_max
-        self._by_client: Counter[str] = Counter()
+        self._by_client: dict[str, int] = {}
         self._in_all = 0
 
     @property
@@ -26,17 +25,18 @@ class Slots:
 
     def enter(self, client: str) -> None:
         """Take a place. Raises Overloaded."""
-        if self._in_all >= self._in_all_max or self._by_client[client] >= self._per_client_max:
+        of_client = self._by_client.get(client, 0)
+        if self._in_all >= self._in_all_max or of_client >= self._per_client_max:
             raise Overloaded(f"Too many {self._what} at once.", next_step="Try again in a minute.")
         self._in_all += 1
-        self._by_client[client] += 1
+        self._by_client[client] = of_client + 1
 
     def leave(self, client: str) -> None:
         """Give a place back."""
         self._in_all -= 1
-        self._by_client[client] -= 1
-        if self._by_client[client] <= 0:
-            del self._by_client[client]
+        of_client = self._by_client.pop(client) - 1
+        if of_client > 0:
+            self._by_client[client] = of_client
 
     @contextmanager
     def taken(self, client: str) -> Iterator[None]:

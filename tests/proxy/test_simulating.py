@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from models.artifact import ArtifactRef, Sha256
 from models.decision import Action, OverrideAction
@@ -54,7 +55,7 @@ async def looked(
 async def fetched(
     store: Store, of: ArtifactRef, at: datetime, by: str = "ci", times: int = 1, status: int = 200
 ) -> None:
-    one = replace(make_fetch(of), at=at, requester=by, status=status)
+    one = structs.replace(make_fetch(of), at=at, requester=by, status=status)
     await store.record_fetches([one] * times)
 
 
@@ -123,7 +124,9 @@ async def test_simulate__a_group_that_only_observes_is_not_stopped(store: Store)
 async def test_simulate__the_groups_of_then_count(store: Store) -> None:
     await store.add_token(replace(make_token("t1"), name="ci", groups=("pilot",)), actor="a")
     await decide(store, ref())
-    one = replace(make_fetch(ref()), at=NOW - timedelta(hours=1), requester="ci", groups=("prod",))
+    one = structs.replace(
+        make_fetch(ref()), at=NOW - timedelta(hours=1), requester="ci", groups=("prod",)
+    )
     await store.record_fetches([one])
     text = '[groups]\npilot = "observe"\nprod = "enforce"\n' + DENY
     assert [one.requester for one in (await looked(store, text)).stopped] == ["ci"]

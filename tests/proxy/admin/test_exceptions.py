@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 from packaging.utils import NormalizedName
 
 from models.artifact import Sha256
@@ -388,7 +389,7 @@ async def test_uses__are_what_was_handed_out_on_its_word(
 ) -> None:
     allowed = replace(make_decision(), override_id="o1")
     await store.put_decision(allowed)
-    await store.record_fetches([replace(make_fetch(), decision_id=allowed.id)])
+    await store.record_fetches([structs.replace(make_fetch(), decision_id=allowed.id)])
     found = await exceptions.uses(VIEW, "o1")
     assert (found.fetches, found.by[0].requester) == (1, "laptop")
     with pytest.raises(NotAllowed):

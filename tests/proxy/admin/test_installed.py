@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from models.artifact import ArtifactRef, Sha256
 from models.canonical import digest_of
@@ -75,7 +76,7 @@ async def test_who_installed__by_bytes_by_project_and_by_release(store: MemorySt
     one, two = make_ref(version="1.0"), make_ref(version="2.0")
     for ref in (one, two):
         await store.put_decision(make_decision(ref))
-    await store.record_fetches([make_fetch(one), replace(make_fetch(two), requester="ci")])
+    await store.record_fetches([make_fetch(one), structs.replace(make_fetch(two), requester="ci")])
 
     async def names(target: Target) -> list[str]:
         found = await who_installed(store, RITA, target)
@@ -94,7 +95,7 @@ async def test_who_installed__by_bytes_by_project_and_by_release(store: MemorySt
 async def test_flips__name_who_has_it_and_what_to_replace(store: MemoryStore) -> None:
     ref = make_ref()
     await store.put_decision(make_decision(ref))
-    await store.record_fetches([replace(make_fetch(ref), groups=("web",))])
+    await store.record_fetches([structs.replace(make_fetch(ref), groups=("web",))])
     evidence = await observed(store, ref, finding("canary-left", "ssh-key"))
     denied = make_decision(ref, action=Action.DENY, evidence=digest_of(evidence))
     await store.put_decision(denied)
@@ -133,7 +134,7 @@ async def test_exposure_of__what_nobody_fetched_has_nothing_to_tell(store: Memor
 async def test_facts__of_many_are_cut_and_counted(store: MemoryStore) -> None:
     fetch = make_fetch()
     await store.record_fetches(
-        [replace(fetch, requester=f"developer-{number:03d}") for number in range(100)]
+        [structs.replace(fetch, requester=f"developer-{number:03d}") for number in range(100)]
     )
     facts = dict((await exposure_of(store, make_decision(action=Action.DENY))).facts())
     assert facts["exposed_clients"] == "100"

@@ -9,10 +9,10 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from models.clock import utc_now
 from models.decision import Action, Decision, HoldKind
@@ -40,7 +40,9 @@ def data_dir() -> Path:
         store = SqliteStore.open(folder / DATABASE, clock=utc_now)
         for decision in (HELD, SERVED):
             await store.put_decision(decision)
-        fetch = replace(make_fetch(SERVED.ref), at=utc_now(), groups=("web",), requester="[red]ci")
+        fetch = structs.replace(
+            make_fetch(SERVED.ref), at=utc_now(), groups=("web",), requester="[red]ci"
+        )
         await store.record_fetches([fetch])
         await store.put_decision(DENIED)
         await store.close()

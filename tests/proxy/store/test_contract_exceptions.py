@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from models.artifact import ArtifactRef
 from models.decision import Action, Override
@@ -225,11 +226,13 @@ async def test_override_uses__counts_what_its_decisions_handed_out(store: Store)
     fetch = make_fetch()
     await store.record_fetches(
         [
-            replace(fetch, decision_id=made.id),
-            replace(fetch, decision_id=again.id, at=START + DAY),
-            replace(fetch, decision_id=again.id, at=START + 2 * DAY, requester="ci", groups=("b",)),
-            replace(fetch, decision_id=other.id),
-            replace(fetch, decision_id=""),
+            structs.replace(fetch, decision_id=made.id),
+            structs.replace(fetch, decision_id=again.id, at=START + DAY),
+            structs.replace(
+                fetch, decision_id=again.id, at=START + 2 * DAY, requester="ci", groups=("b",)
+            ),
+            structs.replace(fetch, decision_id=other.id),
+            structs.replace(fetch, decision_id=""),
         ]
     )
     uses = await store.override_uses("o1")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from msgspec import structs
+
 from models.decision import Action, HoldKind
 from proxy.store.audit_port import AuditLog
 from proxy.store.installed_port import Holder, Holders
@@ -25,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 async def test_record_fetches__keeps_the_groups_of_that_time(store: Store) -> None:
-    fetch = replace(make_fetch(), groups=("ci", "web"))
+    fetch = structs.replace(make_fetch(), groups=("ci", "web"))
     await store.record_fetches([fetch, make_fetch()])
     assert await store.fetches() == (make_fetch(), fetch)
 
@@ -37,10 +39,10 @@ async def test_holders__one_row_for_each_client_the_last_one_first(store: Store)
     await store.record_fetches(
         [
             fetch,
-            replace(fetch, at=START + HOUR, status=206),
-            replace(fetch, ref=copy, at=START + 2 * HOUR),
-            replace(fetch, requester="ci", address="192.0.2.9", at=START + 5 * HOUR),
-            replace(fetch, groups=("web",), at=START + 4 * HOUR),
+            structs.replace(fetch, at=START + HOUR, status=206),
+            structs.replace(fetch, ref=copy, at=START + 2 * HOUR),
+            structs.replace(fetch, requester="ci", address="192.0.2.9", at=START + 5 * HOUR),
+            structs.replace(fetch, groups=("web",), at=START + 4 * HOUR),
             make_fetch(make_ref("unrelated")),
         ]
     )
@@ -66,7 +68,9 @@ async def test_holders__one_row_for_each_client_the_last_one_first(store: Store)
 
 async def test_holders__are_cut_and_counted_all_the_same(store: Store) -> None:
     ref = make_ref()
-    await store.record_fetches([replace(make_fetch(ref), requester=f"t{n}") for n in range(5)])
+    await store.record_fetches(
+        [structs.replace(make_fetch(ref), requester=f"t{n}") for n in range(5)]
+    )
     found = await store.holders([ref.sha256], limit=2)
     assert ([row.requester for row in found.rows], found.count, found.fetches) == (
         ["t0", "t1"],

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from models.errors import StoreError, StoreSchemaNewer
 from proxy.store.sqlite import SqliteStore
@@ -128,8 +129,7 @@ async def test_read__of_a_value_of_a_newer_schema_says_so(sqlite_store: SqliteSt
 async def test_record_fetches__is_all_or_nothing(sqlite_store: SqliteStore) -> None:
     await sqlite_store.record_fetches([make_fetch(make_ref(content=str(n))) for n in range(500)])
     assert len(await sqlite_store.fetches(limit=1000)) == 500
-    bad = make_fetch()
-    object.__setattr__(bad, "status", 2**70)
+    bad = structs.replace(make_fetch(), status=2**70)
     with pytest.raises(StoreError):
         await sqlite_store.record_fetches([make_fetch(make_ref(content="new")), bad])
     assert await sqlite_store.fetches(sha256=sha("new")) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from models.canonical import digest_of
 from models.decision import Action, Decision, HoldKind
@@ -91,7 +92,7 @@ def test_told__says_what_and_where_to_look() -> None:
 
 async def test_events__of_a_flip_name_who_is_exposed_and_no_other_event_does() -> None:
     store = MemoryStore(clock=FakeClock())
-    await store.record_fetches([replace(make_fetch(), groups=("web",))])
+    await store.record_fetches([structs.replace(make_fetch(), groups=("web",))])
     told = await events_of(store, REVIEW, APPROVED, origin=ORIGIN, at=START)
     facts = {event.kind: dict(event.facts) for event in told}
     assert facts[WORSE]["exposed"] == "laptop"

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.index.freshness import Freshness, Trouble
 from proxy.web.aged import AGE_UNKNOWN, aged_by
-from proxy.web.parts import PARTS_BYTES_MIN
+from proxy.web.ready import JOINED_BYTES_MAX
 from tests.proxy.web.house import House
 
 WHEEL = "demo-1.0-py3-none-any.whl"
@@ -54,10 +54,10 @@ async def test_page__large_one_and_one_over_http_1_0_tell_their_age(house: House
     assert plain.startswith(b"HTTP/1.0 200")
     assert b"\r\nAge: 720\r\n" in plain
     long = "x" * 200
-    for number in range(PARTS_BYTES_MIN // 400):
+    for number in range(JOINED_BYTES_MAX // 200):
         house.upstream.publish(f"demo-{number}.0+{long}-py3-none-any.whl", str(number).encode())
     answer = await house.get(PAGE, Accept=JSON, Accept_Encoding="identity")
-    assert len(answer.body) > PARTS_BYTES_MIN
+    assert len(answer.body) > JOINED_BYTES_MAX
     assert (answer.headers["Age"], answer.headers["Cache-Status"]) == ("720", SAID)
 
 

@@ -16,7 +16,7 @@ from models.errors import UpstreamInvalid
 from proxy.simple.negotiate import Coding, Format
 from proxy.simple.page import ProjectPage
 from proxy.web.pages import Entry, Representation
-from proxy.web.parts import PARTS_BYTES_MIN
+from proxy.web.ready import JOINED_BYTES_MAX
 from tests.proxy.web.decided import denied, held, override, proved, served, until
 from tests.proxy.web.house import Answer, House, unavailable
 
@@ -243,11 +243,11 @@ async def test_projects__streamed_list_is_the_same_in_every_coding(house: House)
         assert body.count(b"project-9999") == (1 if accept is Format.JSON_V1 else 2)
 
 
-async def test_page__large_one_is_sent_in_parts_and_is_whole(house: House) -> None:
+async def test_page__large_one_is_whole(house: House) -> None:
     for number in range(4_000):
         house.upstream.publish(f"demo-{number}.0-py3-none-any.whl", str(number).encode())
     answer = await house.get(PAGE, Accept=PIP, Accept_Encoding="identity")
-    assert len(answer.body) > PARTS_BYTES_MIN
+    assert len(answer.body) > JOINED_BYTES_MAX
     assert len(files(answer)) == 4_000
 
 

@@ -59,12 +59,12 @@ async def test_ready__not_modified_has_no_length(house: House) -> None:
     assert answer.headers["Etag"] == etag
 
 
-async def test_ready__a_large_body_goes_aiohttps_way(
+async def test_ready__a_large_body_is_not_joined_and_says_the_same(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.upstream.publish(WHEEL, b"data")
     small = await house.get("/simple/demo/")
-    monkeypatch.setattr("proxy.web.ready.READY_BYTES_MAX", 10)
+    monkeypatch.setattr("proxy.web.ready.JOINED_BYTES_MAX", 10)
     large = await house.get("/simple/demo/")
     assert large.body == small.body
     assert large.headers["Content-Length"] == small.headers["Content-Length"]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from models.decision import Action, Decision
 from proxy.store.codec import digest_of_text, encode, micros
@@ -108,7 +109,10 @@ async def test_holders__follow_records_that_are_let_go(sqlite_store: SqliteStore
     """Retention deletes fetch records; who has none left is not named any more."""
     ref = make_ref()
     fetch = make_fetch(ref)
-    whole, part = replace(fetch, requester="ci"), replace(fetch, requester="ci", status=206)
+    whole, part = (
+        structs.replace(fetch, requester="ci"),
+        structs.replace(fetch, requester="ci", status=206),
+    )
     await sqlite_store.record_fetches([fetch, whole, part])
     old = {"at": micros(fetch.at) + 1}
     since = "INSERT INTO kept_since (what, at) VALUES ('fetches', :at)"  # as a sweep writes it down
