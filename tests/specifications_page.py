@@ -308,7 +308,6 @@ SPECIFICATIONS: dict[str, tuple[Row, ...]] = {
             "Kept compressed; plain it is rendered part by part for each client",
             PAGES + "projects__streamed_list_is_the_same_in_every_coding",
             RENDER + "projects_parts__none_of_them_is_large",
-            PAGES + "page__large_one_is_sent_in_parts_and_is_whole",
         ),
     ),
     "HTTP: files": (

@@ -1,4 +1,7 @@
-"""Bodies in parts, made while they are sent: each when the client has taken the one before."""
+"""Bodies in parts, each written when the client has taken the one before.
+
+For what is made while it is sent, and for what aiohttp would copy whole for each connection.
+"""
 
 from __future__ import annotations
 

@@ -14,11 +14,15 @@ from time import time
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import SERVER_SOFTWARE
+from multidict import CIMultiDict
+
+from proxy.web.parts import parts_of, send_parts
 
 JOINED_BYTES_MAX = 64 * 1024
-"""Bytes of a body that is joined with its head; a larger one's copy costs more than more buffers do.
+"""Bytes of a body that is joined with its head and left to the kernel, whose buffer takes it as a rule.
 
-uvloop copies nothing of what a slow client leaves: all connections hold the same body."""
+A larger one is `long`: it is written where it lies, and waited for. uvloop copies nothing of what a
+slow client leaves: all connections hold the same body."""
 _FORBIDDEN = frozenset("\r\n\0")
 
 
@@ -53,6 +57,27 @@ class Ready(web.StreamResponse):
         self._added = added
         self._asked: web.BaseRequest | None = None
         self._plain: web.Response | None = None
+        self._sent = False
+
+    @property
+    def long(self) -> bool:
+        """Whether to `send` it before the handler returns.
+
+        It may take a client minutes: meanwhile the request is under way, for the bounds on connections
+        and for its line in the log.
+        """
+        return len(self._ready_body) > JOINED_BYTES_MAX
+
+    async def send(self, request: web.Request) -> web.StreamResponse:
+        """Send it now; what is returned is for aiohttp. Raises ConnectionResetError: the client is gone."""
+        if not _stays(request):  # aiohttp would join head and body, for each client
+            headers = CIMultiDict([*self._ready_headers.items(), *self._added.headers.items()])
+            parts = parts_of(self._ready_body)
+            return await send_parts(request, parts, len(self._ready_body), headers)
+        await self.prepare(request)
+        await self.write_eof()
+        self._sent = True
+        return self
 
     @property
     def keep_alive(self) -> bool | None:
@@ -61,8 +86,10 @@ class Ready(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> object:  # type: ignore[override]
         """Called by aiohttp before `write_eof`."""
+        if self._sent:
+            return None
         self._asked = request
-        if request.version == HttpVersion11 and request.keep_alive:
+        if _stays(request):
             return None
         self._plain = web.Response(
             status=self.status,
@@ -89,6 +116,11 @@ class Ready(web.StreamResponse):
         else:
             transport.writelines((*head, body))
         await request.writer.drain()
+
+
+def _stays(request: web.BaseRequest) -> bool:
+    """Whether the connection stays open behind the answer."""
+    return request.version == HttpVersion11 and bool(request.keep_alive)
 
 
 def head_of(status: int, headers: Mapping[str, str], body: bytes) -> bytes:

@@ -21,6 +21,7 @@ from proxy.telling.metrics import Metrics
 from proxy.web.connections import connection_of
 from proxy.web.lines import RequestLines
 from proxy.web.problems import Surface, problem, problem_of, problem_of_http
+from proxy.web.ready import Ready
 
 LOG = structlog.get_logger()
 
@@ -55,6 +56,8 @@ def served(route: str, handler: Handler, *, surface: Surface = Surface.CLIENT) -
                 # By the unix socket comes the embedded worker alone: it has its API, and no more.
                 raise web.HTTPNotFound
             response = await handler(request)
+            if isinstance(response, Ready) and response.long:
+                response = await response.send(request)
         except PratiqueError as error:
             response = problem_of(error, surface)
             facts["error"] = type(error).__name__

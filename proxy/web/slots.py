@@ -33,8 +33,8 @@ class Slots:
 
     def leave(self, client: str) -> None:
         """Give a place back."""
-        self._in_all -= 1
         of_client = self._by_client.pop(client) - 1
+        self._in_all -= 1
         if of_client > 0:
             self._by_client[client] = of_client
 

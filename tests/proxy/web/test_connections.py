@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from proxy.web.connections import (
     CONNECTIONS_MAX,
@@ -21,6 +22,7 @@ from proxy.web.connections import (
     listen,
 )
 from proxy.web.parts import parts_of, send_parts
+from proxy.web.ready import Ready, head_of
 from proxy.web.sendfile import send_file
 from proxy.web.served import served
 
@@ -77,6 +79,16 @@ async def serving(bounds: ConnectionBounds) -> AsyncIterator[Served]:
         finally:
             house.ended.set()
 
+    async def ready(_: web.Request) -> web.StreamResponse:
+        body = bytes(MUCH)
+        return Ready(status=200, head=head_of(200, {}, body), body=body, headers={})
+
+    async def whole(request: web.Request) -> web.StreamResponse:
+        try:
+            return await served("ready", ready)(request)
+        finally:
+            house.ended.set()
+
     async def body(request: web.Request) -> web.StreamResponse:
         house.asked.set()
         return web.Response(text=str(len(await request.read())))
@@ -87,6 +99,7 @@ async def serving(bounds: ConnectionBounds) -> AsyncIterator[Served]:
     app = web.Application()
     for handler in (now, later, much, sent, written):
         app.router.add_get(f"/{handler.__name__}", served(handler.__name__, handler))
+    app.router.add_get("/whole", whole)
     app.router.add_post("/body", served("body", body))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
@@ -168,7 +181,7 @@ async def test_listen__who_never_reads_the_answer_is_cut() -> None:
         assert len(await rest(reader)) < 32 * 1024 * 1024
 
 
-@pytest.mark.parametrize("path", [b"/sent", b"/written"])
+@pytest.mark.parametrize("path", [b"/sent", b"/written", b"/whole"])
 async def test_listen__who_takes_a_transfer_a_byte_at_a_time_is_cut_and_its_handler_ends(
     path: bytes,
 ) -> None:
@@ -181,6 +194,34 @@ async def test_listen__who_takes_a_transfer_a_byte_at_a_time_is_cut_and_its_hand
             async with asyncio.timeout(20):
                 while not house.ended.is_set():
                     await drip(loop, slow)
+
+
+async def test_listen__a_long_answer_is_under_way_until_it_is_taken() -> None:
+    async with serving(ConnectionBounds()) as house:
+        taking = socket.create_connection(("127.0.0.1", house.port))
+        taking.setblocking(False)
+        loop = asyncio.get_running_loop()
+        with taking, capture_logs() as logs:
+            await loop.sock_sendall(taking, GET.replace(b"/now", b"/whole"))
+            taken = len(await loop.sock_recv(taking, 1))
+            await asyncio.sleep(0.1)
+            assert not house.ended.is_set()
+            async with asyncio.timeout(20):
+                while taken < MUCH:
+                    taken += len(await loop.sock_recv(taking, 1024 * 1024))
+                await house.ended.wait()
+        assert [log["status"] for log in logs if log["event"] == "request_served"] == [200]
+
+
+async def test_listen__who_leaves_a_long_answer_is_told_in_the_log() -> None:
+    async with serving(ConnectionBounds()) as house:
+        with capture_logs() as logs:
+            with socket.create_connection(("127.0.0.1", house.port)) as leaving:
+                leaving.sendall(GET.replace(b"/now", b"/whole"))
+                assert await asyncio.to_thread(leaving.recv, 1)
+            async with asyncio.timeout(20):
+                await house.ended.wait()
+        assert [log["status"] for log in logs if log["event"] == "request_served"] == [499]
 
 
 async def drip(loop: asyncio.AbstractEventLoop, slow: socket.socket) -> None:

@@ -59,15 +59,23 @@ async def test_ready__not_modified_has_no_length(house: House) -> None:
     assert answer.headers["Etag"] == etag
 
 
-async def test_ready__a_large_body_is_not_joined_and_says_the_same(
-    house: House, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_ready__a_long_one_says_the_same_whatever_becomes_of_the_connection(
+    house: House, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     house.upstream.publish(WHEEL, b"data")
-    small = await house.get("/simple/demo/")
+    path = "/simple/demo/"
+    joined = without_moment(await house.raw(request(house, method, path), hang_up=True))
     monkeypatch.setattr("proxy.web.ready.JOINED_BYTES_MAX", 10)
-    large = await house.get("/simple/demo/")
-    assert large.body == small.body
-    assert large.headers["Content-Length"] == small.headers["Content-Length"]
+    assert without_moment(await house.raw(request(house, method, path), hang_up=True)) == joined
+    ends = await house.raw(request(house, method, path, "Connection: close"))
+    status, headers, body = without_moment(ends)
+    assert headers.pop(b"Connection") == b"close"
+    assert (status, headers, body) == joined
+    old = request(house, method, path).replace(b"HTTP/1.1", b"HTTP/1.0")
+    _, headers, body = without_moment(await house.raw(old))
+    assert (headers, body) == joined[1:]
+    assert (len(body) > 10) == (method == "GET")
 
 
 @pytest.mark.parametrize("broken", ["a\r\nb", "a\nb", "a\0b"])
