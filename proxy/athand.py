@@ -1,8 +1,8 @@
 """A cache that has its last find at hand.
 
 Whoever serves a request asks for the same thing several times in a row: the gate for its project,
-the log for its decision. A look into cachetools' LRUCache is four calls of Python, 1.5 µs; this one
-is a comparison.
+the log for its decision. A look into cachetools' LRUCache is four calls of Python; this one is a
+comparison.
 """
 
 from __future__ import annotations

@@ -30,10 +30,10 @@ LOG = structlog.get_logger()
 PENDING_MAX = 16_384
 """Records that wait for the store at once; more is refused, so that memory stays bounded."""
 BATCH_MAX = 1_024
-"""Records of one transaction, which is some 15 ms of the store's thread."""
+"""Records of one transaction: readers of the store wait for the whole of it."""
 GATHER_S = 0.2
 """Seconds that records gather before they go into the store: so much later they show in reports.
-The more of them in one transaction, the less each costs: 16 µs by 512, 13 by 1,024, 12 by 2,048."""
+The more of them in one transaction, the less each costs, for it writes a page of the file once."""
 RETRY_S = 1.0
 """Seconds between two tries of a store that failed."""
 STORE_S = 10.0

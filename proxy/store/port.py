@@ -81,8 +81,8 @@ class Token:
 class Fetch(Struct, frozen=True, kw_only=True):
     """Who fetched which bytes, from where and when.
 
-    A struct, since one is made, and written as JSON, at each file that goes out: 1 µs, and as a
-    dataclass 3.
+    A struct, since one is made, and written as JSON, at each file that goes out: msgspec does both in
+    less than half of a dataclass's time.
     """
 
     at: datetime

@@ -11,7 +11,7 @@ _GROWTH, _COLD, _INSTALL = "growth of ", "cold ", "install "
 def bench_page(record: dict[str, Any]) -> Iterator[str]:
     """From the record in docs/proofs."""
     yield "# Crowds, growth, first contacts, installs\n"
-    yield f"{record['claim']}\n"
+    yield f"What is to be shown: {record['claim']} Where it was not, the tables say *missed*.\n"
     yield (
         f"`{record['command']}`, commit {record['commit'][:12]}, {record['machine']}: {record['held']} of "
         f"{record['tried']} within their target. What is compared was measured turn by turn in one run; "

@@ -6,9 +6,11 @@ import asyncio
 import resource
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -79,9 +81,10 @@ async def serving(bounds: ConnectionBounds) -> AsyncIterator[Served]:
         finally:
             house.ended.set()
 
+    large = bytes(MUCH)
+
     async def ready(_: web.Request) -> web.StreamResponse:
-        body = bytes(MUCH)
-        return Ready(status=200, head=head_of(200, {}, body), body=body, headers={})
+        return Ready(status=200, head=head_of(200, {}, large), body=large, headers={})
 
     async def whole(request: web.Request) -> web.StreamResponse:
         try:
@@ -189,11 +192,13 @@ async def test_listen__who_takes_a_transfer_a_byte_at_a_time_is_cut_and_its_hand
         slow = socket.create_connection(("127.0.0.1", house.port))
         slow.setblocking(False)
         loop = asyncio.get_running_loop()
-        with slow:
+        with slow, capture_logs() as logs:
             await loop.sock_sendall(slow, GET.replace(b"/now", path))
             async with asyncio.timeout(20):
-                while not house.ended.is_set():
+                while not told(logs):
                     await drip(loop, slow)
+    assert house.ended.is_set()
+    assert told(logs) == [499]
 
 
 async def test_listen__a_long_answer_is_under_way_until_it_is_taken() -> None:
@@ -210,7 +215,7 @@ async def test_listen__a_long_answer_is_under_way_until_it_is_taken() -> None:
                 while taken < MUCH:
                     taken += len(await loop.sock_recv(taking, 1024 * 1024))
                 await house.ended.wait()
-        assert [log["status"] for log in logs if log["event"] == "request_served"] == [200]
+        assert told(logs) == [200]
 
 
 async def test_listen__who_leaves_a_long_answer_is_told_in_the_log() -> None:
@@ -221,7 +226,30 @@ async def test_listen__who_leaves_a_long_answer_is_told_in_the_log() -> None:
                 assert await asyncio.to_thread(leaving.recv, 1)
             async with asyncio.timeout(20):
                 await house.ended.wait()
-        assert [log["status"] for log in logs if log["event"] == "request_served"] == [499]
+        assert told(logs) == [499]
+
+
+@pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"])
+async def test_listen__who_does_not_take_a_long_answer_has_no_copy_of_it(more: bytes) -> None:
+    async with serving(ConnectionBounds()) as house:
+        before = resident_bytes()
+        for _ in range(20):
+            reader, writer = await house.connect()
+            writer.write(
+                GET.replace(b"/now", b"/whole").replace(b"\r\n\r\n", b"\r\n" + more + b"\r\n")
+            )
+            assert await reader.readexactly(1)
+        assert resident_bytes() - before < MUCH
+
+
+def resident_bytes() -> int:
+    """Memory that this process takes (proc_pid_statm(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def told(logs: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The statuses of the requests that have their line."""
+    return [log["status"] for log in logs if log["event"] == "request_served"]
 
 
 async def drip(loop: asyncio.AbstractEventLoop, slow: socket.socket) -> None:
